@@ -1,0 +1,146 @@
+# AMC for Darknet. `make help` lists the targets, `make test` needs nothing set up before it.
+#
+# Darknet's own sources are compiled as they are, out of tree, and linked with amc_plugin/ by the linker's --wrap: calls
+# between Darknet's objects to the functions in WRAP go to our __wrap_ ones.
+
+# Switches in Darknet's manner; each combination has a build folder of its own.
+OPENMP ?= 1
+DEBUG ?= 0
+SAN ?= 0
+GPU ?= 0
+PREFIX ?= /usr/local
+
+CC := gcc
+.DEFAULT_GOAL := all
+
+ifneq ($(GPU),0)
+$(error GPU=$(GPU): this build has no GPU kernels yet, build with GPU=0)
+endif
+
+# ---- where things are ----------------------------------------------------------------------------------------------
+
+FLAVOUR := $(if $(filter 1,$(SAN)),san,$(if $(filter 1,$(DEBUG)),debug,release))$(if $(filter 1,$(OPENMP)),,-serial)
+B := build/$(FLAVOUR)
+BIN := $(if $(filter release,$(FLAVOUR)),bin,$(B)/bin)/darknet
+
+# Targets that a machine without Darknet's source, or without any package, must be able to start.
+BARE := help clean setup test demo format uninstall
+ifneq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
+ifeq ($(wildcard darknet/include/darknet.h),)
+$(shell scripts/get_darknet.sh >&2)
+ifeq ($(wildcard darknet/include/darknet.h),)
+$(error darknet/ is empty and scripts/get_darknet.sh could not fill it)
+endif
+endif
+endif
+
+# The files that Darknet's own Makefile builds its program from.
+DARKNET_SRC := $(filter-out darknet/src/compare.c,$(wildcard darknet/src/*.c)) \
+    $(patsubst %,darknet/examples/%.c,captcha lsd super art tag cifar go rnn segmenter regressor classifier coco yolo \
+    detector nightmare instance-segmenter darknet)
+AMC_SRC := $(wildcard amc_plugin/*/*.c)
+TEST_SRC := $(wildcard tests/*/test_*.c)
+
+DARKNET_OBJ := $(DARKNET_SRC:%.c=$(B)/%.o)
+AMC_OBJ := $(AMC_SRC:%.c=$(B)/%.o)
+TESTS := $(TEST_SRC:%.c=$(B)/%)
+# What a test program is linked with: everything but the two mains.
+TEST_OBJ := $(filter-out $(B)/darknet/examples/darknet.o $(B)/amc_plugin/cmd/main.o,$(DARKNET_OBJ) $(AMC_OBJ))
+
+# ---- how things are built ------------------------------------------------------------------------------------------
+
+# Darknet's functions that host/hooks.c replaces (and main, which cmd/main.c does).
+WRAP := gemm activate_array gradient_array make_convolutional_layer make_connected_layer
+WRAP_FLAGS := $(WRAP:%=-Wl,--wrap=%)
+
+OPTIMISE := $(if $(filter 1,$(DEBUG)),-O0,$(if $(filter 1,$(SAN)),-O1,-O3))
+OMP := $(if $(filter 1,$(OPENMP)),-fopenmp,-fopenmp-simd)
+BLAS_CFLAGS := $(shell pkg-config --cflags openblas 2>/dev/null)
+
+CFLAGS_AMC := -std=gnu11 -g $(OPTIMISE) -Wall -Wextra -Wno-psabi -fno-math-errno -fno-trapping-math -fPIC $(OMP) $(BLAS_CFLAGS)
+CPPFLAGS_AMC := -D_GNU_SOURCE -MMD -MP -Iamc_plugin -Idarknet/include -Idarknet/src
+# Darknet's own flags, with the warnings about code that isn't ours silenced.
+CFLAGS_DARKNET := -w -fPIC -g $(if $(filter 1,$(DEBUG)),-O0,-Ofast)
+CPPFLAGS_DARKNET := -MMD -MP -Idarknet/include -Idarknet/src
+# Not linked with -Ofast: that would set flush-to-zero for the whole process.
+LDFLAGS := $(OMP)
+LDLIBS := -lopenblas -lcjson -lpthread -lm
+
+ifeq ($(SAN),1)
+CFLAGS_AMC += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DAMC_SAN
+CFLAGS_DARKNET += -fsanitize=address -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+endif
+
+# V=1 shows the commands.
+ifeq ($(V),1)
+Q :=
+else
+Q = @printf '  %-4s %s\n' $(if $(filter %.o,$@),CC,LINK) $@;
+endif
+
+# Make runs as many jobs as there are processors unless told otherwise.
+PARALLEL := $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: all test run-tests demo bench lint format setup install uninstall clean help
+
+all: $(BIN) ## build bin/darknet (build/FLAVOUR/bin/darknet for DEBUG=1, SAN=1, OPENMP=0)
+
+$(BIN): $(DARKNET_OBJ) $(AMC_OBJ)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) $(WRAP_FLAGS) -Wl,--wrap=main $^ $(LDLIBS) -o $@
+
+$(B)/darknet/%.o: darknet/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_DARKNET) $(CFLAGS_DARKNET) -c $< -o $@
+
+$(B)/amc_plugin/%.o: amc_plugin/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_AMC) $(CFLAGS_AMC) -c $< -o $@
+
+$(B)/tests/%: tests/%.c $(TEST_OBJ)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_AMC) -Itests $(CFLAGS_AMC) $(LDFLAGS) $(WRAP_FLAGS) $< $(TEST_OBJ) $(LDLIBS) -lcmocka -o $@
+
+# Ours depend on the flags above too; Darknet's are many and theirs don't change.
+$(AMC_OBJ): Makefile
+
+test: ## set the machine up, build, run every test
+	@if [ -x scripts/setup.sh ]; then scripts/setup.sh; fi
+	@+$(MAKE) --no-print-directory $(PARALLEL) run-tests
+
+# ONLY=kernels runs the tests whose path contains that word.
+run-tests: $(BIN) $(TESTS)
+	@DARKNET=$(CURDIR)/$(BIN) ONLY='$(ONLY)' tests/run.sh $(TESTS) $(wildcard tests/*/test_*.sh)
+
+demo: ## search, prune, fine-tune and measure a network on real images
+	@if [ -x scripts/setup.sh ]; then scripts/setup.sh; fi
+	@+$(MAKE) --no-print-directory $(PARALLEL) all
+	@scripts/demo.sh
+
+bench: all ## measure the kernels and the commands
+	@scripts/bench.sh
+
+lint: ## clang-format, cppcheck, include directions
+	@scripts/lint.sh
+
+format: ## clang-format every source of ours in place
+	@clang-format -i $(shell find amc_plugin tests -name '*.[ch]')
+
+setup: ## install the packages that are missing
+	@scripts/setup.sh
+
+install: all ## copy bin/darknet to PREFIX/bin
+	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/darknet
+
+uninstall: ## remove PREFIX/bin/darknet
+	rm -f $(DESTDIR)$(PREFIX)/bin/darknet
+
+clean: ## remove everything that was built
+	rm -rf build bin
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@echo 'Variables: OPENMP=1 DEBUG=0 SAN=0 GPU=0 PREFIX=/usr/local, ONLY=WORD for test'
+
+-include $(DARKNET_OBJ:.o=.d) $(AMC_OBJ:.o=.d) $(TESTS:=.d)

@@ -1,0 +1,21 @@
+// Checked allocation: running out of memory is nobody's input error, so it ends the process with
+// one sentence and exit status 1 instead of being handed up through every caller.
+
+#ifndef AMC_BASE_MEMORY_H
+#define AMC_BASE_MEMORY_H
+
+#include <stddef.h>
+
+// `count` zeroed elements of `size` bytes; never NULL, also for count 0. Free with free().
+void *amc_memory_alloc(size_t count, size_t size);
+
+// realloc() to `count` elements of `size` bytes; new bytes are not zeroed.
+void *amc_memory_resize(void *old, size_t count, size_t size);
+
+// A heap copy of `count` elements of `size` bytes at `source` (which may be NULL: then NULL).
+void *amc_memory_copy(const void *source, size_t count, size_t size);
+
+// A heap copy of a string, or of printf-style text.
+char *amc_memory_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,139 @@
+#include "base/memory.h"
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/output.h"
+#include "model/cost_model.h"
+#include "model/importance.h"
+#include "search/policy.h"
+
+#include <cjson/cJSON.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct prune_options {
+    const char *policy, *data, *skip, *out;
+    double flops, keep, min_keep;
+    bool flops_given, keep_given, force, json;
+    int round, seed;
+} prune_options;
+
+static int check(const prune_options *o, amc_error *err) {
+    if (!o->policy)
+        return amc_error_set(err, "prune: no -policy, expected uniform, shallow, deep, random or a "
+                             "policy.json");
+    if (amc_policy_find(o->policy) < 0) {
+        if (o->flops_given || o->keep_given)
+            return amc_error_set(err, "prune: -policy %s says what is kept, expected no -flops and "
+                                 "no -keep with it",
+                                 o->policy);
+    } else if (o->flops_given == o->keep_given) {
+        return amc_error_set(err, "prune: -policy %s, expected either -flops R or -keep R",
+                             o->policy);
+    }
+    return 0;
+}
+
+// A plan of a named policy; NULL with err set.
+static amc_prune_plan *named_plan(const amc_network *network, const prune_options *o,
+                                  const double *score, amc_error *err) {
+    amc_policy policy = (amc_policy)amc_policy_find(o->policy);
+    amc_prune_env_options limits = {o->flops_given ? o->flops : 1, o->min_keep, o->round};
+    amc_prune_env *env = amc_prune_env_new(network->graph, network->groups, limits, err);
+    if (!env) return NULL;
+    int *counts = amc_memory_alloc((size_t)network->groups->n, sizeof *counts);
+    amc_rng rng;
+    amc_rng_init(&rng, (uint64_t)o->seed);
+    if (o->keep_given)
+        amc_policy_keep(policy, env, o->keep, &rng, counts);
+    else
+        amc_policy_meet_budget(policy, env, &rng, counts);
+    amc_prune_plan *plan = amc_prune_plan_new(network->groups);
+    amc_prune_plan_keep_counts(plan, network->groups, counts, score);
+    free(counts);
+    amc_prune_env_free(env);
+    return plan;
+}
+
+static amc_prune_plan *make_plan(const amc_network *network, const prune_options *o,
+                                 amc_error *err) {
+    double *score = amc_importance_new(network->graph, network->groups, network->weights);
+    amc_prune_plan *plan =
+        amc_policy_find(o->policy) >= 0
+            ? named_plan(network, o, score, err)
+            : amc_prune_plan_load(o->policy, network->graph, network->groups, score, o->round, err);
+    free(score);
+    return plan;
+}
+
+static void print_result(const prune_options *o, const amc_network *network,
+                         const amc_network *pruned, const amc_output *output) {
+    if (o->json) {
+        amc_cmd_print_json(amc_output_json(output, pruned));
+        return;
+    }
+    amc_output_print_summary(output, pruned);
+    char *data = amc_network_data_path(network, o->data);
+    amc_output_print_commands(output, data);
+    free(data);
+}
+
+static int run(const prune_options *o, const char *cfg, const char *weights, amc_error *err) {
+    amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
+    amc_network *pruned = NULL;
+    amc_prune_plan *plan = NULL;
+    amc_output *output = NULL;
+    int status = -1;
+    if (network && (!o->skip || amc_network_skip(network, o->skip, err) == 0))
+        plan = make_plan(network, o, err);
+    if (plan) output = amc_output_new(network, o->out, o->force, err);
+    if (output) pruned = amc_output_stage(output, plan, NULL, err);
+    if (pruned) status = amc_output_publish(output, err);
+    if (status == 0) print_result(o, network, pruned, output);
+    amc_output_free(output);
+    amc_network_free(pruned);
+    amc_prune_plan_free(plan);
+    amc_network_free(network);
+    return status;
+}
+
+int amc_cmd_prune(int argc, char **argv) {
+    prune_options o = {.flops = NAN, .keep = NAN, .min_keep = 0, .round = 1, .seed = 1};
+    const amc_option table[] = {
+        {"policy", AMC_OPTION_TEXT, &o.policy, "P", "uniform, shallow, deep, random, or a policy.json", 0, 0,
+         false, NULL},
+        {"flops", AMC_OPTION_NUMBER, &o.flops, "R", "budget: share of the FLOPs (multiply-accumulates) left",
+         0, 1, true, &o.flops_given},
+        {"keep", AMC_OPTION_NUMBER, &o.keep, "R", "or the share of channels left in each group that is cut",
+         0, 1, true, &o.keep_given},
+        {"min-keep", AMC_OPTION_NUMBER, &o.min_keep, "R", "least share of a group's channels that is kept", 0,
+         1, false, NULL},
+        {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false, NULL},
+        {"skip", AMC_OPTION_TEXT, &o.skip, "LAYERS", "layers to leave whole, such as 0,3,12", 0, 0, false,
+         NULL},
+        {"seed", AMC_OPTION_INT, &o.seed, "S", "of -policy random", 0, INT_MAX, false, NULL},
+        {"data", AMC_OPTION_TEXT, &o.data, "FILE", "the .data file named in the printed commands", 0, 0, false,
+         NULL},
+        {"out", AMC_OPTION_TEXT, &o.out, "DIR", "where the result goes, else amc-out/<name>", 0, 0, false,
+         NULL},
+        {"force", AMC_OPTION_FLAG, &o.force, NULL, "replace a result that is there", 0, 0, false, NULL},
+        {"json", AMC_OPTION_FLAG, &o.json, NULL, "print one JSON object", 0, 0, false, NULL},
+    };
+    const amc_options options = {
+        .command = "prune",
+        .arguments = "<cfg> [weights]",
+        .summary = "Applies a policy and writes the smaller .cfg and .weights. Channels of largest\n"
+                   "magnitude are kept. Left out, the weights are weights/<name>.weights.",
+        .options = table,
+        .n_options = sizeof table / sizeof *table,
+        .least = 1,
+        .most = 2,
+    };
+    const char *files[2];
+    amc_error err;
+    int status = amc_options_parse(&options, argc, argv, files, &err);
+    if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
+    if (check(&o, &err) < 0 || run(&o, files[0], files[1], &err) < 0) return amc_cmd_fail(&err);
+    return 0;
+}

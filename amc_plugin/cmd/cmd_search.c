@@ -1,0 +1,222 @@
+#include "base/memory.h"
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/output.h"
+#include "cmd/progress.h"
+#include "cmd/scorer.h"
+#include "model/cost_model.h"
+#include "model/importance.h"
+#include "search/search_loop.h"
+
+#include <cjson/cJSON.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct search_options {
+    const char *reward, *agent, *skip, *out;
+    double flops, min_keep;
+    bool force, json;
+    int episodes, warmup, round, seed;
+    amc_scorer_options scorer;
+} search_options;
+
+// Everything a search has open; NULL until it is.
+typedef struct search {
+    const search_options *options;
+    amc_network *network;
+    amc_scorer *scorer;
+    amc_prune_env *env;
+    amc_output *output;
+    amc_progress *progress;
+    double *unit_score;
+    amc_search_result result;
+    amc_network *pruned; // the result as read back
+} search;
+
+static volatile sig_atomic_t interrupted;
+
+// The first Ctrl-C ends the search after its episode, with the best so far; the second at once.
+static void interrupt(int number) {
+    interrupted = 1;
+    signal(number, SIG_DFL);
+}
+
+static float score(void *context, const amc_prune_plan *plan) {
+    amc_accuracy accuracy = amc_scorer_plan(((search *)context)->scorer, plan);
+    return (float)accuracy.top1 / (float)accuracy.images;
+}
+
+static bool report(void *context, const amc_search_episode *episode) {
+    amc_progress_episode(((search *)context)->progress, episode);
+    return !interrupted;
+}
+
+static int check(const search_options *o, amc_error *err) {
+    if (strcmp(o->reward, "err") != 0)
+        return amc_error_set(err, "search: -reward %s, expected err", o->reward);
+    if (strcmp(o->agent, "ddpg") != 0 && strcmp(o->agent, "random") != 0)
+        return amc_error_set(err, "search: -agent %s, expected ddpg or random", o->agent);
+    return 0;
+}
+
+static int open_search(search *s, const char *cfg, const char *weights, amc_error *err) {
+    const search_options *o = s->options;
+    s->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
+    if (!s->network || (o->skip && amc_network_skip(s->network, o->skip, err) < 0)) return -1;
+    amc_prune_env_options limits = {o->flops, o->min_keep, o->round};
+    s->env = amc_prune_env_new(s->network->graph, s->network->groups, limits, err);
+    if (!s->env) return -1;
+    s->output = amc_output_new(s->network, o->out, o->force, err);
+    if (!s->output) return -1;
+    s->scorer = amc_scorer_new(s->network, o->scorer, err);
+    if (!s->scorer) return -1;
+    s->unit_score = amc_importance_new(s->network->graph, s->network->groups, s->network->weights);
+    return 0;
+}
+
+static void print_start(const search *s) {
+    amc_accuracy base = amc_scorer_network(s->scorer);
+    fprintf(stderr, "%s: %s MACs, %s parameters, %d channel groups to decide\n",
+            s->network->cfg_path, amc_cmd_count(amc_cost_macs(s->network->graph)),
+            amc_cmd_count(amc_cost_params(s->network->graph)), amc_prune_env_steps(s->env));
+    fprintf(stderr, "accuracy %.2f%% on %d held-out training images; searching for the best network "
+                    "within %.2f%% of the FLOPs\n",
+            100.0 * base.top1 / base.images, base.images, 100 * s->options->flops);
+}
+
+static void run_search(search *s) {
+    const search_options *o = s->options;
+    amc_search_options options = {.episodes = o->episodes,
+                                  .warmup = o->warmup < o->episodes ? o->warmup : o->episodes,
+                                  .random = strcmp(o->agent, "random") == 0,
+                                  .seed = (uint64_t)o->seed,
+                                  .unit_score = s->unit_score};
+    s->progress = amc_progress_new(s->network->graph, s->network->groups, o->episodes);
+    signal(SIGINT, interrupt);
+    s->result = amc_search_run(s->env, s->network->groups, options, score, report, s);
+    signal(SIGINT, SIG_DFL);
+    amc_progress_end(s->progress);
+}
+
+// Scores what was written, as read back from the files: success is reported only for a result that
+// is what the search found, within its budget.
+static int verify(search *s, amc_error *err) {
+    amc_scorer_options options = s->options->scorer;
+    options.data = s->scorer->data_path;
+    int64_t macs = amc_cost_macs(s->pruned->graph);
+    if (macs > amc_prune_env_budget(s->env) || macs != s->result.best.macs)
+        return amc_error_set(err, "%s: has %lld MACs when read back, expected %lld",
+                             s->output->cfg_path, (long long)macs, (long long)s->result.best.macs);
+    amc_scorer *again = amc_scorer_new(s->pruned, options, err);
+    if (!again) return -1;
+    amc_accuracy accuracy = amc_scorer_network(again);
+    amc_scorer_free(again);
+    float found = (float)accuracy.top1 / (float)accuracy.images;
+    if (found == s->result.best.accuracy) return 0;
+    return amc_error_set(err, "%s: scores %.4f when read back, expected %.4f",
+                         s->output->weights_path, found, s->result.best.accuracy);
+}
+
+static int write_result(search *s, amc_error *err) {
+    char *episodes = amc_progress_csv(s->progress);
+    s->pruned = amc_output_stage(s->output, s->result.plan, episodes, err);
+    free(episodes);
+    if (!s->pruned || verify(s, err) < 0) return -1;
+    return amc_output_publish(s->output, err);
+}
+
+static void print_json(const search *s) {
+    cJSON *json = amc_output_json(s->output, s->pruned);
+    cJSON_AddNumberToObject(json, "accuracy", s->result.best.accuracy);
+    cJSON_AddNumberToObject(json, "reward", s->result.best.reward);
+    cJSON_AddNumberToObject(json, "episodes", s->result.episodes);
+    amc_cmd_print_json(json);
+}
+
+static void print_result(const search *s) {
+    if (s->options->json) {
+        print_json(s);
+        return;
+    }
+    amc_output_print_summary(s->output, s->pruned);
+    printf("accuracy %.2f%% on the held-out training images, before fine-tuning (episode %d of "
+           "%d)\n",
+           100 * s->result.best.accuracy, s->result.best.index + 1, s->result.episodes);
+    amc_output_print_commands(s->output, s->scorer->data_path);
+}
+
+static void close_search(search *s) {
+    amc_network_free(s->pruned);
+    amc_prune_plan_free(s->result.plan);
+    amc_progress_free(s->progress);
+    free(s->unit_score);
+    amc_scorer_free(s->scorer);
+    amc_output_free(s->output);
+    amc_prune_env_free(s->env);
+    amc_network_free(s->network);
+}
+
+static int run(const search_options *o, const char *cfg, const char *weights, amc_error *err) {
+    search s = {.options = o};
+    int status = open_search(&s, cfg, weights, err);
+    if (status == 0) {
+        print_start(&s);
+        run_search(&s);
+        status = write_result(&s, err);
+    }
+    if (status == 0) print_result(&s);
+    close_search(&s);
+    return status;
+}
+
+int amc_cmd_search(int argc, char **argv) {
+    search_options o = {.reward = "err", .agent = "ddpg", .flops = 0.5, .min_keep = 0.1,
+                        .episodes = 400, .warmup = 100, .round = 1, .seed = 1,
+                        .scorer = {.part = AMC_DATASET_SEARCH, .threads = amc_cmd_processors()}};
+    const amc_option table[] = {
+        {"data", AMC_OPTION_TEXT, &o.scorer.data, "FILE", "the .data file, else <name>.data beside the cfg",
+         0, 0, false, NULL},
+        {"flops", AMC_OPTION_NUMBER, &o.flops, "R", "budget: share of the FLOPs (multiply-accumulates) left",
+         0, 1, true, NULL},
+        {"reward", AMC_OPTION_TEXT, &o.reward, "NAME", "err: minus the error", 0, 0, false, NULL},
+        {"agent", AMC_OPTION_TEXT, &o.agent, "NAME", "ddpg, or random for comparison", 0, 0, false, NULL},
+        {"episodes", AMC_OPTION_INT, &o.episodes, "N", "plans to try", 1, 1000000, false, NULL},
+        {"warmup", AMC_OPTION_INT, &o.warmup, "N", "first episodes, drawn around the budget", 0, 1000000,
+         false, NULL},
+        {"limit", AMC_OPTION_INT, &o.scorer.limit, "N", "score on at most N images; 0: all", 0, INT_MAX, false,
+         NULL},
+        {"min-keep", AMC_OPTION_NUMBER, &o.min_keep, "R", "least share of a group's channels that is kept", 0,
+         1, false, NULL},
+        {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false, NULL},
+        {"skip", AMC_OPTION_TEXT, &o.skip, "LAYERS", "layers to leave whole, such as 0,3,12", 0, 0, false,
+         NULL},
+        {"seed", AMC_OPTION_INT, &o.seed, "S", "of everything random", 0, INT_MAX, false, NULL},
+        {"threads", AMC_OPTION_INT, &o.scorer.threads, "N", "threads; the result is the same for any", 1,
+         1024, false, NULL},
+        {"out", AMC_OPTION_TEXT, &o.out, "DIR", "where the result goes, else amc-out/<name>", 0, 0, false,
+         NULL},
+        {"force", AMC_OPTION_FLAG, &o.force, NULL, "replace a result that is there", 0, 0, false, NULL},
+        {"json", AMC_OPTION_FLAG, &o.json, NULL, "print one JSON object", 0, 0, false, NULL},
+    };
+    const amc_options options = {
+        .command = "search",
+        .arguments = "<cfg> [weights]",
+        .summary = "Searches, layer by layer, how many channels to keep so that accuracy on held-out\n"
+                   "training images is best within a budget, and writes the smaller .cfg and\n"
+                   ".weights. Left out, the weights are weights/<name>.weights.",
+        .options = table,
+        .n_options = sizeof table / sizeof *table,
+        .least = 1,
+        .most = 2,
+    };
+    const char *files[2];
+    amc_error err;
+    int status = amc_options_parse(&options, argc, argv, files, &err);
+    if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
+    o.scorer.seed = (uint64_t)o.seed;
+    if (check(&o, &err) < 0 || run(&o, files[0], files[1], &err) < 0) return amc_cmd_fail(&err);
+    return 0;
+}

@@ -1,0 +1,86 @@
+// The binary's entry: `darknet amc ...` is ours, every other command Darknet's own with the
+// kernels of host/hooks installed.
+
+#include "cmd/commands.h"
+#include "host/hooks.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+int __real_main(int argc, char **argv);
+
+typedef struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} command;
+
+static const command commands[] = {
+    {"search", amc_cmd_search, "let an agent decide how much of each layer to keep"},
+    {"prune", amc_cmd_prune, "apply a policy: uniform, shallow, deep, random or a policy.json"},
+    {"eval", amc_cmd_eval, "measure accuracy, FLOPs and speed"},
+    {"info", amc_cmd_info, "show layers, costs and which channels go together"},
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+int amc_cmd_fail(const amc_error *err) {
+    fprintf(stderr, "amc: %s\n", err->text);
+    return 1;
+}
+
+void amc_cmd_print_json(cJSON *json) {
+    char *text = cJSON_Print(json);
+    puts(text);
+    cJSON_free(text);
+    cJSON_Delete(json);
+}
+
+const char *amc_cmd_count(int64_t n) {
+    static char buffers[4][24];
+    static int next;
+    char *text = buffers[next++ % 4];
+    const char *units[] = {"", " k", " M", " G", " T"};
+    double value = (double)n;
+    int unit = 0;
+    for (; value >= 999.5 && unit < 4; unit++) value /= 1000;
+    int digits = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    snprintf(text, sizeof buffers[0], "%.*f%s", digits, value, units[unit]);
+    return text;
+}
+
+int amc_cmd_processors(void) {
+    return omp_get_num_procs();
+}
+
+static void print_usage(FILE *file) {
+    fprintf(file, "usage: darknet amc <command> <cfg> [weights] [options]\n\n"
+                  "Prunes networks trained with Darknet into smaller ones that any Darknet reads.\n\n"
+                  "commands:\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(file, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fprintf(file, "\ndarknet amc <command> -h shows a command's options. To start:\n"
+                  "  darknet amc search cfg/mine.cfg      with weights/mine.weights, cfg/mine.data\n");
+}
+
+static int run_amc(int argc, char **argv) {
+    if (argc < 2) {
+        print_usage(stderr);
+        return 1;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+    if (!strcmp(argv[1], "help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
+        print_usage(stdout);
+        return 0;
+    }
+    amc_error err;
+    amc_error_set(&err, "%s is not a command, expected search, prune, eval or info", argv[1]);
+    return amc_cmd_fail(&err);
+}
+
+int __wrap_main(int argc, char **argv) {
+    amc_hooks_install();
+    if (argc > 1 && strcmp(argv[1], "amc") == 0) return run_amc(argc - 1, argv + 1);
+    return __real_main(argc, argv);
+}

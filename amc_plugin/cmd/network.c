@@ -1,0 +1,67 @@
+#include "cmd/network.h"
+
+#include "base/files.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int load_weights(amc_network *network, const char *path, amc_network_weights need,
+                        amc_error *err) {
+    if (!path && need == AMC_WEIGHTS_IF_GIVEN) return 0;
+    network->weights_path = path ? amc_memory_text("%s", path)
+                                 : amc_memory_text("weights/%s.weights", network->name);
+    if (!path && !amc_files_exists(network->weights_path))
+        return amc_error_set(err, "%s: can't be opened; expected it there, or a .weights file after "
+                             "%s",
+                             network->weights_path, network->cfg_path);
+    network->weights = amc_weights_load(network->weights_path, network->graph, err);
+    return network->weights ? 0 : -1;
+}
+
+amc_network *amc_network_load(const char *cfg_path, const char *weights_path,
+                              amc_network_weights need, amc_error *err) {
+    amc_network *network = amc_memory_alloc(1, sizeof *network);
+    network->name = amc_files_stem(cfg_path);
+    network->cfg_path = amc_memory_text("%s", cfg_path);
+    network->cfg = amc_cfg_text_load(cfg_path, err);
+    network->graph = network->cfg ? amc_layer_graph_new(network->cfg, err) : NULL;
+    network->groups = network->graph ? amc_channel_groups_new(network->graph) : NULL;
+    if (network->groups && load_weights(network, weights_path, need, err) == 0) return network;
+    amc_network_free(network);
+    return NULL;
+}
+
+void amc_network_free(amc_network *network) {
+    if (!network) return;
+    amc_weights_free(network->weights);
+    amc_channel_groups_free(network->groups);
+    amc_layer_graph_free(network->graph);
+    amc_cfg_text_free(network->cfg);
+    free(network->weights_path);
+    free(network->cfg_path);
+    free(network->name);
+    free(network);
+}
+
+int amc_network_skip(amc_network *network, const char *layers, amc_error *err) {
+    for (const char *at = layers; at;) {
+        char *end;
+        errno = 0;
+        long layer = strtol(at, &end, 10);
+        if (end == at || (*end && *end != ',') || errno || layer < 0 || layer > INT_MAX)
+            return amc_error_set(err, "-skip %s, expected layer numbers such as 0,3,12", layers);
+        if (amc_channel_groups_skip(network->groups, network->graph, (int)layer, err) < 0) return -1;
+        at = *end ? end + 1 : NULL;
+    }
+    return 0;
+}
+
+char *amc_network_data_path(const amc_network *network, const char *given) {
+    if (given) return amc_memory_text("%s", given);
+    const char *slash = strrchr(network->cfg_path, '/');
+    int folder = slash ? (int)(slash + 1 - network->cfg_path) : 0;
+    return amc_memory_text("%.*s%s.data", folder, network->cfg_path, network->name);
+}

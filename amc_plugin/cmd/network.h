@@ -1,0 +1,35 @@
+// What every subcommand starts from: the user's network, read and checked.
+
+#ifndef AMC_CMD_NETWORK_H
+#define AMC_CMD_NETWORK_H
+
+#include "model/channel_groups.h"
+#include "model/weights_file.h"
+
+typedef struct amc_network {
+    char *name;         // "vgg16" of cfg/vgg16.cfg
+    char *cfg_path;
+    char *weights_path; // NULL if there are no weights
+    amc_cfg_text *cfg;
+    amc_layer_graph *graph;
+    amc_channel_groups *groups;
+    amc_weights *weights; // NULL if there are none
+} amc_network;
+
+typedef enum amc_network_weights {
+    AMC_WEIGHTS_NEEDED,   // weights_path, or weights/<name>.weights where that is NULL
+    AMC_WEIGHTS_IF_GIVEN, // weights_path, or none
+} amc_network_weights;
+
+// NULL with err set.
+amc_network *amc_network_load(const char *cfg_path, const char *weights_path,
+                              amc_network_weights need, amc_error *err);
+void amc_network_free(amc_network *network);
+
+// Keeps the layers of a list such as "0,3,12" whole. -1 with err set for a bad list.
+int amc_network_skip(amc_network *network, const char *layers, amc_error *err);
+
+// The .data file to use: `given`, or <name>.data beside the .cfg. New text.
+char *amc_network_data_path(const amc_network *network, const char *given);
+
+#endif

@@ -1,0 +1,116 @@
+#include "cmd/options.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_default(const amc_option *option) {
+    if (option->kind == AMC_OPTION_INT) printf(" (default %d)", *(int *)option->value);
+    if (option->kind == AMC_OPTION_NUMBER && isfinite(*(double *)option->value))
+        printf(" (default %g)", *(double *)option->value);
+    const char *text = option->kind == AMC_OPTION_TEXT ? *(const char **)option->value : NULL;
+    if (text) printf(" (default %s)", text);
+}
+
+static void print_help(const amc_options *options) {
+    printf("usage: darknet amc %s %s [options]\n\n%s\n\noptions:\n", options->command,
+           options->arguments, options->summary);
+    for (int i = 0; i < options->n_options; i++) {
+        const amc_option *option = &options->options[i];
+        char left[64];
+        snprintf(left, sizeof left, "-%s %s", option->name,
+                 option->argument ? option->argument : "");
+        printf("  %-16s %s", left, option->help);
+        print_default(option);
+        printf("\n");
+    }
+    printf("  %-16s %s\n", "-h", "show this help");
+}
+
+static int out_of_range(const amc_options *options, const amc_option *option, const char *text,
+                        amc_error *err) {
+    const char *kind = option->kind == AMC_OPTION_INT ? "an integer" : "a number";
+    if (isinf(option->high))
+        return amc_error_set(err, "%s: -%s %s, expected %s of at least %g", options->command,
+                             option->name, text, kind, option->low);
+    return amc_error_set(err, "%s: -%s %s, expected %s %s %g %s %g", options->command, option->name,
+                         text, kind, option->open ? "above" : "from", option->low,
+                         option->open ? "and at most" : "to", option->high);
+}
+
+static int set_number(const amc_options *options, const amc_option *option, const char *text,
+                      amc_error *err) {
+    char *end;
+    errno = 0;
+    double number = strtod(text, &end);
+    bool whole = option->kind != AMC_OPTION_INT || number == floor(number);
+    bool in_range = number >= option->low && number <= option->high &&
+                    !(option->open && number == option->low);
+    if (end == text || *end || errno || !whole || !in_range)
+        return out_of_range(options, option, text, err);
+    if (option->kind == AMC_OPTION_INT)
+        *(int *)option->value = (int)number;
+    else
+        *(double *)option->value = number;
+    return 0;
+}
+
+static int set_option(const amc_options *options, const amc_option *option, const char *text,
+                      amc_error *err) {
+    if (option->given) *option->given = true;
+    if (option->kind == AMC_OPTION_FLAG) *(bool *)option->value = true;
+    if (option->kind == AMC_OPTION_TEXT) *(const char **)option->value = text;
+    if (option->kind != AMC_OPTION_INT && option->kind != AMC_OPTION_NUMBER) return 0;
+    return set_number(options, option, text, err);
+}
+
+// getopt's view of the table, -h added; ends with an empty entry.
+static struct option *getopt_table(const amc_options *options) {
+    struct option *table = amc_memory_alloc((size_t)options->n_options + 2, sizeof *table);
+    for (int i = 0; i < options->n_options; i++) {
+        bool flag = options->options[i].kind == AMC_OPTION_FLAG;
+        table[i] = (struct option){options->options[i].name,
+                                   flag ? no_argument : required_argument, NULL, 0};
+    }
+    table[options->n_options] = (struct option){"help", no_argument, NULL, 0};
+    return table;
+}
+
+static int take_positional(const amc_options *options, int argc, char **argv,
+                           const char **positional, amc_error *err) {
+    int n = argc - optind;
+    if (n < options->least || n > options->most)
+        return amc_error_set(err, "%s: %d arguments, expected %s (see darknet amc %s -h)",
+                             options->command, n, options->arguments, options->command);
+    for (int i = 0; i < options->most; i++) positional[i] = i < n ? argv[optind + i] : NULL;
+    return 0;
+}
+
+int amc_options_parse(const amc_options *options, int argc, char **argv, const char **positional,
+                      amc_error *err) {
+    struct option *table = getopt_table(options);
+    int status = 0, found = 0, index;
+    optind = 0; // glibc: start afresh
+    opterr = 0;
+    while (status == 0 && (index = 0, found = getopt_long_only(argc, argv, ":h", table, &index)) != -1) {
+        const char *word = argv[optind - 1];
+        if (found == 'h' || (found == 0 && index == options->n_options))
+            status = 1;
+        else if (found == 0)
+            status = set_option(options, &options->options[index], optarg, err);
+        else if (found == ':')
+            status = amc_error_set(err, "%s: %s, expected a value after it", options->command, word);
+        else
+            status = amc_error_set(err, "%s: %s is not an option (see darknet amc %s -h)",
+                                   options->command, word, options->command);
+    }
+    free(table);
+    if (status == 1) print_help(options);
+    if (status == 0) status = take_positional(options, argc, argv, positional, err);
+    return status;
+}

@@ -1,0 +1,169 @@
+#include "cmd/output.h"
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd/commands.h"
+#include "model/cost_model.h"
+#include "model/slice.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILES 4
+
+// The files of a result, in the order in which they are moved into place.
+static void list_files(const amc_output *output, const char *files[FILES]) {
+    files[0] = output->weights_path;
+    files[1] = output->cfg_path;
+    files[2] = output->policy_path;
+    files[3] = output->episodes_path;
+}
+
+static char *staged(const amc_output *output, const char *path) {
+    return amc_memory_text("%s%s", output->staging, strrchr(path, '/'));
+}
+
+static int refuse_existing(const amc_output *output, amc_error *err) {
+    const char *files[FILES];
+    list_files(output, files);
+    for (int i = 0; i < FILES; i++)
+        if (amc_files_exists(files[i]))
+            return amc_error_set(err, "%s: a result is there already; expected -force or another "
+                                 "-out folder",
+                                 files[i]);
+    return 0;
+}
+
+static int make_staging(amc_output *output, amc_error *err) {
+    output->staging = amc_memory_text("%s/.part-XXXXXX", output->folder);
+    if (mkdtemp(output->staging)) return 0;
+    int status = amc_error_set(err, "%s: the folder can't be written to: %s", output->folder,
+                               strerror(errno));
+    free(output->staging);
+    output->staging = NULL;
+    return status;
+}
+
+amc_output *amc_output_new(const amc_network *network, const char *folder, bool force,
+                           amc_error *err) {
+    amc_output *output = amc_memory_alloc(1, sizeof *output);
+    const char *name = network->name;
+    output->network = network;
+    output->folder =
+        folder ? amc_memory_text("%s", folder) : amc_memory_text("amc-out/%s", name);
+    output->cfg_path = amc_memory_text("%s/%s-amc.cfg", output->folder, name);
+    output->weights_path = amc_memory_text("%s/%s-amc.weights", output->folder, name);
+    output->policy_path = amc_memory_text("%s/policy.json", output->folder);
+    output->episodes_path = amc_memory_text("%s/episodes.csv", output->folder);
+    if ((force || refuse_existing(output, err) == 0) &&
+        amc_files_make_folder(output->folder, err) == 0 && make_staging(output, err) == 0)
+        return output;
+    amc_output_free(output);
+    return NULL;
+}
+
+void amc_output_free(amc_output *output) {
+    if (!output) return;
+    const char *files[FILES];
+    list_files(output, files);
+    for (int i = 0; output->staging && i < FILES; i++) {
+        char *path = staged(output, files[i]);
+        unlink(path);
+        free(path);
+    }
+    if (output->staging) rmdir(output->staging);
+    free(output->staging);
+    free(output->folder);
+    free(output->cfg_path);
+    free(output->weights_path);
+    free(output->policy_path);
+    free(output->episodes_path);
+    free(output);
+}
+
+static int write_files(const amc_output *output, const amc_prune_plan *plan, const char *episodes,
+                       char *paths[FILES], amc_error *err) {
+    const amc_network *network = output->network;
+    amc_layer_graph *graph = amc_slice_graph(network->graph, network->groups, plan);
+    amc_weights *weights =
+        amc_slice_weights(network->graph, network->groups, plan, network->weights);
+    amc_cfg_text *cfg = amc_slice_cfg(network->cfg, network->graph, graph);
+    bool written =
+        amc_weights_save(weights, graph, paths[0], err) == 0 &&
+        amc_cfg_text_save(cfg, paths[1], err) == 0 &&
+        amc_prune_plan_save(plan, network->graph, network->groups, paths[2], err) == 0 &&
+        (!episodes || amc_files_write(paths[3], episodes, strlen(episodes), err) == 0);
+    amc_cfg_text_free(cfg);
+    amc_weights_free(weights);
+    amc_layer_graph_free(graph);
+    return written ? 0 : -1;
+}
+
+amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan, const char *episodes,
+                              amc_error *err) {
+    const char *files[FILES];
+    char *paths[FILES];
+    list_files(output, files);
+    for (int i = 0; i < FILES; i++) paths[i] = staged(output, files[i]);
+    amc_network *read_back = NULL;
+    if (write_files(output, plan, episodes, paths, err) == 0)
+        read_back = amc_network_load(paths[1], paths[0], AMC_WEIGHTS_NEEDED, err);
+    for (int i = 0; i < FILES; i++) free(paths[i]);
+    return read_back;
+}
+
+int amc_output_publish(amc_output *output, amc_error *err) {
+    const char *files[FILES];
+    int status = 0;
+    list_files(output, files);
+    for (int i = 0; i < FILES && status == 0; i++) {
+        char *path = staged(output, files[i]);
+        if (!amc_files_exists(path))
+            unlink(files[i]); // an old result's file that this one doesn't have
+        else if (rename(path, files[i]) < 0)
+            status = amc_error_set(err, "%s: can't be written: %s", files[i], strerror(errno));
+        free(path);
+    }
+    return status;
+}
+
+cJSON *amc_output_json(const amc_output *output, const amc_network *pruned) {
+    const amc_layer_graph *before = output->network->graph;
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "cfg", output->cfg_path);
+    cJSON_AddStringToObject(json, "weights", output->weights_path);
+    cJSON_AddStringToObject(json, "policy", output->policy_path);
+    cJSON_AddNumberToObject(json, "macs", (double)amc_cost_macs(pruned->graph));
+    cJSON_AddNumberToObject(json, "macs_before", (double)amc_cost_macs(before));
+    cJSON_AddNumberToObject(json, "params", (double)amc_cost_params(pruned->graph));
+    cJSON_AddNumberToObject(json, "params_before", (double)amc_cost_params(before));
+    return json;
+}
+
+static void print_change(const char *what, int64_t before, int64_t after) {
+    printf("%s %s -> %s (%.2f%%)", what, amc_cmd_count(before), amc_cmd_count(after),
+           100 * (double)after / (double)before);
+}
+
+void amc_output_print_summary(const amc_output *output, const amc_network *pruned) {
+    const amc_layer_graph *before = output->network->graph, *after = pruned->graph;
+    printf("layer  type           channels\n");
+    for (int l = 0; l < before->n; l++)
+        if (amc_layer_has_weights(&before->layers[l]))
+            printf("%5d  %-13s  %4d -> %4d\n", l, amc_layer_type_name(before->layers[l].type),
+                   before->layers[l].out_c, after->layers[l].out_c);
+    print_change("MACs", amc_cost_macs(before), amc_cost_macs(after));
+    print_change(", parameters", amc_cost_params(before), amc_cost_params(after));
+    printf("\n%s\n%s\n", output->cfg_path, output->weights_path);
+}
+
+void amc_output_print_commands(const amc_output *output, const char *data_path) {
+    printf("darknet classifier train %s %s %s\n", data_path, output->cfg_path,
+           output->weights_path);
+    printf("darknet classifier valid %s %s %s\n", data_path, output->cfg_path,
+           output->weights_path);
+}

@@ -1,0 +1,46 @@
+// What search and prune leave behind: a folder with the pruned .cfg and .weights, the policy and,
+// for a search, its episodes. All files appear together or none does, and what was there before is
+// replaced only on request and only by a whole result.
+
+#ifndef AMC_CMD_OUTPUT_H
+#define AMC_CMD_OUTPUT_H
+
+#include "cmd/network.h"
+#include "model/prune_plan.h"
+
+#include <cjson/cJSON.h>
+
+typedef struct amc_output {
+    const amc_network *network; // borrowed
+    char *folder;
+    char *cfg_path;      // <folder>/<name>-amc.cfg
+    char *weights_path;  // <folder>/<name>-amc.weights
+    char *policy_path;   // <folder>/policy.json
+    char *episodes_path; // <folder>/episodes.csv
+    char *staging;       // folder beside them in which a result is made
+} amc_output;
+
+// Prepares the folder (NULL: amc-out/<name>). NULL with err set if it can't be written to, or holds
+// a result and `force` is not set.
+amc_output *amc_output_new(const amc_network *network, const char *folder, bool force,
+                           amc_error *err);
+void amc_output_free(amc_output *output); // a staged result that was not published is removed
+
+// Writes the result of `plan` to the staging folder, episodes (may be NULL) too, and reads the
+// network back as any user would. NULL with err set.
+amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan, const char *episodes,
+                              amc_error *err);
+
+// Moves the staged result into place.
+int amc_output_publish(amc_output *output, amc_error *err);
+
+// The result as a JSON object: cfg, weights, policy, macs, macs_before, params, params_before.
+cJSON *amc_output_json(const amc_output *output, const amc_network *pruned);
+
+// Prints what each layer kept, and the totals.
+void amc_output_print_summary(const amc_output *output, const amc_network *pruned);
+
+// Prints the commands that fine-tune and validate the result, as the last lines of stdout.
+void amc_output_print_commands(const amc_output *output, const char *data_path);
+
+#endif

@@ -1,0 +1,85 @@
+#include "cmd/progress.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct amc_progress {
+    const amc_channel_groups *groups;
+    double macs; // of the whole network
+    int episodes;
+    bool terminal;
+    double seconds; // so far
+    amc_search_episode best;
+    FILE *csv; // writes to text
+    char *text;
+    size_t length;
+};
+
+static void write_header(amc_progress *progress) {
+    fprintf(progress->csv, "episode,reward,accuracy,flops,macs,params");
+    for (int g = 0; g < progress->groups->n; g++)
+        if (progress->groups->groups[g].prunable)
+            fprintf(progress->csv, ",layer%d", progress->groups->groups[g].layers[0]);
+    fprintf(progress->csv, ",seconds\n");
+}
+
+amc_progress *amc_progress_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
+                               int episodes) {
+    amc_progress *progress = amc_memory_alloc(1, sizeof *progress);
+    progress->groups = groups;
+    progress->macs = (double)amc_cost_macs(graph);
+    progress->episodes = episodes;
+    progress->terminal = isatty(STDERR_FILENO);
+    progress->csv = open_memstream(&progress->text, &progress->length);
+    write_header(progress);
+    return progress;
+}
+
+void amc_progress_free(amc_progress *progress) {
+    if (!progress) return;
+    fclose(progress->csv);
+    free(progress->text);
+    free(progress);
+}
+
+static void write_row(amc_progress *progress, const amc_search_episode *episode) {
+    FILE *csv = progress->csv;
+    fprintf(csv, "%d,%.6f,%.6f,%.6f,%lld,%lld", episode->index + 1, episode->reward,
+            episode->accuracy, (double)episode->macs / progress->macs, (long long)episode->macs,
+            (long long)episode->params);
+    for (int g = 0; g < progress->groups->n; g++) {
+        const amc_channel_group *group = &progress->groups->groups[g];
+        if (group->prunable) fprintf(csv, ",%.4f", (double)episode->counts[g] / group->n_units);
+    }
+    fprintf(csv, ",%.4f\n", episode->seconds);
+}
+
+static void show(const amc_progress *progress, const amc_search_episode *episode) {
+    int done = episode->index + 1;
+    double left = progress->seconds / done * (progress->episodes - done);
+    fprintf(stderr,
+            "%sepisode %d/%d: accuracy %.2f%% at %.2f%% FLOPs, best %.2f%%, %d:%02d left%s",
+            progress->terminal ? "\r" : "", done, progress->episodes, 100 * episode->accuracy,
+            100 * (double)episode->macs / progress->macs, 100 * progress->best.accuracy,
+            (int)left / 60, (int)left % 60, progress->terminal ? "\033[K" : "\n");
+}
+
+void amc_progress_episode(amc_progress *progress, const amc_search_episode *episode) {
+    progress->seconds += episode->seconds;
+    if (episode->best) progress->best = *episode;
+    write_row(progress, episode);
+    if (progress->terminal || episode->best || (episode->index + 1) % 10 == 0)
+        show(progress, episode);
+}
+
+void amc_progress_end(amc_progress *progress) {
+    if (progress->terminal) fprintf(stderr, "\n");
+}
+
+char *amc_progress_csv(const amc_progress *progress) {
+    fflush(progress->csv);
+    return amc_memory_text("%s", progress->text);
+}

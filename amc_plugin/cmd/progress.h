@@ -1,0 +1,27 @@
+// What a search shows while it runs, and the table of its episodes.
+
+#ifndef AMC_CMD_PROGRESS_H
+#define AMC_CMD_PROGRESS_H
+
+#include "search/search_loop.h"
+
+typedef struct amc_progress amc_progress;
+
+// Borrows graph and groups.
+amc_progress *amc_progress_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
+                               int episodes);
+void amc_progress_free(amc_progress *progress);
+
+// Remembers an episode and shows it on stderr: one line that rewrites itself on a terminal,
+// elsewhere a line for every tenth episode and every new best.
+void amc_progress_episode(amc_progress *progress, const amc_search_episode *episode);
+
+// Ends the line on a terminal.
+void amc_progress_end(amc_progress *progress);
+
+// The episodes so far as CSV, new text: a row an episode with reward, accuracy, FLOPs (share),
+// multiply-accumulates, parameters, the share kept of every prunable group (named by its first
+// layer), and seconds.
+char *amc_progress_csv(const amc_progress *progress);
+
+#endif

@@ -1,0 +1,75 @@
+#include "cmd/scorer.h"
+
+#include "base/memory.h"
+#include "model/slice.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error *err) {
+    const amc_network *network = scorer->network;
+    scorer->data = amc_data_file_load(scorer->data_path, err);
+    if (!scorer->data) return -1;
+    scorer->top = options->top ? options->top : scorer->data->top;
+    scorer->model =
+        amc_host_model_new(network->cfg_path, network->graph, options->threads, err);
+    if (!scorer->model ||
+        amc_accuracy_check(scorer->model, scorer->data, network->cfg_path, err) < 0)
+        return -1;
+    if (scorer->top > scorer->data->classes)
+        return amc_error_set(err, "%s: top-%d of %d classes, expected no more than there are",
+                             scorer->data_path, scorer->top, scorer->data->classes);
+    scorer->dataset = amc_dataset_load(scorer->data, options->part, options->limit, options->seed,
+                                       options->threads, err);
+    if (!scorer->dataset) return -1;
+    if (scorer->dataset->held_out && options->part == AMC_DATASET_SEARCH)
+        fprintf(stderr,
+                "%s has no search=: %d images of train= are held out for it by seed %llu; keep "
+                "them out of later training for an honest score\n",
+                scorer->data_path, scorer->dataset->n, (unsigned long long)options->seed);
+    return 0;
+}
+
+amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options options, amc_error *err) {
+    amc_scorer *scorer = amc_memory_alloc(1, sizeof *scorer);
+    scorer->network = network;
+    scorer->data_path = amc_network_data_path(network, options.data);
+    if (load(scorer, &options, err) == 0) return scorer;
+    amc_scorer_free(scorer);
+    return NULL;
+}
+
+static void forget_plan(amc_scorer *scorer) {
+    amc_layer_graph_free(scorer->graph);
+    amc_weights_free(scorer->weights);
+    scorer->graph = NULL;
+    scorer->weights = NULL;
+}
+
+void amc_scorer_free(amc_scorer *scorer) {
+    if (!scorer) return;
+    if (scorer->model) amc_host_model_free(scorer->model);
+    if (scorer->dataset) amc_dataset_free(scorer->dataset);
+    if (scorer->data) amc_data_file_free(scorer->data);
+    forget_plan(scorer);
+    free(scorer->data_path);
+    free(scorer);
+}
+
+amc_accuracy amc_scorer_network(amc_scorer *scorer) {
+    amc_host_model_apply(scorer->model, scorer->network->graph, scorer->network->weights);
+    forget_plan(scorer);
+    return amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
+}
+
+amc_accuracy amc_scorer_plan(amc_scorer *scorer, const amc_prune_plan *plan) {
+    const amc_network *network = scorer->network;
+    amc_layer_graph *graph = amc_slice_graph(network->graph, network->groups, plan);
+    amc_weights *weights =
+        amc_slice_weights(network->graph, network->groups, plan, network->weights);
+    amc_host_model_apply(scorer->model, graph, weights);
+    forget_plan(scorer); // only now: the model borrowed it
+    scorer->graph = graph;
+    scorer->weights = weights;
+    return amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
+}

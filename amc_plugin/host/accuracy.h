@@ -1,0 +1,25 @@
+// Top-1 and top-k accuracy of a host_model on a dataset, images in parallel over its replicas.
+
+#ifndef AMC_HOST_ACCURACY_H
+#define AMC_HOST_ACCURACY_H
+
+#include "host/dataset.h"
+#include "host/host_model.h"
+
+typedef struct amc_accuracy {
+    int images;
+    int top1;       // images whose largest output is their class
+    int topk;       // images whose class is among the k largest outputs
+    double seconds; // wall time
+} amc_accuracy;
+
+// Scores every image with the weights applied last, equal outputs ordered as `darknet classifier
+// valid` does. Counts do not depend on the number of threads. k > 0.
+amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k);
+
+// Whether the dataset fits the model: three channels, one output a class. -1 with err set if not;
+// cfg_path is for its sentence.
+int amc_accuracy_check(const amc_host_model *model, const amc_data_file *data, const char *cfg_path,
+                       amc_error *err);
+
+#endif

@@ -1,0 +1,207 @@
+#include "host/hooks.h"
+
+#include "kernels/activation.h"
+#include "kernels/batchnorm.h"
+#include "kernels/connected.h"
+#include "kernels/conv.h"
+#include "kernels/gemm.h"
+#include "kernels/parallel.h"
+#include "kernels/workspace.h"
+
+#include "darknet.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool enabled;
+
+void amc_hooks_enable(bool on) {
+    if (on) amc_gemm_init();
+    enabled = on;
+}
+
+void amc_hooks_install(void) {
+    const char *stock = getenv("AMC_STOCK");
+    amc_hooks_enable(!stock || strcmp(stock, "1") != 0);
+}
+
+void amc_hooks_calm_threads(char **argv) {
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
+    setenv("GOMP_SPINCOUNT", "1000", 1);
+    execv("/proc/self/exe", argv); // only returns when it fails, which costs speed only
+}
+
+// ---- what is shared by the layers
+// ----------------------------------------------------------------------------------
+
+void __real_activate_array(float *x, const int n, const ACTIVATION a);
+void __real_gradient_array(const float *x, const int n, const ACTIVATION a, float *delta);
+
+// Whether our kernels have the activation; *act is it, else AMC_LINEAR.
+static bool is_fused(ACTIVATION a, amc_activation *act) {
+    *act = a == RELU ? AMC_RELU : a == LEAKY ? AMC_LEAKY : AMC_LINEAR;
+    return a == RELU || a == LEAKY || a == LINEAR;
+}
+
+static amc_batchnorm batchnorm_of(const layer *l) {
+    return (amc_batchnorm){l->scales,       l->biases,           l->mean,          l->variance,
+                           l->rolling_mean, l->rolling_variance, l->scale_updates, l->bias_updates};
+}
+
+// The affine step after a layer's sums outside training: batch normalisation by the rolling
+// averages, or the biases.
+static amc_conv_finish finish_of(const layer *l, amc_activation act) {
+    if (!l->batch_normalize) return (amc_conv_finish){NULL, l->biases, act};
+    float *scale = amc_workspace_get(AMC_WORKSPACE_HOST, 2 * (size_t)l->out_c),
+          *shift = scale + l->out_c;
+    amc_batchnorm bn = batchnorm_of(l);
+    amc_batchnorm_fold(&bn, l->out_c, scale, shift);
+    return (amc_conv_finish){scale, shift, act};
+}
+
+// delta, the gradient by the layer's output, becomes the gradient by its sums; gradients of biases
+// and scales are added.
+static void backward_output(const layer *l, const network *net) {
+    amc_activation act;
+    int pixels = l->out_h * l->out_w;
+    if (!is_fused(l->activation, &act))
+        __real_gradient_array(l->output, l->outputs * l->batch, l->activation, l->delta);
+    amc_batchnorm bn = batchnorm_of(l);
+    if (l->batch_normalize && net->train) {
+        amc_batchnorm_backward(&bn, l->batch, l->out_c, pixels, l->x, l->output, act, l->delta);
+        return;
+    }
+    amc_conv_finish finish = finish_of(l, act);
+    amc_bias_backward(l->batch, l->out_c, pixels, l->output, finish.scale, act, l->delta,
+                      l->bias_updates);
+}
+
+// ---- convolutional
+// -------------------------------------------------------------------------------------------------
+
+static amc_conv_shape shape_of(const layer *l) {
+    return amc_conv_shape_make(l->c, l->h, l->w, l->n, l->size, l->stride, l->pad, l->groups);
+}
+
+static void forward_convolutional(layer l, network net) {
+    amc_conv_shape shape = shape_of(&l);
+    amc_activation act;
+    bool fused = is_fused(l.activation, &act);
+    if (l.batch_normalize && net.train) {
+        amc_batchnorm bn = batchnorm_of(&l);
+        amc_conv_forward(&shape, l.batch, net.input, l.weights, NULL, l.x);
+        amc_batchnorm_forward(&bn, l.batch, l.out_c, l.out_h * l.out_w, l.x, act, l.output);
+    } else {
+        amc_conv_finish finish = finish_of(&l, act);
+        amc_conv_forward(&shape, l.batch, net.input, l.weights, &finish, l.output);
+    }
+    if (!fused) __real_activate_array(l.output, l.outputs * l.batch, l.activation);
+}
+
+static void backward_convolutional(layer l, network net) {
+    amc_conv_shape shape = shape_of(&l);
+    backward_output(&l, &net);
+    amc_conv_backward_weights(&shape, l.batch, net.input, l.delta, l.weight_updates);
+    if (net.delta) amc_conv_backward_input(&shape, l.batch, l.weights, l.delta, net.delta);
+}
+
+layer __real_make_convolutional_layer(int batch, int h, int w, int c, int n, int groups, int size,
+                                      int stride, int padding, ACTIVATION activation,
+                                      int batch_normalize, int binary, int xnor, int adam);
+
+layer __wrap_make_convolutional_layer(int batch, int h, int w, int c, int n, int groups, int size,
+                                      int stride, int padding, ACTIVATION activation,
+                                      int batch_normalize, int binary, int xnor, int adam) {
+    layer l = __real_make_convolutional_layer(batch, h, w, c, n, groups, size, stride, padding,
+                                              activation, batch_normalize, binary, xnor, adam);
+    if (enabled && !binary && !xnor) {
+        l.forward = forward_convolutional;
+        l.backward = backward_convolutional;
+    }
+    return l;
+}
+
+// ---- connected
+// -----------------------------------------------------------------------------------------------------
+
+static void finish_connected(const layer *l, const amc_conv_finish *finish) {
+    for (int i = 0; i < l->outputs * l->batch; i++) {
+        int o = i % l->outputs;
+        l->output[i] = l->output[i] * (finish->scale ? finish->scale[o] : 1) + finish->shift[o];
+    }
+    amc_activation_forward(l->output, (size_t)l->outputs * l->batch, finish->act);
+}
+
+static void forward_connected(layer l, network net) {
+    amc_activation act;
+    bool fused = is_fused(l.activation, &act), normalise = l.batch_normalize && net.train;
+    amc_connected_forward(l.batch, l.inputs, l.outputs, net.input, l.weights,
+                          normalise ? l.x : l.output);
+    if (normalise) {
+        amc_batchnorm bn = batchnorm_of(&l);
+        amc_batchnorm_forward(&bn, l.batch, l.outputs, 1, l.x, act, l.output);
+    } else {
+        amc_conv_finish finish = finish_of(&l, act);
+        finish_connected(&l, &finish);
+    }
+    if (!fused) __real_activate_array(l.output, l.outputs * l.batch, l.activation);
+}
+
+static void backward_connected(layer l, network net) {
+    backward_output(&l, &net);
+    /* G_w += G_y^T X */
+    amc_gemm_parallel(true, false, l.outputs, l.inputs, l.batch, 1, l.delta, l.outputs, net.input,
+                      l.inputs, 1, l.weight_updates, l.inputs);
+    /* G_x += G_y W */
+    if (net.delta)
+        amc_gemm_parallel(false, false, l.batch, l.inputs, l.outputs, 1, l.delta, l.outputs,
+                          l.weights, l.inputs, 1, net.delta, l.inputs);
+}
+
+layer __real_make_connected_layer(int batch, int inputs, int outputs, ACTIVATION activation,
+                                  int batch_normalize, int adam);
+
+layer __wrap_make_connected_layer(int batch, int inputs, int outputs, ACTIVATION activation,
+                                  int batch_normalize, int adam) {
+    layer l =
+        __real_make_connected_layer(batch, inputs, outputs, activation, batch_normalize, adam);
+    if (enabled) {
+        l.forward = forward_connected;
+        l.backward = backward_connected;
+    }
+    return l;
+}
+
+// ---- loops that other layers call
+// ----------------------------------------------------------------------------------
+
+void __real_gemm(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
+                 int ldb, float beta, float *c, int ldc);
+
+void __wrap_gemm(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
+                 int ldb, float beta, float *c, int ldc) {
+    if (enabled) {
+        amc_gemm_parallel(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    } else {
+        __real_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    }
+}
+
+void __wrap_activate_array(float *x, const int n, const ACTIVATION a) {
+    amc_activation act;
+    if (enabled && is_fused(a, &act)) {
+        amc_activation_forward(x, n, act);
+    } else {
+        __real_activate_array(x, n, a);
+    }
+}
+
+void __wrap_gradient_array(const float *x, const int n, const ACTIVATION a, float *delta) {
+    amc_activation act;
+    if (enabled && is_fused(a, &act)) {
+        amc_activation_backward(x, n, act, delta);
+    } else {
+        __real_gradient_array(x, n, a, delta);
+    }
+}

@@ -1,0 +1,28 @@
+// Our kernels inside Darknet: once installed, every command of the binary that makes convolutional,
+// connected or maxpool layers runs them, `classifier train` included, and so does everything of
+// Darknet's that calls its gemm.
+//
+// This mends two faults of Darknet on the CPU: a 1x1 convolution ignored stride and padding, and
+// its backward pass overwrote what shortcuts and routes had added to its input's delta.
+//
+// Darknet's own code stays in charge of binary and xnor layers.
+
+#ifndef AMC_HOST_HOOKS_H
+#define AMC_HOST_HOOKS_H
+
+#include <stdbool.h>
+
+// Switches the hooks on for layers made from now on; with AMC_STOCK=1 in the environment, off. Call
+// it first thing in main: before it, everything is stock Darknet.
+void amc_hooks_install(void);
+
+// Makes waiting OpenMP threads sleep: by default they spin for milliseconds, which halves the speed
+// wherever Darknet's image loaders or anybody else want the processor too. OpenMP reads its
+// settings before main, so the program starts itself once more with GOMP_SPINCOUNT set; returns
+// where that variable or OMP_WAIT_POLICY is set already.
+void amc_hooks_calm_threads(char **argv);
+
+// Switches them on or off for layers made from now on. For comparing the two.
+void amc_hooks_enable(bool on);
+
+#endif

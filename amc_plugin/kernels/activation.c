@@ -1,0 +1,46 @@
+#include "kernels/activation.h"
+
+#include "kernels/parallel.h"
+
+// What a negative input is multiplied by.
+static float slope_of(amc_activation act) {
+    return act == AMC_RELU ? 0.0f : act == AMC_LEAKY ? 0.1f : 1.0f;
+}
+
+AMC_CLONES static void scaled(const float *x, size_t n, float scale, float shift, float *y) {
+    for (size_t i = 0; i < n; i++) y[i] = x[i] * scale + shift;
+}
+
+AMC_CLONES static void scaled_sloped(const float *x, size_t n, float scale, float shift,
+                                     float slope, float *y) {
+    for (size_t i = 0; i < n; i++) {
+        float v = x[i] * scale + shift;
+        float low = slope * v;
+        y[i] = v > 0 ? v : low;
+    }
+}
+
+AMC_CLONES static void sloped(float *x, size_t n, float slope) {
+    for (size_t i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] : slope * x[i];
+}
+
+AMC_CLONES static void sloped_back(const float *y, size_t n, float slope, float *delta) {
+    for (size_t i = 0; i < n; i++) delta[i] = y[i] > 0 ? delta[i] : slope * delta[i];
+}
+
+void amc_activation_scaled(const float *x, size_t n, float scale, float shift, amc_activation act,
+                           float *y) {
+    if (act == AMC_LINEAR) {
+        scaled(x, n, scale, shift, y);
+    } else {
+        scaled_sloped(x, n, scale, shift, slope_of(act), y);
+    }
+}
+
+void amc_activation_forward(float *x, size_t n, amc_activation act) {
+    if (act != AMC_LINEAR) sloped(x, n, slope_of(act));
+}
+
+void amc_activation_backward(const float *y, size_t n, amc_activation act, float *delta) {
+    if (act != AMC_LINEAR) sloped_back(y, n, slope_of(act), delta);
+}

@@ -1,0 +1,43 @@
+// Convolution of a batch of images, forward and backward.
+//
+// Images are shared out to threads; inside somebody else's parallel region everything runs in the
+// caller's thread. A result of one image depends neither on the size of its batch nor on the number
+// of threads, to the last bit, and neither do weight gradients on the number of threads.
+
+#ifndef AMC_KERNELS_CONV_H
+#define AMC_KERNELS_CONV_H
+
+#include "kernels/activation.h"
+#include "kernels/conv_shape.h"
+
+// What happens to each output pixel of filter f right after it is summed: act(sum * scale[f] +
+// shift[f]).
+typedef struct amc_conv_finish {
+    const float *scale; // (n), NULL for ones
+    const float *shift; // (n), NULL for zeros
+    amc_activation act;
+} amc_conv_finish;
+
+// y = finish(x * w). x is (batch, c, h, w), w the weights, y (batch, n, out_h, out_w), overwritten.
+// finish may be NULL.
+void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
+                      const amc_conv_finish *finish, float *y);
+
+// dw += the loss's gradient by the weights, from dy, its gradient by y.
+void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *x, const float *dy,
+                               float *dw);
+
+// dx += the loss's gradient by x. It adds, whatever the kernel's size: other layers may have added
+// there before.
+void amc_conv_backward_input(const amc_conv_shape *s, int batch, const float *w, const float *dy,
+                             float *dx);
+
+// What the three are tested against: seven loops, sums in double.
+void amc_conv_forward_reference(const amc_conv_shape *s, int batch, const float *x, const float *w,
+                                const amc_conv_finish *finish, float *y);
+void amc_conv_backward_weights_reference(const amc_conv_shape *s, int batch, const float *x,
+                                         const float *dy, float *dw);
+void amc_conv_backward_input_reference(const amc_conv_shape *s, int batch, const float *w,
+                                       const float *dy, float *dx);
+
+#endif

@@ -1,0 +1,38 @@
+// Threads and vectors, the two kinds of parallel work in the kernels.
+
+#ifndef AMC_KERNELS_PARALLEL_H
+#define AMC_KERNELS_PARALLEL_H
+
+#include <stdbool.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+// False inside somebody else's parallel region: a kernel called there stays in its thread.
+static inline bool amc_parallel_is_free(void) {
+#ifdef _OPENMP
+    return !omp_in_parallel();
+#else
+    return false;
+#endif
+}
+
+// Eight floats at any address. The order of every sum is written out with these, so that results
+// depend neither on addresses nor on what the compiler feels like.
+typedef float amc_v8 __attribute__((vector_size(32), aligned(4), may_alias));
+
+// The eight lanes' sum.
+static inline __attribute__((always_inline)) float amc_v8_sum(amc_v8 v) {
+    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+}
+
+// Marks a hot function for which the compiler makes a second version with AVX2 and FMA, taken where
+// the processor has them. Sanitizers can't run before the program is relocated, which choosing a
+// version needs.
+#if defined(__x86_64__) && !defined(AMC_SAN)
+#define AMC_CLONES __attribute__((target_clones("fma", "default")))
+#else
+#define AMC_CLONES
+#endif
+
+#endif

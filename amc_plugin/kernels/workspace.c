@@ -1,0 +1,45 @@
+#include "kernels/workspace.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct buffer {
+    float *at;    // count floats, or NULL
+    size_t count; // floats that fit
+} buffer;
+
+static _Thread_local buffer buffers[AMC_WORKSPACE_SLOTS];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key; // set in every thread that has buffers: its destructor frees them
+
+static void release(void *of_thread) {
+    buffer *all = of_thread;
+    for (int i = 0; i < AMC_WORKSPACE_SLOTS; i++) {
+        free(all[i].at);
+        all[i] = (buffer){0};
+    }
+}
+
+static void make_key(void) {
+    pthread_key_create(&key, release);
+}
+
+static float *allocate(size_t count) {
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, count * sizeof(float)) == 0) return memory;
+    fprintf(stderr, "amc: out of memory (%zu floats of workspace)\n", count);
+    exit(1);
+}
+
+float *amc_workspace_get(amc_workspace_slot slot, size_t count) {
+    buffer *mine = &buffers[slot];
+    if (count > mine->count) {
+        pthread_once(&once, make_key);
+        pthread_setspecific(key, buffers);
+        free(mine->at);
+        mine->at = allocate(count);
+        mine->count = count;
+    }
+    return mine->at;
+}

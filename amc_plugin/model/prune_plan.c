@@ -1,0 +1,226 @@
+#include "model/prune_plan.h"
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "model/cost_model.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+amc_prune_plan *amc_prune_plan_new(const amc_channel_groups *groups) {
+    amc_prune_plan *plan = amc_memory_alloc(1, sizeof *plan);
+    plan->n_units = groups->n_units;
+    plan->kept = amc_memory_alloc((size_t)plan->n_units, 1);
+    memset(plan->kept, 1, (size_t)plan->n_units);
+    return plan;
+}
+
+amc_prune_plan *amc_prune_plan_copy(const amc_prune_plan *plan) {
+    amc_prune_plan *copy = amc_memory_copy(plan, 1, sizeof *plan);
+    copy->kept = amc_memory_copy(plan->kept, (size_t)plan->n_units, 1);
+    return copy;
+}
+
+void amc_prune_plan_free(amc_prune_plan *plan) {
+    if (!plan) return;
+    free(plan->kept);
+    free(plan);
+}
+
+int amc_prune_plan_count(const amc_prune_plan *plan, const amc_channel_groups *groups, int g) {
+    const amc_channel_group *group = &groups->groups[g];
+    int count = 0;
+    for (int i = 0; i < group->n_units; i++) count += plan->kept[group->units[i]];
+    return count;
+}
+
+typedef struct ranked {
+    int unit;
+    double score;
+} ranked;
+
+static int by_score(const void *x, const void *y) {
+    const ranked *a = x, *b = y;
+    if (a->score != b->score) return a->score < b->score ? 1 : -1;
+    return a->unit - b->unit;
+}
+
+void amc_prune_plan_keep_best(amc_prune_plan *plan, const amc_channel_groups *groups, int g,
+                              int count, const double *score) {
+    const amc_channel_group *group = &groups->groups[g];
+    ranked *order = amc_memory_alloc((size_t)group->n_units, sizeof *order);
+    for (int i = 0; i < group->n_units; i++)
+        order[i] = (ranked){group->units[i], score[group->units[i]]};
+    qsort(order, (size_t)group->n_units, sizeof *order, by_score);
+    for (int i = 0; i < group->n_units; i++) plan->kept[order[i].unit] = i < count;
+    free(order);
+}
+
+void amc_prune_plan_keep_counts(amc_prune_plan *plan, const amc_channel_groups *groups,
+                                const int *counts, const double *score) {
+    for (int g = 0; g < groups->n; g++)
+        amc_prune_plan_keep_best(plan, groups, g, counts[g], score);
+}
+
+int amc_prune_plan_channels(const amc_prune_plan *plan, const amc_channel_groups *groups,
+                            const amc_layer_graph *graph, int layer) {
+    int count = 0;
+    for (int c = 0; c < graph->layers[layer].out_c; c++)
+        count += plan->kept[groups->unit[layer][c]];
+    return count;
+}
+
+// Reading policy.json: one function a JSON level, each of which says where it fails.
+
+typedef struct reader {
+    const char *path;
+    const amc_layer_graph *graph;
+    const amc_channel_groups *groups;
+    const double *score;
+    int round;
+    bool *seen; // (groups) named already
+    amc_error *err;
+} reader;
+
+static int find_group(const reader *r, const cJSON *entry) {
+    const cJSON *layers = cJSON_GetObjectItem(entry, "layers"), *item;
+    int found = -1;
+    if (!cJSON_IsArray(layers) || cJSON_GetArraySize(layers) == 0)
+        return amc_error_set(r->err, "%s: a group has no \"layers\": [...]", r->path);
+    cJSON_ArrayForEach(item, layers) {
+        int layer = cJSON_IsNumber(item) ? item->valueint : -1;
+        int g = -1;
+        for (int i = 0; g < 0 && i < r->groups->n; i++)
+            for (int j = 0; j < r->groups->groups[i].n_layers; j++)
+                if (r->groups->groups[i].layers[j] == layer) g = i;
+        if (g < 0)
+            return amc_error_set(r->err, "%s: \"layers\" names layer %d, which makes no channels",
+                                 r->path, layer);
+        if (found >= 0 && g != found)
+            return amc_error_set(r->err, "%s: \"layers\" names layer %d, which is not in the group "
+                                 "of the others",
+                                 r->path, layer);
+        found = g;
+    }
+    return found;
+}
+
+static int apply_ratio(const reader *r, amc_prune_plan *plan, int g, double ratio) {
+    const amc_channel_group *group = &r->groups->groups[g];
+    if (!(ratio > 0 && ratio <= 1))
+        return amc_error_set(r->err, "%s: the group of layer %d has ratio %g, expected more than 0 "
+                             "and at most 1",
+                             r->path, group->layers[0], ratio);
+    amc_cost_model *cost = amc_cost_model_new(r->graph, r->groups);
+    int count = amc_cost_model_round(cost, g, ratio, r->round);
+    amc_cost_model_free(cost);
+    amc_prune_plan_keep_best(plan, r->groups, g, count, r->score);
+    return 0;
+}
+
+static int apply_channels(const reader *r, amc_prune_plan *plan, int g, const cJSON *channels) {
+    const amc_channel_group *group = &r->groups->groups[g];
+    const cJSON *item;
+    if (cJSON_GetArraySize(channels) == 0)
+        return amc_error_set(r->err, "%s: the group of layer %d keeps no channel", r->path,
+                             group->layers[0]);
+    for (int i = 0; i < group->n_units; i++) plan->kept[group->units[i]] = 0;
+    cJSON_ArrayForEach(item, channels) {
+        double index = cJSON_IsNumber(item) ? item->valuedouble : -1;
+        if (!(index >= 0 && index < group->n_units) || index != (int)index)
+            return amc_error_set(r->err, "%s: the group of layer %d keeps channel %g, expected 0 to "
+                                 "%d",
+                                 r->path, group->layers[0], index, group->n_units - 1);
+        if (plan->kept[group->units[(int)index]]++)
+            return amc_error_set(r->err, "%s: the group of layer %d keeps channel %d twice",
+                                 r->path, group->layers[0], (int)index);
+    }
+    return 0;
+}
+
+static int apply_entry(const reader *r, amc_prune_plan *plan, const cJSON *entry) {
+    int g = find_group(r, entry);
+    if (g < 0) return -1;
+    const amc_channel_group *group = &r->groups->groups[g];
+    const cJSON *ratio = cJSON_GetObjectItem(entry, "ratio");
+    const cJSON *channels = cJSON_GetObjectItem(entry, "channels");
+    if (r->seen[g])
+        return amc_error_set(r->err, "%s: the group of layer %d stands there twice", r->path,
+                             group->layers[0]);
+    r->seen[g] = true;
+    int status = 0;
+    if (cJSON_IsArray(channels))
+        status = apply_channels(r, plan, g, channels);
+    else if (cJSON_IsNumber(ratio))
+        status = apply_ratio(r, plan, g, ratio->valuedouble);
+    else
+        return amc_error_set(r->err, "%s: the group of layer %d has neither \"ratio\" nor "
+                             "\"channels\"",
+                             r->path, group->layers[0]);
+    if (status == 0 && !group->prunable && amc_prune_plan_count(plan, r->groups, g) < group->n_units)
+        return amc_error_set(r->err, "%s: layer %d can't be pruned: %s", r->path, group->layers[0],
+                             group->why);
+    return status;
+}
+
+static int apply_root(const reader *r, amc_prune_plan *plan, const cJSON *root) {
+    const cJSON *list = cJSON_GetObjectItem(root, "groups"), *entry;
+    if (!cJSON_IsArray(list))
+        return amc_error_set(r->err, "%s: holds no \"groups\": [...], expected a policy", r->path);
+    cJSON_ArrayForEach(entry, list) if (apply_entry(r, plan, entry) < 0) return -1;
+    return 0;
+}
+
+amc_prune_plan *amc_prune_plan_load(const char *path, const amc_layer_graph *graph,
+                                    const amc_channel_groups *groups, const double *score,
+                                    int round, amc_error *err) {
+    size_t length;
+    char *text = amc_files_read(path, &length, err);
+    if (!text) return NULL;
+    cJSON *root = cJSON_ParseWithLength(text, length);
+    amc_prune_plan *plan = NULL;
+    if (!root) {
+        amc_error_set(err, "%s: is not JSON, expected a policy", path);
+    } else {
+        reader r = {path, graph, groups, score, round, NULL, err};
+        r.seen = amc_memory_alloc((size_t)groups->n, sizeof *r.seen);
+        plan = amc_prune_plan_new(groups);
+        if (apply_root(&r, plan, root) < 0) {
+            amc_prune_plan_free(plan);
+            plan = NULL;
+        }
+        free(r.seen);
+    }
+    cJSON_Delete(root);
+    free(text);
+    return plan;
+}
+
+static cJSON *group_json(const amc_prune_plan *plan, const amc_channel_group *group, int count) {
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddItemToObject(json, "layers", cJSON_CreateIntArray(group->layers, group->n_layers));
+    // Four digits are plenty for a person; `channels` is what counts.
+    cJSON_AddNumberToObject(json, "ratio", round(1e4 * count / group->n_units) / 1e4);
+    cJSON *channels = cJSON_AddArrayToObject(json, "channels");
+    for (int i = 0; i < group->n_units; i++)
+        if (plan->kept[group->units[i]]) cJSON_AddItemToArray(channels, cJSON_CreateNumber(i));
+    return json;
+}
+
+int amc_prune_plan_save(const amc_prune_plan *plan, const amc_layer_graph *graph,
+                        const amc_channel_groups *groups, const char *path, amc_error *err) {
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "network", graph->path);
+    cJSON *list = cJSON_AddArrayToObject(root, "groups");
+    for (int g = 0; g < groups->n; g++)
+        if (groups->groups[g].prunable)
+            cJSON_AddItemToArray(list, group_json(plan, &groups->groups[g],
+                                                  amc_prune_plan_count(plan, groups, g)));
+    char *text = cJSON_Print(root);
+    int status = amc_files_write(path, text, strlen(text), err);
+    cJSON_free(text);
+    cJSON_Delete(root);
+    return status;
+}

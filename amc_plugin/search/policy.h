@@ -1,0 +1,29 @@
+// Handcrafted and random policies: shapes over the groups, scaled to a budget or a keep ratio.
+
+#ifndef AMC_SEARCH_POLICY_H
+#define AMC_SEARCH_POLICY_H
+
+#include "base/rng.h"
+#include "search/prune_env.h"
+
+typedef enum amc_policy {
+    AMC_POLICY_UNIFORM, // every group keeps the same share
+    AMC_POLICY_SHALLOW, // the first half of the groups is cut; the second once that is used up
+    AMC_POLICY_DEEP,    // the second half is cut; the first once that is used up
+    AMC_POLICY_RANDOM,  // each group's share is drawn, then all are scaled together
+    AMC_POLICIES,       // how many there are
+} amc_policy;
+
+// The policy named "uniform", "shallow", "deep" or "random"; -1 for another name.
+int amc_policy_find(const char *name);
+
+// The policy's mildest plan that meets the environment's budget, as counts (groups). rng is drawn
+// from by AMC_POLICY_RANDOM only.
+void amc_policy_meet_budget(amc_policy policy, const amc_prune_env *env, amc_rng *rng, int *counts);
+
+// The policy's plan at a channel keep ratio: the share of every group that it cuts (random: the
+// mean of the shares drawn). Not bound to the budget.
+void amc_policy_keep(amc_policy policy, const amc_prune_env *env, double keep, amc_rng *rng,
+                     int *counts);
+
+#endif

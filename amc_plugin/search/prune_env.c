@@ -1,0 +1,200 @@
+#include "search/prune_env.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct amc_prune_env {
+    const amc_layer_graph *graph;
+    const amc_channel_groups *groups;
+    amc_cost_model *cost;
+    amc_prune_env_options options;
+    int64_t budget;
+    int n_steps;
+    int *group;  // (n_steps) group of each step
+    int *least;  // (groups) fewest units that may be kept
+    int *counts; // (groups) the episode's decisions; whole where undecided
+    int t;       // current step
+    double last; // a[t-1] as carried out
+    // Features that stay the same over episodes, scaled: t, n, c, h, w, stride, k, FLOPs[t].
+    float (*fixed)[8]; // (n_steps)
+};
+
+static int least_count(const amc_prune_env *env, int g) {
+    const amc_channel_group *group = &env->groups->groups[g];
+    if (!group->prunable) return group->n_units;
+    int step = amc_cost_model_step(env->cost, g, env->options.round);
+    int wish = (int)ceil(env->options.min_keep * group->n_units - 1e-9);
+    int count = (wish + step - 1) / step * step;
+    if (count < step) count = step;
+    return count < group->n_units ? count : group->n_units;
+}
+
+static void fill_fixed(amc_prune_env *env) {
+    int n = env->n_steps;
+    env->fixed = amc_memory_alloc((size_t)n, sizeof *env->fixed);
+    for (int t = 0; t < n; t++) {
+        const amc_channel_group *group = &env->groups->groups[env->group[t]];
+        const amc_layer *layer = &env->graph->layers[group->layers[0]];
+        double macs = (double)amc_cost_model_group_macs(env->cost, env->counts, env->group[t]);
+        double raw[8] = {t,        layer->out_c,  layer->c,    layer->h,
+                         layer->w, layer->stride, layer->size, macs};
+        for (int i = 0; i < 8; i++) env->fixed[t][i] = (float)raw[i];
+    }
+    for (int i = 0; i < 8; i++) {
+        float low = INFINITY, high = -INFINITY;
+        for (int t = 0; t < n; t++) {
+            low = fminf(low, env->fixed[t][i]);
+            high = fmaxf(high, env->fixed[t][i]);
+        }
+        for (int t = 0; t < n; t++)
+            env->fixed[t][i] = high > low ? (env->fixed[t][i] - low) / (high - low) : 0;
+    }
+}
+
+static int check_options(const amc_prune_env *env, amc_error *err) {
+    const amc_prune_env_options *o = &env->options;
+    double all = (double)amc_cost_macs(env->graph);
+    if (env->n_steps == 0)
+        return amc_error_set(err, "%s: no channel group can be pruned", env->graph->path);
+    if (amc_prune_env_smallest(env) <= env->budget) return 0;
+    return amc_error_set(err, "%s: a budget of %.2f%% of the FLOPs can't be met; the smallest "
+                         "reachable is %.2f%% when at least %g of each group's channels are kept, "
+                         "in multiples of %d",
+                         env->graph->path, 100 * o->flops,
+                         100 * (double)amc_prune_env_smallest(env) / all, o->min_keep, o->round);
+}
+
+amc_prune_env *amc_prune_env_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
+                                 amc_prune_env_options options, amc_error *err) {
+    amc_prune_env *env = amc_memory_alloc(1, sizeof *env);
+    *env = (amc_prune_env){.graph = graph, .groups = groups, .options = options};
+    env->cost = amc_cost_model_new(graph, groups);
+    env->budget = (int64_t)floor(options.flops * (double)amc_cost_macs(graph) + 1e-6);
+    env->group = amc_memory_alloc((size_t)groups->n, sizeof *env->group);
+    env->least = amc_memory_alloc((size_t)groups->n, sizeof *env->least);
+    env->counts = amc_memory_alloc((size_t)groups->n, sizeof *env->counts);
+    for (int g = 0; g < groups->n; g++) {
+        env->least[g] = least_count(env, g);
+        if (env->least[g] < groups->groups[g].n_units) env->group[env->n_steps++] = g;
+    }
+    amc_prune_env_reset(env);
+    fill_fixed(env);
+    if (check_options(env, err) == 0) return env;
+    amc_prune_env_free(env);
+    return NULL;
+}
+
+void amc_prune_env_free(amc_prune_env *env) {
+    if (!env) return;
+    amc_cost_model_free(env->cost);
+    free(env->group);
+    free(env->least);
+    free(env->counts);
+    free(env->fixed);
+    free(env);
+}
+
+int amc_prune_env_steps(const amc_prune_env *env) {
+    return env->n_steps;
+}
+
+double amc_prune_env_min_keep(const amc_prune_env *env) {
+    return env->options.min_keep;
+}
+
+int amc_prune_env_group(const amc_prune_env *env, int t) {
+    return env->group[t];
+}
+
+void amc_prune_env_whole(const amc_prune_env *env, int *counts) {
+    for (int g = 0; g < env->groups->n; g++) counts[g] = env->groups->groups[g].n_units;
+}
+
+void amc_prune_env_reset(amc_prune_env *env) {
+    amc_prune_env_whole(env, env->counts);
+    env->t = 0;
+    env->last = 1;
+}
+
+// Multiply-accumulates of the layers whose channels steps from t on decide.
+static int64_t macs_from(const amc_prune_env *env, int t) {
+    int64_t sum = 0;
+    for (; t < env->n_steps; t++)
+        sum += amc_cost_model_group_macs(env->cost, env->counts, env->group[t]);
+    return sum;
+}
+
+void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STATE]) {
+    double all = (double)amc_cost_macs(env->graph);
+    // Undecided groups are whole in counts, so what is missing was cut in decided ones.
+    double reduced = all - (double)amc_prune_env_macs(env, env->counts);
+    memcpy(state, env->fixed[env->t], sizeof env->fixed[env->t]);
+    state[8] = (float)(reduced / all);
+    state[9] = (float)((double)macs_from(env, env->t + 1) / all);
+    state[10] = (float)env->last;
+}
+
+// Whether the budget is met with `count` units of the current group and every later group cut as
+// far as allowed: W_duty of algorithm 1, exact because whole plans are priced.
+static bool feasible(const amc_prune_env *env, int *counts, int count) {
+    counts[env->group[env->t]] = count;
+    return amc_prune_env_macs(env, counts) <= env->budget;
+}
+
+// The most units of the current group that leave the budget reachable. Costs grow with counts, so
+// bisection over the multiples of the rounding step finds it; the whole group is allowed too.
+static int most_feasible(const amc_prune_env *env) {
+    int g = env->group[env->t], units = env->groups->groups[g].n_units;
+    int step = amc_cost_model_step(env->cost, g, env->options.round);
+    int *counts = amc_memory_copy(env->counts, (size_t)env->groups->n, sizeof *counts);
+    for (int t = env->t + 1; t < env->n_steps; t++)
+        counts[env->group[t]] = env->least[env->group[t]];
+    int low = env->least[g] / step, high = units / step; // feasible at low by induction
+    bool whole = feasible(env, counts, units);
+    while (low < high) {
+        int middle = (low + high + 1) / 2;
+        if (feasible(env, counts, middle * step))
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    free(counts);
+    return whole ? units : low * step;
+}
+
+int amc_prune_env_round(const amc_prune_env *env, int g, double ratio) {
+    int count = amc_cost_model_round(env->cost, g, ratio, env->options.round);
+    return count > env->least[g] ? count : env->least[g];
+}
+
+double amc_prune_env_step(amc_prune_env *env, double action) {
+    int g = env->group[env->t];
+    int count = amc_prune_env_round(env, g, action), most = most_feasible(env);
+    env->counts[g] = count < most ? count : most;
+    env->last = (double)env->counts[g] / env->groups->groups[g].n_units;
+    env->t++;
+    return env->last;
+}
+
+const int *amc_prune_env_counts(const amc_prune_env *env) {
+    return env->counts;
+}
+
+int64_t amc_prune_env_macs(const amc_prune_env *env, const int *counts) {
+    return amc_cost_model_macs(env->cost, counts);
+}
+
+int64_t amc_prune_env_params(const amc_prune_env *env, const int *counts) {
+    return amc_cost_model_params(env->cost, counts);
+}
+
+int64_t amc_prune_env_budget(const amc_prune_env *env) {
+    return env->budget;
+}
+
+int64_t amc_prune_env_smallest(const amc_prune_env *env) {
+    return amc_cost_model_macs(env->cost, env->least);
+}

@@ -1,0 +1,65 @@
+// The network as the agent walks it: one step a prunable channel group, in network order. It
+// describes the group at hand (the paper's state), bounds and rounds the action so that the budget
+// is kept exactly, and prices what was decided. It never scores a plan.
+
+#ifndef AMC_SEARCH_PRUNE_ENV_H
+#define AMC_SEARCH_PRUNE_ENV_H
+
+#include "model/cost_model.h"
+
+// t, n, c, h, w, stride, k, FLOPs[t], reduced, rest, a[t-1]: equation 1 of the AMC paper.
+#define AMC_PRUNE_ENV_STATE 11
+
+typedef struct amc_prune_env amc_prune_env;
+
+typedef struct amc_prune_env_options {
+    double flops;    // budget as a share of the network's multiply-accumulates; 1: no budget
+    double min_keep; // least share of a group's channels that is kept, in (0, 1]
+    int round;       // keep a multiple of this many channels where a group allows it
+} amc_prune_env_options;
+
+// NULL with err set if nothing can be pruned or the budget can't be met even where every group is
+// cut as far as allowed (with the smallest share that can). Borrows graph and groups.
+amc_prune_env *amc_prune_env_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
+                                 amc_prune_env_options options, amc_error *err);
+void amc_prune_env_free(amc_prune_env *env);
+
+int amc_prune_env_steps(const amc_prune_env *env);
+
+// The least share that an action can ask for.
+double amc_prune_env_min_keep(const amc_prune_env *env);
+
+// The group that step t decides.
+int amc_prune_env_group(const amc_prune_env *env, int t);
+
+// Starts an episode: nothing is cut.
+void amc_prune_env_reset(amc_prune_env *env);
+
+// The state of the current step, each feature scaled to [0, 1] over the network; 0 where a feature
+// is the same at every step.
+void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STATE]);
+
+// Decides the current group: `action` is the share of its channels to keep. It is rounded, raised
+// to the least and lowered to the most that lets the budget be met when every later group is cut
+// as far as allowed (algorithm 1 of the paper, over whole groups and after rounding). Returns the
+// share that was carried out, which is what an agent has to remember.
+double amc_prune_env_step(amc_prune_env *env, double action);
+
+// Units kept of each group (groups), decided or not. Valid until the next step or reset.
+const int *amc_prune_env_counts(const amc_prune_env *env);
+
+// Fills counts (groups) with the units of the whole network.
+void amc_prune_env_whole(const amc_prune_env *env, int *counts);
+
+// The count of group g for a wished share, rounded and at least what the options allow: what every
+// policy shares.
+int amc_prune_env_round(const amc_prune_env *env, int g, double ratio);
+
+int64_t amc_prune_env_macs(const amc_prune_env *env, const int *counts);
+int64_t amc_prune_env_params(const amc_prune_env *env, const int *counts);
+int64_t amc_prune_env_budget(const amc_prune_env *env); // multiply-accumulates
+
+// Multiply-accumulates when every group is cut as far as allowed.
+int64_t amc_prune_env_smallest(const amc_prune_env *env);
+
+#endif

@@ -1,0 +1,87 @@
+#include "search/search_loop.h"
+
+#include "agent/ddpg.h"
+#include "base/memory.h"
+#include "search/policy.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+// One episode's transitions, as the agent learns from them.
+typedef struct trace {
+    float *states;   // (steps, AMC_PRUNE_ENV_STATE)
+    double *actions; // (steps) shares that were carried out
+} trace;
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+// Walks the network once; wished counts come from a drawn plan, or from the agent if that is NULL.
+static void walk(amc_prune_env *env, const amc_channel_groups *groups, amc_ddpg *agent,
+                 const int *drawn, trace *trace) {
+    amc_prune_env_reset(env);
+    for (int t = 0; t < amc_prune_env_steps(env); t++) {
+        float *state = &trace->states[t * AMC_PRUNE_ENV_STATE];
+        int g = amc_prune_env_group(env, t);
+        amc_prune_env_state(env, state);
+        double wish = drawn ? (double)drawn[g] / groups->groups[g].n_units
+                            : amc_ddpg_act(agent, state);
+        trace->actions[t] = amc_prune_env_step(env, wish);
+    }
+}
+
+static amc_ddpg *new_agent(const amc_search_options *options, double least_action) {
+    amc_ddpg_options agent = amc_ddpg_defaults();
+    agent.warmup_episodes = options->warmup;
+    agent.low = least_action;
+    return amc_ddpg_new(AMC_PRUNE_ENV_STATE, agent, options->seed);
+}
+
+amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *groups,
+                                 amc_search_options options, amc_search_score *score,
+                                 amc_search_report *report, void *context) {
+    int steps = amc_prune_env_steps(env);
+    trace trace = {amc_memory_alloc((size_t)steps * AMC_PRUNE_ENV_STATE, sizeof(float)),
+                   amc_memory_alloc((size_t)steps, sizeof(double))};
+    int *drawn = amc_memory_alloc((size_t)groups->n, sizeof *drawn);
+    amc_ddpg *agent = new_agent(&options, amc_prune_env_min_keep(env));
+    amc_rng rng;
+    amc_rng_init(&rng, options.seed);
+    amc_search_result result = {.plan = amc_prune_plan_new(groups)};
+    amc_prune_plan *plan = amc_prune_plan_new(groups);
+
+    for (bool go_on = true; go_on && result.episodes < options.episodes; result.episodes++) {
+        double start = now();
+        bool draw = options.random || result.episodes < options.warmup;
+        if (draw) amc_policy_meet_budget(AMC_POLICY_RANDOM, env, &rng, drawn);
+        walk(env, groups, agent, draw ? drawn : NULL, &trace);
+
+        const int *counts = amc_prune_env_counts(env);
+        amc_prune_plan_keep_counts(plan, groups, counts, options.unit_score);
+        amc_search_episode episode = {.index = result.episodes,
+                                      .accuracy = score(context, plan),
+                                      .macs = amc_prune_env_macs(env, counts),
+                                      .params = amc_prune_env_params(env, counts),
+                                      .counts = counts};
+        episode.reward = (double)episode.accuracy - 1; // R_err = -Error
+        episode.best = result.episodes == 0 || episode.reward > result.best.reward;
+        if (!options.random)
+            amc_ddpg_end_episode(agent, trace.states, trace.actions, steps, episode.reward);
+        episode.seconds = now() - start;
+        if (episode.best) {
+            amc_prune_plan_free(result.plan);
+            result.plan = amc_prune_plan_copy(plan);
+            result.best = episode;
+        }
+        go_on = report(context, &episode);
+    }
+    amc_prune_plan_free(plan);
+    amc_ddpg_free(agent);
+    free(drawn);
+    free(trace.states);
+    free(trace.actions);
+    return result;
+}

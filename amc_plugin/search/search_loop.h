@@ -1,0 +1,46 @@
+// The search: episodes of decisions, each scored once, the best evaluated plan kept. It knows
+// plans and scores only: who scores a plan, and how, is the caller's.
+
+#ifndef AMC_SEARCH_SEARCH_LOOP_H
+#define AMC_SEARCH_SEARCH_LOOP_H
+
+#include "model/prune_plan.h"
+#include "search/prune_env.h"
+
+// The score of a plan, larger is better: accuracy in [0, 1] on held-out training images.
+typedef float amc_search_score(void *context, const amc_prune_plan *plan);
+
+typedef struct amc_search_options {
+    int episodes;
+    int warmup;         // first episodes, whose actions are drawn around the budget
+    bool random;        // all of them are: the baseline that a learning agent has to beat
+    uint64_t seed;
+    const double *unit_score; // (units) importance: which channels a count keeps
+} amc_search_options;
+
+typedef struct amc_search_episode {
+    int index;         // 0, 1, ...
+    float accuracy;    // what the score function said
+    double reward;     // R_err = -(1 - accuracy)
+    int64_t macs;
+    int64_t params;
+    const int *counts; // (groups) units kept; valid during the call
+    double seconds;    // wall time of the episode
+    bool best;         // better than all before
+} amc_search_episode;
+
+// Told about every episode. Returns false to stop the search after it.
+typedef bool amc_search_report(void *context, const amc_search_episode *episode);
+
+typedef struct amc_search_result {
+    amc_prune_plan *plan; // best evaluated; the caller frees it
+    amc_search_episode best; // its counts are not valid
+    int episodes;         // run
+} amc_search_result;
+
+// Runs the search. The same options give the same episodes, whatever the number of threads.
+amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *groups,
+                                 amc_search_options options, amc_search_score *score,
+                                 amc_search_report *report, void *context);
+
+#endif
