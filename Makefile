@@ -44,8 +44,9 @@ TEST_SRC := $(wildcard tests/*/test_*.c)
 DARKNET_OBJ := $(DARKNET_SRC:%.c=$(B)/%.o)
 AMC_OBJ := $(AMC_SRC:%.c=$(B)/%.o)
 TESTS := $(TEST_SRC:%.c=$(B)/%)
-# What a test program is linked with: everything but the two mains.
-TEST_OBJ := $(filter-out $(B)/darknet/examples/darknet.o $(B)/amc_plugin/cmd/main.o,$(DARKNET_OBJ) $(AMC_OBJ))
+# What a test program is linked with, as far as it needs it: everything but the two mains.
+LIB := $(B)/libtested.a
+LIB_OBJ := $(filter-out $(B)/darknet/examples/darknet.o $(B)/amc_plugin/cmd/main.o,$(DARKNET_OBJ) $(AMC_OBJ))
 
 # ---- how things are built ------------------------------------------------------------------------------------------
 
@@ -76,7 +77,7 @@ endif
 ifeq ($(V),1)
 Q :=
 else
-Q = @printf '  %-4s %s\n' $(if $(filter %.o,$@),CC,LINK) $@;
+Q = @printf '  %-4s %s\n' $(if $(filter %.o,$@),CC,$(if $(filter %.a,$@),AR,LINK)) $@;
 endif
 
 # Make runs as many jobs as there are processors unless told otherwise.
@@ -98,9 +99,13 @@ $(B)/amc_plugin/%.o: amc_plugin/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_AMC) $(CFLAGS_AMC) -c $< -o $@
 
-$(B)/tests/%: tests/%.c $(TEST_OBJ)
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(B)/tests/%: tests/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS_AMC) -Itests $(CFLAGS_AMC) $(LDFLAGS) $(WRAP_FLAGS) $< $(TEST_OBJ) $(LDLIBS) -lcmocka -o $@
+	$(Q)$(CC) $(CPPFLAGS_AMC) -Itests $(CFLAGS_AMC) $(LDFLAGS) $(WRAP_FLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
 
 # Ours depend on the flags above too; Darknet's are many and theirs don't change.
 $(AMC_OBJ): Makefile

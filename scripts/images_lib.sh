@@ -23,7 +23,7 @@ fail() {
     exit 1
 }
 
-# Whether folder $1 has all pictures and lists, by their numbers alone: it is asked at every build.
+# Whether folder $1 has all pictures and lists. Only names are counted, not a picture is opened: it is asked often.
 is_complete() {
     local dir=$1 n=${#CLASSES[@]}
     [ -d "$dir/train" ] && [ -d "$dir/test" ] &&
@@ -37,7 +37,7 @@ is_complete() {
 
 count_lines() { [ -f "$1" ] && wc -l <"$1"; }
 
-count_pictures() { find "$1" -name '*.png' -size +0 -printf . | wc -c; }
+count_pictures() { find "$1" -name '*.png' -printf . | wc -c; }
 
 # The converter, compiled when it is older than its source.
 build_make_images() {

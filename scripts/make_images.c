@@ -91,7 +91,21 @@ static class_names read_classes(const char *path) {
     return classes;
 }
 
+static void append(void *file, void *data, int size) {
+    fwrite(data, 1, (size_t)size, file);
+}
+
+// stb's own function for files doesn't notice a full disk.
 // pixels: (height, width, channels)
+static void write_png(const char *path, const image_set *set, const unsigned char *pixels) {
+    FILE *file = fopen(path, "wb");
+    if (!file) die("%s can't be opened for writing", path);
+    int made =
+        stbi_write_png_to_func(append, file, set->width, set->height, set->channels, pixels, 0);
+    int failed = ferror(file);
+    if (fclose(file) || failed || !made) die("%s can't be written", path);
+}
+
 static void write_image(const image_set *set, size_t index, int class,
                         const unsigned char *pixels) {
     char path[4096];
@@ -101,8 +115,7 @@ static void write_image(const image_set *set, size_t index, int class,
     int length = snprintf(path, sizeof path, "%s/%05zu_%s.png", set->folder, index,
                           set->classes->names[class]);
     if (length >= (int)sizeof path) die("the path of image %zu is too long", index);
-    if (!stbi_write_png(path, set->width, set->height, set->channels, pixels, 0))
-        die("%s can't be written", path);
+    write_png(path, set, pixels);
 }
 
 // ---- idx ----------------------------------------------------------------------------------------

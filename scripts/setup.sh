@@ -38,9 +38,13 @@ apt_get() {
 }
 
 # Package lists that are missing or out of date make the first attempt fail at once; only then are they fetched.
+# What apt-get has to say matters if the second attempt fails too.
 install() {
+    local log
     apt_get install --no-install-recommends "$@" >/dev/null 2>&1 && return
-    apt_get update && apt_get install --no-install-recommends "$@" >/dev/null
+    log=$( (apt_get update && apt_get install --no-install-recommends "$@") 2>&1) && return
+    printf '%s\n' "$log" >&2
+    return 1
 }
 
 main() {

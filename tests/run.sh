@@ -36,8 +36,8 @@ count() { grep -acE "$1" "$log"; }
 # What a run of the file at $1 that ended with status $2 says: adds to passed and failed.
 tally() {
     local ok bad planned extra=0 why=''
-    ok=$(count '^ok( |$)')
-    bad=$(count '^not ok( |$)')
+    ok=$(count '^ok( [^-]|$)')
+    bad=$(count '^not ok( [^-]|$)')
     planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
     if [ "$2" = 124 ] || [ "$2" = 137 ]; then
         extra=1 why="ran for more than ${TEST_SECONDS:-600} seconds"

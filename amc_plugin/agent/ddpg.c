@@ -72,7 +72,7 @@ static double scale_reward(amc_ddpg *a, double r) {
     switch (a->options.norm) {
     case 0: return r - a->baseline;
     case 1: return (r - a->rmean) / (sqrt(a->rm2 / a->rseen) + 1e-9);
-    case 2: { int lo = 0; while (lo < nsorted && sorted[lo] < r - 1e-7) lo++; int hi = lo; while (hi < nsorted && sorted[hi] <= r + 1e-7) hi++;
+    case 4: case 2: { int lo = 0; while (lo < nsorted && sorted[lo] < r - 1e-7) lo++; int hi = lo; while (hi < nsorted && sorted[hi] <= r + 1e-7) hi++;
         return ((lo + hi) * 0.5 / nsorted - 0.5) * 3.46; }
     case 3: return (r - a->baseline) / (sqrt(a->rm2 / a->rseen) + 1e-9);
     }
@@ -137,7 +137,8 @@ void amc_ddpg_end_episode(amc_ddpg *a, const float *s, const double *act, int st
     a->baseline = a->episodes ? a->options.baseline_rate * a->baseline + (1 - a->options.baseline_rate) * r : r;
     a->episodes++;
     if (a->episodes <= a->options.warmup_episodes) return;
-    nsorted = a->rseen; memcpy(sorted, a->rewards, nsorted * 8); qsort(sorted, nsorted, 8, cmp);
+    int from = 0; if (a->options.norm == 4) from = fmax(0, a->rseen - a->options.replay / steps);
+    nsorted = a->rseen - from; memcpy(sorted, a->rewards + from, nsorted * 8); qsort(sorted, nsorted, 8, cmp);
     a->sigma = fmax(a->sigma * a->options.sigma_decay, a->options.sigma_floor);
     if (a->replay->count >= a->options.batch)
         for (int i = 0; i < steps * a->options.updates_per_step; i++) update(a);

@@ -96,6 +96,7 @@ int amc_cmd_eval(int argc, char **argv) {
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
     o.scorer.top = top_given ? top : 0;
     o.scorer.seed = (uint64_t)seed;
+    amc_cmd_use_threads(o.scorer.threads);
     if (find_part(o.set, &o.scorer.part, &err) < 0 || run(&o, files[0], files[1], &err) < 0)
         return amc_cmd_fail(&err);
     return 0;

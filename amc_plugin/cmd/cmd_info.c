@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/network.h"
 #include "cmd/options.h"
@@ -7,11 +8,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// The group of the channels that layer l makes; NULL if it makes none.
-static const amc_channel_group *group_of(const amc_network *network, int l, int *index) {
-    if (!amc_layer_has_weights(&network->graph->layers[l])) return NULL;
-    *index = network->groups->group_of[network->groups->unit[l][0]];
-    return &network->groups->groups[*index];
+// The groups of the channels that layer l makes: groups[] has room for all of them. A layer whose
+// width exceeds that of a shortcut's other side has several.
+static int list_groups(const amc_network *network, int l, int *groups) {
+    const amc_layer *layer = &network->graph->layers[l];
+    int n = 0;
+    for (int o = 0; amc_layer_has_weights(layer) && o < layer->out_c; o++) {
+        int g = network->groups->group_of[network->groups->unit[l][o]], i = 0;
+        while (i < n && groups[i] != g) i++;
+        if (i == n) groups[n++] = g;
+    }
+    return n;
+}
+
+static void print_groups(const amc_network *network, int l) {
+    int *groups = amc_memory_alloc((size_t)network->groups->n, sizeof *groups);
+    int n = list_groups(network, l, groups), width = 0;
+    const char *why = NULL;
+    for (int i = 0; i < n; i++) {
+        width += printf(i ? ",%d" : "%d", groups[i]);
+        if (!network->groups->groups[groups[i]].prunable) why = network->groups->groups[groups[i]].why;
+    }
+    printf("%*s  %s", width < 7 ? 7 - width : 0, "", why ? why : "yes");
+    free(groups);
 }
 
 static void print_layer(const amc_network *network, int l) {
@@ -22,18 +41,16 @@ static void print_layer(const amc_network *network, int l) {
     if (layer->size) snprintf(kernel, sizeof kernel, "%dx%d/%d", layer->size, layer->size, layer->stride);
     printf("%5d  %-13s  %-7s  %-13s  %-13s  ", l, amc_layer_type_name(layer->type), kernel, input,
            output);
-    int g;
-    const amc_channel_group *group = group_of(network, l, &g);
-    if (!group) {
-        printf("%8s  %8s\n", "", "");
-        return;
+    if (amc_layer_has_weights(layer)) {
+        printf("%8s  %8s  ", amc_cmd_count(amc_cost_layer_macs(layer)),
+               amc_cmd_count(amc_cost_layer_params(layer)));
+        print_groups(network, l);
     }
-    printf("%8s  %8s  %5d  %s\n", amc_cmd_count(amc_cost_layer_macs(layer)),
-           amc_cmd_count(amc_cost_layer_params(layer)), g, group->prunable ? "yes" : group->why);
+    printf("\n");
 }
 
 static void print_table(const amc_network *network) {
-    printf("layer  %-13s  %-7s  %-13s  %-13s  %8s  %8s  group  prunable\n", "type", "kernel",
+    printf("layer  %-13s  %-7s  %-13s  %-13s  %8s  %8s  group    prunable\n", "type", "kernel",
            "input", "output", "MACs", "params");
     for (int l = 0; l < network->graph->n; l++) print_layer(network, l);
     int prunable = 0;
@@ -57,8 +74,10 @@ static cJSON *layer_json(const amc_network *network, int l) {
     cJSON_AddItemToObject(json, "output", shape_json(layer->out_c, layer->out_h, layer->out_w));
     cJSON_AddNumberToObject(json, "macs", (double)amc_cost_layer_macs(layer));
     cJSON_AddNumberToObject(json, "params", (double)amc_cost_layer_params(layer));
-    int g;
-    if (group_of(network, l, &g)) cJSON_AddNumberToObject(json, "group", g);
+    int *groups = amc_memory_alloc((size_t)network->groups->n, sizeof *groups);
+    int n = list_groups(network, l, groups);
+    cJSON_AddItemToObject(json, "groups", cJSON_CreateIntArray(groups, n));
+    free(groups);
     return json;
 }
 

@@ -16,7 +16,7 @@ typedef struct prune_options {
     const char *policy, *data, *skip, *out;
     double flops, keep, min_keep;
     bool flops_given, keep_given, force, json;
-    int round, seed;
+    int round, seed, calibrate;
 } prune_options;
 
 static int check(const prune_options *o, amc_error *err) {
@@ -67,6 +67,25 @@ static amc_prune_plan *make_plan(const amc_network *network, const prune_options
     return plan;
 }
 
+// The plan carried out, with batch normalization re-estimated on request. -1 with err set.
+static int carry_out(const amc_network *network, const prune_options *o, const amc_prune_plan *plan,
+                     amc_pruned *pruned, amc_error *err) {
+    amc_calibrator *calibrator = NULL;
+    if (o->calibrate) {
+        char *path = amc_network_data_path(network, o->data);
+        amc_data_file *data = amc_data_file_load(path, err);
+        free(path);
+        if (!data) return -1;
+        calibrator = amc_pruned_calibrator(network, data, o->calibrate, (uint64_t)o->seed,
+                                           amc_cmd_processors(), err);
+        amc_data_file_free(data);
+        if (!calibrator) return -1;
+    }
+    *pruned = amc_pruned_make(network, plan, calibrator);
+    amc_calibrator_free(calibrator);
+    return 0;
+}
+
 static void print_result(const prune_options *o, const amc_network *network,
                          const amc_network *pruned, const amc_output *output) {
     if (o->json) {
@@ -81,18 +100,21 @@ static void print_result(const prune_options *o, const amc_network *network,
 
 static int run(const prune_options *o, const char *cfg, const char *weights, amc_error *err) {
     amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
-    amc_network *pruned = NULL;
+    amc_network *pruned = NULL; // as read back
+    amc_pruned made = {0};
     amc_prune_plan *plan = NULL;
     amc_output *output = NULL;
     int status = -1;
     if (network && (!o->skip || amc_network_skip(network, o->skip, err) == 0))
         plan = make_plan(network, o, err);
     if (plan) output = amc_output_new(network, o->out, o->force, err);
-    if (output) pruned = amc_output_stage(output, plan, NULL, err);
+    if (output && carry_out(network, o, plan, &made, err) == 0)
+        pruned = amc_output_stage(output, plan, &made, NULL, err);
     if (pruned) status = amc_output_publish(output, err);
     if (status == 0) print_result(o, network, pruned, output);
     amc_output_free(output);
     amc_network_free(pruned);
+    amc_pruned_clear(&made);
     amc_prune_plan_free(plan);
     amc_network_free(network);
     return status;
@@ -112,8 +134,10 @@ int amc_cmd_prune(int argc, char **argv) {
         {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false, NULL},
         {"skip", AMC_OPTION_TEXT, &o.skip, "LAYERS", "layers to leave whole, such as 0,3,12", 0, 0, false,
          NULL},
-        {"seed", AMC_OPTION_INT, &o.seed, "S", "of -policy random", 0, INT_MAX, false, NULL},
-        {"data", AMC_OPTION_TEXT, &o.data, "FILE", "the .data file named in the printed commands", 0, 0, false,
+        {"calibrate", AMC_OPTION_INT, &o.calibrate, "N",
+         "training images to re-estimate batch normalization on; 0: don't", 0, 100000, false, NULL},
+        {"seed", AMC_OPTION_INT, &o.seed, "S", "of -policy random and -calibrate", 0, INT_MAX, false, NULL},
+        {"data", AMC_OPTION_TEXT, &o.data, "FILE", "the .data file, else <name>.data beside the cfg", 0, 0, false,
          NULL},
         {"out", AMC_OPTION_TEXT, &o.out, "DIR", "where the result goes, else amc-out/<name>", 0, 0, false,
          NULL},

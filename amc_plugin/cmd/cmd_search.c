@@ -106,6 +106,7 @@ static void run_search(search *s) {
 static int verify(search *s, amc_error *err) {
     amc_scorer_options options = s->options->scorer;
     options.data = s->scorer->data_path;
+    options.calibrate = 0; // the files hold what calibration gave
     int64_t macs = amc_cost_macs(s->pruned->graph);
     if (macs > amc_prune_env_budget(s->env) || macs != s->result.best.macs)
         return amc_error_set(err, "%s: has %lld MACs when read back, expected %lld",
@@ -122,7 +123,9 @@ static int verify(search *s, amc_error *err) {
 
 static int write_result(search *s, amc_error *err) {
     char *episodes = amc_progress_csv(s->progress);
-    s->pruned = amc_output_stage(s->output, s->result.plan, episodes, err);
+    amc_pruned best = amc_pruned_make(s->network, s->result.plan, s->scorer->calibrator);
+    s->pruned = amc_output_stage(s->output, s->result.plan, &best, episodes, err);
+    amc_pruned_clear(&best);
     free(episodes);
     if (!s->pruned || verify(s, err) < 0) return -1;
     return amc_output_publish(s->output, err);
@@ -175,7 +178,8 @@ static int run(const search_options *o, const char *cfg, const char *weights, am
 int amc_cmd_search(int argc, char **argv) {
     search_options o = {.reward = "err", .agent = "ddpg", .flops = 0.5, .min_keep = 0.1,
                         .episodes = 400, .warmup = 100, .round = 1, .seed = 1,
-                        .scorer = {.part = AMC_DATASET_SEARCH, .threads = amc_cmd_processors()}};
+                        .scorer = {.part = AMC_DATASET_SEARCH, .threads = amc_cmd_processors(),
+                                   .calibrate = 256}};
     const amc_option table[] = {
         {"data", AMC_OPTION_TEXT, &o.scorer.data, "FILE", "the .data file, else <name>.data beside the cfg",
          0, 0, false, NULL},
@@ -188,6 +192,8 @@ int amc_cmd_search(int argc, char **argv) {
          false, NULL},
         {"limit", AMC_OPTION_INT, &o.scorer.limit, "N", "score on at most N images; 0: all", 0, INT_MAX, false,
          NULL},
+        {"calibrate", AMC_OPTION_INT, &o.scorer.calibrate, "N",
+         "training images to re-estimate batch normalization on; 0: don't", 0, 100000, false, NULL},
         {"min-keep", AMC_OPTION_NUMBER, &o.min_keep, "R", "least share of a group's channels that is kept", 0,
          1, false, NULL},
         {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false, NULL},
@@ -217,6 +223,7 @@ int amc_cmd_search(int argc, char **argv) {
     int status = amc_options_parse(&options, argc, argv, files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
     o.scorer.seed = (uint64_t)o.seed;
+    amc_cmd_use_threads(o.scorer.threads);
     if (check(&o, &err) < 0 || run(&o, files[0], files[1], &err) < 0) return amc_cmd_fail(&err);
     return 0;
 }

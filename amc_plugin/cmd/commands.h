@@ -27,4 +27,7 @@ const char *amc_cmd_count(int64_t n);
 // Processors that this process may run on: the default for -threads.
 int amc_cmd_processors(void);
 
+// Threads that the kernels share work among from now on.
+void amc_cmd_use_threads(int threads);
+
 #endif

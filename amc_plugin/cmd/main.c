@@ -53,6 +53,10 @@ int amc_cmd_processors(void) {
     return omp_get_num_procs();
 }
 
+void amc_cmd_use_threads(int threads) {
+    omp_set_num_threads(threads);
+}
+
 static void print_usage(FILE *file) {
     fprintf(file, "usage: darknet amc <command> <cfg> [weights] [options]\n\n"
                   "Prunes networks trained with Darknet into smaller ones that any Darknet reads.\n\n"

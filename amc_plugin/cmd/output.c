@@ -85,32 +85,28 @@ void amc_output_free(amc_output *output) {
     free(output);
 }
 
-static int write_files(const amc_output *output, const amc_prune_plan *plan, const char *episodes,
-                       char *paths[FILES], amc_error *err) {
+static int write_files(const amc_output *output, const amc_prune_plan *plan,
+                       const amc_pruned *pruned, const char *episodes, char *paths[FILES],
+                       amc_error *err) {
     const amc_network *network = output->network;
-    amc_layer_graph *graph = amc_slice_graph(network->graph, network->groups, plan);
-    amc_weights *weights =
-        amc_slice_weights(network->graph, network->groups, plan, network->weights);
-    amc_cfg_text *cfg = amc_slice_cfg(network->cfg, network->graph, graph);
+    amc_cfg_text *cfg = amc_slice_cfg(network->cfg, network->graph, pruned->graph);
     bool written =
-        amc_weights_save(weights, graph, paths[0], err) == 0 &&
+        amc_weights_save(pruned->weights, pruned->graph, paths[0], err) == 0 &&
         amc_cfg_text_save(cfg, paths[1], err) == 0 &&
         amc_prune_plan_save(plan, network->graph, network->groups, paths[2], err) == 0 &&
         (!episodes || amc_files_write(paths[3], episodes, strlen(episodes), err) == 0);
     amc_cfg_text_free(cfg);
-    amc_weights_free(weights);
-    amc_layer_graph_free(graph);
     return written ? 0 : -1;
 }
 
-amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan, const char *episodes,
-                              amc_error *err) {
+amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan,
+                              const amc_pruned *pruned, const char *episodes, amc_error *err) {
     const char *files[FILES];
     char *paths[FILES];
     list_files(output, files);
     for (int i = 0; i < FILES; i++) paths[i] = staged(output, files[i]);
     amc_network *read_back = NULL;
-    if (write_files(output, plan, episodes, paths, err) == 0)
+    if (write_files(output, plan, pruned, episodes, paths, err) == 0)
         read_back = amc_network_load(paths[1], paths[0], AMC_WEIGHTS_NEEDED, err);
     for (int i = 0; i < FILES; i++) free(paths[i]);
     return read_back;

@@ -5,8 +5,7 @@
 #ifndef AMC_CMD_OUTPUT_H
 #define AMC_CMD_OUTPUT_H
 
-#include "cmd/network.h"
-#include "model/prune_plan.h"
+#include "cmd/pruned.h"
 
 #include <cjson/cJSON.h>
 
@@ -26,10 +25,10 @@ amc_output *amc_output_new(const amc_network *network, const char *folder, bool 
                            amc_error *err);
 void amc_output_free(amc_output *output); // a staged result that was not published is removed
 
-// Writes the result of `plan` to the staging folder, episodes (may be NULL) too, and reads the
+// Writes the network that `plan` left to the staging folder, episodes (may be NULL) too, and reads the
 // network back as any user would. NULL with err set.
-amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan, const char *episodes,
-                              amc_error *err);
+amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan,
+                              const amc_pruned *pruned, const char *episodes, amc_error *err);
 
 // Moves the staged result into place.
 int amc_output_publish(amc_output *output, amc_error *err);

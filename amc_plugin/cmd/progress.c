@@ -22,7 +22,7 @@ static void write_header(amc_progress *progress) {
     fprintf(progress->csv, "episode,reward,accuracy,flops,macs,params");
     for (int g = 0; g < progress->groups->n; g++)
         if (progress->groups->groups[g].prunable)
-            fprintf(progress->csv, ",layer%d", progress->groups->groups[g].layers[0]);
+            fprintf(progress->csv, ",g%d_layer%d", g, progress->groups->groups[g].layers[0]);
     fprintf(progress->csv, ",seconds\n");
 }
 

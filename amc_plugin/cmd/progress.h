@@ -20,8 +20,8 @@ void amc_progress_episode(amc_progress *progress, const amc_search_episode *epis
 void amc_progress_end(amc_progress *progress);
 
 // The episodes so far as CSV, new text: a row an episode with reward, accuracy, FLOPs (share),
-// multiply-accumulates, parameters, the share kept of every prunable group (named by its first
-// layer), and seconds.
+// multiply-accumulates, parameters, the share kept of every prunable group (named by its
+// number and first layer), and seconds.
 char *amc_progress_csv(const amc_progress *progress);
 
 #endif

@@ -1,7 +1,6 @@
 #include "cmd/scorer.h"
 
 #include "base/memory.h"
-#include "model/slice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,11 @@ static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error
     scorer->dataset = amc_dataset_load(scorer->data, options->part, options->limit, options->seed,
                                        options->threads, err);
     if (!scorer->dataset) return -1;
+    if (options->calibrate) {
+        scorer->calibrator = amc_pruned_calibrator(network, scorer->data, options->calibrate,
+                                                   options->seed, options->threads, err);
+        if (!scorer->calibrator) return -1;
+    }
     if (scorer->dataset->held_out && options->part == AMC_DATASET_SEARCH)
         fprintf(stderr,
                 "%s has no search=: %d images of train= are held out for it by seed %llu; keep "
@@ -39,37 +43,27 @@ amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options option
     return NULL;
 }
 
-static void forget_plan(amc_scorer *scorer) {
-    amc_layer_graph_free(scorer->graph);
-    amc_weights_free(scorer->weights);
-    scorer->graph = NULL;
-    scorer->weights = NULL;
-}
-
 void amc_scorer_free(amc_scorer *scorer) {
     if (!scorer) return;
     if (scorer->model) amc_host_model_free(scorer->model);
     if (scorer->dataset) amc_dataset_free(scorer->dataset);
     if (scorer->data) amc_data_file_free(scorer->data);
-    forget_plan(scorer);
+    amc_calibrator_free(scorer->calibrator);
+    amc_pruned_clear(&scorer->pruned);
     free(scorer->data_path);
     free(scorer);
 }
 
 amc_accuracy amc_scorer_network(amc_scorer *scorer) {
     amc_host_model_apply(scorer->model, scorer->network->graph, scorer->network->weights);
-    forget_plan(scorer);
+    amc_pruned_clear(&scorer->pruned);
     return amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
 }
 
 amc_accuracy amc_scorer_plan(amc_scorer *scorer, const amc_prune_plan *plan) {
-    const amc_network *network = scorer->network;
-    amc_layer_graph *graph = amc_slice_graph(network->graph, network->groups, plan);
-    amc_weights *weights =
-        amc_slice_weights(network->graph, network->groups, plan, network->weights);
-    amc_host_model_apply(scorer->model, graph, weights);
-    forget_plan(scorer); // only now: the model borrowed it
-    scorer->graph = graph;
-    scorer->weights = weights;
+    amc_pruned pruned = amc_pruned_make(scorer->network, plan, scorer->calibrator);
+    amc_host_model_apply(scorer->model, pruned.graph, pruned.weights);
+    amc_pruned_clear(&scorer->pruned); // only now: the model borrowed it
+    scorer->pruned = pruned;
     return amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
 }

@@ -4,8 +4,8 @@
 #define AMC_CMD_SCORER_H
 
 #include "cmd/network.h"
+#include "cmd/pruned.h"
 #include "host/accuracy.h"
-#include "model/prune_plan.h"
 
 typedef struct amc_scorer_options {
     const char *data; // .data file; NULL: the network's own
@@ -14,6 +14,7 @@ typedef struct amc_scorer_options {
     int top;   // k of top-k; 0: what the .data file says
     uint64_t seed;
     int threads;
+    int calibrate; // training images for a plan's batch normalization; 0: it stays as it was
 } amc_scorer_options;
 
 typedef struct amc_scorer {
@@ -22,8 +23,8 @@ typedef struct amc_scorer {
     amc_data_file *data;
     amc_dataset *dataset;
     amc_host_model *model;
-    amc_layer_graph *graph; // what the model computes now, if it is a plan's
-    amc_weights *weights;
+    amc_calibrator *calibrator; // NULL where options.calibrate is 0
+    amc_pruned pruned;          // what the model computes now, if it is a plan's
     int top;
 } amc_scorer;
 

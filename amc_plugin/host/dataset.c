@@ -411,6 +411,7 @@ static unsigned char *decode(const char *path, int *w, int *h, const char **reas
 }
 
 static int decode_all(amc_dataset *dataset, const image_list *list, int threads, amc_error *err) {
+    (void)threads;        // without OpenMP there is one
     int failed = list->n; // the first image that can't be decoded
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 16) reduction(min : failed)
     for (int i = 0; i < list->n; i++) {

@@ -51,13 +51,12 @@ static amc_batchnorm batchnorm_of(const layer *l) {
 
 // The affine step after a layer's sums outside training: batch normalisation by the rolling
 // averages, or the biases.
-static amc_conv_finish finish_of(const layer *l, amc_activation act) {
-    if (!l->batch_normalize) return (amc_conv_finish){NULL, l->biases, act};
-    float *scale = amc_workspace_get(AMC_WORKSPACE_HOST, 2 * (size_t)l->out_c),
-          *shift = scale + l->out_c;
+static amc_finish finish_of(const layer *l, amc_activation act) {
+    if (!l->batch_normalize) return (amc_finish){NULL, NULL, l->biases, act};
+    float *scale = amc_workspace_get(AMC_WORKSPACE_HOST, l->out_c);
     amc_batchnorm bn = batchnorm_of(l);
-    amc_batchnorm_fold(&bn, l->out_c, scale, shift);
-    return (amc_conv_finish){scale, shift, act};
+    amc_batchnorm_scale(&bn, l->out_c, scale);
+    return (amc_finish){l->rolling_mean, scale, l->biases, act};
 }
 
 // delta, the gradient by the layer's output, becomes the gradient by its sums; gradients of biases
@@ -72,7 +71,7 @@ static void backward_output(const layer *l, const network *net) {
         amc_batchnorm_backward(&bn, l->batch, l->out_c, pixels, l->x, l->output, act, l->delta);
         return;
     }
-    amc_conv_finish finish = finish_of(l, act);
+    amc_finish finish = finish_of(l, act);
     amc_bias_backward(l->batch, l->out_c, pixels, l->output, finish.scale, act, l->delta,
                       l->bias_updates);
 }
@@ -93,7 +92,7 @@ static void forward_convolutional(layer l, network net) {
         amc_conv_forward(&shape, l.batch, net.input, l.weights, NULL, l.x);
         amc_batchnorm_forward(&bn, l.batch, l.out_c, l.out_h * l.out_w, l.x, act, l.output);
     } else {
-        amc_conv_finish finish = finish_of(&l, act);
+        amc_finish finish = finish_of(&l, act);
         amc_conv_forward(&shape, l.batch, net.input, l.weights, &finish, l.output);
     }
     if (!fused) __real_activate_array(l.output, l.outputs * l.batch, l.activation);
@@ -125,25 +124,15 @@ layer __wrap_make_convolutional_layer(int batch, int h, int w, int c, int n, int
 // ---- connected
 // -----------------------------------------------------------------------------------------------------
 
-static void finish_connected(const layer *l, const amc_conv_finish *finish) {
-    for (int i = 0; i < l->outputs * l->batch; i++) {
-        int o = i % l->outputs;
-        l->output[i] = l->output[i] * (finish->scale ? finish->scale[o] : 1) + finish->shift[o];
-    }
-    amc_activation_forward(l->output, (size_t)l->outputs * l->batch, finish->act);
-}
-
 static void forward_connected(layer l, network net) {
     amc_activation act;
     bool fused = is_fused(l.activation, &act), normalise = l.batch_normalize && net.train;
+    amc_finish finish = finish_of(&l, act);
     amc_connected_forward(l.batch, l.inputs, l.outputs, net.input, l.weights,
-                          normalise ? l.x : l.output);
+                          normalise ? NULL : &finish, normalise ? l.x : l.output);
     if (normalise) {
         amc_batchnorm bn = batchnorm_of(&l);
         amc_batchnorm_forward(&bn, l.batch, l.outputs, 1, l.x, act, l.output);
-    } else {
-        amc_conv_finish finish = finish_of(&l, act);
-        finish_connected(&l, &finish);
     }
     if (!fused) __real_activate_array(l.output, l.outputs * l.batch, l.activation);
 }

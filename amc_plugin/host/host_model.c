@@ -1,13 +1,9 @@
 #include "host/host_model.h"
 
 #include "base/memory.h"
+#include "host/host_network.h"
 
 #include <assert.h>
-#include <darknet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 struct amc_host_model {
     int n_replicas;
@@ -17,178 +13,10 @@ struct amc_host_model {
     bool applied;       // there are weights to predict with
 };
 
-// ---- parsing ----
-
-// Darknet prints a table of the layers. Returns what restore_stderr needs.
-static int silence_stderr(void) {
-    int kept = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (kept >= 0 && null >= 0) dup2(null, STDERR_FILENO);
-    if (null >= 0) close(null);
-    return kept;
-}
-
-static void restore_stderr(int kept) {
-    if (kept < 0) return;
-    dup2(kept, STDERR_FILENO);
-    close(kept);
-}
-
-// Darknet allocates activations for the whole training batch. The .cfg with a batch of one image,
-// in a file in memory; -1 with err set.
-static int one_image_cfg(const char *path, amc_error *err) {
-    amc_cfg_text *cfg = amc_cfg_text_load(path, err);
-    if (!cfg) return -1;
-    amc_cfg_text_set_int(cfg, 0, "batch", 1);
-    amc_cfg_text_set_int(cfg, 0, "subdivisions", 1);
-    char *text = amc_cfg_text_print(cfg);
-    int file = memfd_create("cfg", MFD_CLOEXEC);
-    size_t length = strlen(text);
-    if (file < 0 || write(file, text, length) != (ssize_t)length) {
-        amc_error_set(err, "%s: can't be copied for Darknet: %s", path, strerror(errno));
-        if (file >= 0) close(file);
-        file = -1;
-    }
-    free(text);
-    amc_cfg_text_free(cfg);
-    return file;
-}
-
-static network *parse(const char *path, amc_error *err) {
-    int file = one_image_cfg(path, err);
-    if (file < 0) return NULL;
-    char *name = amc_memory_text("/proc/self/fd/%d", file);
-    int kept = silence_stderr();
-    network *net = parse_network_cfg(name);
-    restore_stderr(kept);
-    free(name);
-    close(file);
-    set_batch_network(net, 1);
-    return net;
-}
-
-static int count_outputs(const amc_layer *layer) {
-    return layer->out_c * layer->out_h * layer->out_w;
-}
-
-static int compare_with_graph(const network *net, const amc_layer_graph *graph, amc_error *err) {
-    if (net->n != graph->n)
-        return amc_error_set(err, "%s: Darknet finds %d layers, expected %d", graph->path, net->n,
-                             graph->n);
-    for (int i = 0; i < net->n; i++) {
-        const amc_layer *layer = &graph->layers[i];
-        if (net->layers[i].outputs != count_outputs(layer))
-            return amc_error_set(err, "%s:%d: Darknet gives the layer %d outputs, expected %d",
-                                 graph->path, layer->line, net->layers[i].outputs,
-                                 count_outputs(layer));
-    }
-    return 0;
-}
-
-// ---- replicas ----
-
-static void release(float **array) {
-    free(*array);
-    *array = NULL;
-}
-
-// Frees what only training needs, and the random weights that apply replaces by borrowed ones.
-static void release_unused(layer *l) {
-    if (l->type == DROPOUT) l->delta = NULL; // not its own: the layer's before
-    float **arrays[] = {&l->weights,
-                        &l->biases,
-                        &l->scales,
-                        &l->rolling_mean,
-                        &l->weight_updates,
-                        &l->bias_updates,
-                        &l->scale_updates,
-                        &l->mean,
-                        &l->variance,
-                        &l->mean_delta,
-                        &l->variance_delta,
-                        &l->delta,
-                        &l->x,
-                        &l->x_norm,
-                        &l->loss,
-                        &l->rand,
-                        &l->m,
-                        &l->v,
-                        &l->bias_m,
-                        &l->bias_v,
-                        &l->scale_m,
-                        &l->scale_v,
-                        &l->rolling_variance};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) release(arrays[i]);
-}
-
-// Turns a parsed network into one for inference. Darknet skips the clearing of a NULL delta and,
-// without truth, all losses.
-static void strip_network(network *net) {
-    for (int i = 0; i < net->n; i++) {
-        release_unused(&net->layers[i]);
-        net->layers[i].truth = 0; // its output would become the truth of layers after it
-    }
-    release(&net->input);
-    release(&net->truth);
-    release(&net->scales);
-    free(net->steps);
-    net->steps = NULL;
-    net->gpu_index = -1;
-}
-
-static size_t workspace_size(const network *net) {
-    size_t most = 0;
-    for (int i = 0; i < net->n; i++)
-        if (net->layers[i].workspace_size > most) most = net->layers[i].workspace_size;
-    return most;
-}
-
-// Gives a copied layer memory of its own for everything that free_network frees.
-static void copy_layer_memory(layer *l, const layer *before) {
-    size_t inputs = l->type == ROUTE ? (size_t)l->n : 0;
-    if (l->type == DROPOUT)
-        l->output = before->output; // as parse_network_cfg does
-    else
-        l->output = amc_memory_alloc((size_t)l->outputs, sizeof *l->output);
-    if (l->indexes) l->indexes = amc_memory_alloc((size_t)l->outputs, sizeof *l->indexes);
-    l->input_layers = amc_memory_copy(l->input_layers, inputs, sizeof *l->input_layers);
-    l->input_sizes = amc_memory_copy(l->input_sizes, inputs, sizeof *l->input_sizes);
-    l->cost = amc_memory_copy(l->cost, 1, sizeof *l->cost);
-}
-
-// A copy of a stripped network, sharing nothing with it.
-static network *copy_network(const network *net) {
-    network *copy = amc_memory_copy(net, 1, sizeof *net);
-    copy->layers = amc_memory_copy(net->layers, (size_t)net->n, sizeof *net->layers);
-    for (int i = 0; i < net->n; i++)
-        copy_layer_memory(&copy->layers[i], i ? &copy->layers[i - 1] : NULL);
-    copy->seen = amc_memory_copy(net->seen, 1, sizeof *net->seen);
-    copy->t = amc_memory_copy(net->t, 1, sizeof *net->t);
-    copy->cost = amc_memory_copy(net->cost, 1, sizeof *net->cost);
-    if (net->workspace) copy->workspace = amc_memory_alloc(workspace_size(net), 1);
-    copy->output = get_network_output_layer(copy).output;
-    return copy;
-}
-
-// Frees a stripped network, also what free_network leaves behind, but not the borrowed weights.
-static void free_replica(network *net) {
-    for (int i = 0; i < net->n; i++) {
-        layer *l = &net->layers[i];
-        l->weights = l->biases = l->scales = l->rolling_mean = l->rolling_variance = l->x = NULL;
-    }
-    free(net->workspace);
-    free(net->seen);
-    free(net->t);
-    free(net->cost);
-    free_network(net);
-}
-
 // Even in inference Darknet copies the output of a convolution to `x` before normalizing it. Nobody
 // reads it, so one array serves all layers.
 static float *share_x(network *net) {
-    size_t most = 1;
-    for (int i = 0; i < net->n; i++)
-        if ((size_t)net->layers[i].outputs > most) most = (size_t)net->layers[i].outputs;
-    float *x = amc_memory_alloc(most, sizeof *x);
+    float *x = amc_memory_alloc(amc_host_network_widest(net), sizeof *x);
     for (int i = 0; i < net->n; i++)
         if (net->layers[i].batch_normalize) net->layers[i].x = x;
     return x;
@@ -197,13 +25,8 @@ static float *share_x(network *net) {
 amc_host_model *amc_host_model_new(const char *path, const amc_layer_graph *graph, int threads,
                                    amc_error *err) {
     assert(threads > 0);
-    network *net = parse(path, err);
+    network *net = amc_host_network_new(path, graph, 1, err);
     if (!net) return NULL;
-    strip_network(net);
-    if (compare_with_graph(net, graph, err) < 0) {
-        free_replica(net);
-        return NULL;
-    }
     amc_host_model *model = amc_memory_alloc(1, sizeof *model);
     model->n_replicas = threads;
     model->replicas = amc_memory_alloc((size_t)threads, sizeof *model->replicas);
@@ -211,7 +34,7 @@ amc_host_model *amc_host_model_new(const char *path, const amc_layer_graph *grap
     model->capacity = amc_memory_alloc((size_t)net->n, sizeof *model->capacity);
     for (int i = 0; i < net->n; i++) model->capacity[i] = net->layers[i].outputs;
     for (int t = 0; t < threads; t++) {
-        model->replicas[t] = t ? copy_network(net) : net;
+        model->replicas[t] = t ? amc_host_network_copy(net) : net;
         model->scratch[t] = share_x(model->replicas[t]);
     }
     return model;
@@ -220,7 +43,7 @@ amc_host_model *amc_host_model_new(const char *path, const amc_layer_graph *grap
 void amc_host_model_free(amc_host_model *model) {
     if (!model) return;
     for (int t = 0; t < model->n_replicas; t++) {
-        free_replica(model->replicas[t]);
+        amc_host_network_free(model->replicas[t]);
         free(model->scratch[t]);
     }
     free(model->capacity);
@@ -229,58 +52,12 @@ void amc_host_model_free(amc_host_model *model) {
     free(model);
 }
 
-// ---- applying a graph ----
-
-static void apply_weights(layer *l, const amc_layer_weights *weights) {
-    l->biases = weights->biases;
-    l->scales = weights->scales;
-    l->rolling_mean = weights->means;
-    l->rolling_variance = weights->variances;
-    l->weights = weights->weights;
-}
-
-static void apply_convolutional(layer *l, const amc_layer *shape) {
-    l->n = l->nbiases = shape->out_c;
-    l->groups = shape->groups;
-    l->nweights = (int)amc_layer_weight_count(shape);
-}
-
-// Darknet keeps the shape of `from` in h, w, c and counts its inputs as its outputs.
-static void apply_shortcut(layer *l, const amc_layer_graph *graph, const amc_layer *shape) {
-    l->c = graph->layers[shape->inputs[1]].out_c;
-    l->inputs = l->outputs;
-}
-
-static void apply_route(layer *l, const amc_layer_graph *graph, const amc_layer *shape) {
-    assert(l->n == shape->n_inputs);
-    for (int k = 0; k < l->n; k++)
-        l->input_sizes[k] = count_outputs(&graph->layers[shape->inputs[k]]);
-    l->inputs = l->outputs;
-}
-
-static void apply_layer(layer *l, const amc_layer_graph *graph, int i, const amc_weights *weights) {
-    const amc_layer *shape = &graph->layers[i];
-    l->c = shape->c;
-    l->out_c = shape->out_c;
-    l->inputs = shape->c * shape->h * shape->w;
-    l->outputs = count_outputs(shape);
-    if (amc_layer_has_weights(shape)) apply_weights(l, &weights->layers[i]);
-    if (shape->type == AMC_CONVOLUTIONAL) apply_convolutional(l, shape);
-    if (shape->type == AMC_CONNECTED) l->c = l->inputs;
-    if (shape->type == AMC_SHORTCUT) apply_shortcut(l, graph, shape);
-    if (shape->type == AMC_ROUTE) apply_route(l, graph, shape);
-}
-
 void amc_host_model_apply(amc_host_model *model, const amc_layer_graph *graph,
                           const amc_weights *weights) {
     for (int t = 0; t < model->n_replicas; t++) {
         network *net = model->replicas[t];
-        assert(graph->n == net->n && weights->n == net->n);
-        for (int i = 0; i < net->n; i++) {
-            apply_layer(&net->layers[i], graph, i, weights);
-            assert(net->layers[i].outputs <= model->capacity[i]);
-        }
-        net->outputs = net->truths = get_network_output_layer(net).outputs;
+        amc_host_network_apply(net, graph, weights);
+        for (int i = 0; i < net->n; i++) assert(net->layers[i].outputs <= model->capacity[i]);
     }
     model->applied = true;
 }

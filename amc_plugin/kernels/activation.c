@@ -2,19 +2,22 @@
 
 #include "kernels/parallel.h"
 
+#include <string.h>
+
 // What a negative input is multiplied by.
 static float slope_of(amc_activation act) {
     return act == AMC_RELU ? 0.0f : act == AMC_LEAKY ? 0.1f : 1.0f;
 }
 
-AMC_CLONES static void scaled(const float *x, size_t n, float scale, float shift, float *y) {
-    for (size_t i = 0; i < n; i++) y[i] = x[i] * scale + shift;
+AMC_CLONES static void scaled(const float *x, size_t n, float centre, float scale, float shift,
+                              float *y) {
+    for (size_t i = 0; i < n; i++) y[i] = (x[i] - centre) * scale + shift;
 }
 
-AMC_CLONES static void scaled_sloped(const float *x, size_t n, float scale, float shift,
-                                     float slope, float *y) {
+AMC_CLONES static void scaled_sloped(const float *x, size_t n, float centre, float scale,
+                                     float shift, float slope, float *y) {
     for (size_t i = 0; i < n; i++) {
-        float v = x[i] * scale + shift;
+        float v = (x[i] - centre) * scale + shift;
         float low = slope * v;
         y[i] = v > 0 ? v : low;
     }
@@ -28,12 +31,12 @@ AMC_CLONES static void sloped_back(const float *y, size_t n, float slope, float 
     for (size_t i = 0; i < n; i++) delta[i] = y[i] > 0 ? delta[i] : slope * delta[i];
 }
 
-void amc_activation_scaled(const float *x, size_t n, float scale, float shift, amc_activation act,
-                           float *y) {
+void amc_activation_scaled(const float *x, size_t n, float centre, float scale, float shift,
+                           amc_activation act, float *y) {
     if (act == AMC_LINEAR) {
-        scaled(x, n, scale, shift, y);
+        scaled(x, n, centre, scale, shift, y);
     } else {
-        scaled_sloped(x, n, scale, shift, slope_of(act), y);
+        scaled_sloped(x, n, centre, scale, shift, slope_of(act), y);
     }
 }
 
@@ -43,4 +46,15 @@ void amc_activation_forward(float *x, size_t n, amc_activation act) {
 
 void amc_activation_backward(const float *y, size_t n, amc_activation act, float *delta) {
     if (act != AMC_LINEAR) sloped_back(y, n, slope_of(act), delta);
+}
+
+void amc_finish_row(const amc_finish *finish, int i, const float *x, size_t n, float *y) {
+    if (finish) {
+        float centre = finish->centre ? finish->centre[i] : 0;
+        float scale = finish->scale ? finish->scale[i] : 1;
+        float shift = finish->shift ? finish->shift[i] : 0;
+        amc_activation_scaled(x, n, centre, scale, shift, finish->act, y);
+    } else if (y != x) {
+        memcpy(y, x, n * sizeof(float));
+    }
 }

@@ -12,14 +12,28 @@ typedef enum amc_activation {
     AMC_LEAKY,  // x > 0 ? x : 0.1 x
 } amc_activation;
 
-// y[i] = act(x[i] * scale + shift) for n floats; y may be x.
-void amc_activation_scaled(const float *x, size_t n, float scale, float shift, amc_activation act,
-                           float *y);
+// y[i] = act((x[i] - centre) * scale + shift) for n floats; y may be x. The subtraction comes
+// first: a channel that is all but constant has a scale of a million, which x * scale would round
+// to nonsense.
+void amc_activation_scaled(const float *x, size_t n, float centre, float scale, float shift,
+                           amc_activation act, float *y);
 
 // x[i] = act(x[i]).
 void amc_activation_forward(float *x, size_t n, amc_activation act);
 
 // delta[i] *= act'(.), from the activation's *output* y (n), whose sign is its input's.
 void amc_activation_backward(const float *y, size_t n, amc_activation act, float *delta);
+
+// What happens to each sum of output channel i right after it is computed, while it is in the
+// cache: it becomes act((sum - centre[i]) * scale[i] + shift[i]).
+typedef struct amc_finish {
+    const float *centre; // (channels), NULL for zeros
+    const float *scale;  // (channels), NULL for ones
+    const float *shift;  // (channels), NULL for zeros
+    amc_activation act;
+} amc_finish;
+
+// Finishes n sums of output channel i: y[j] from x[j]; y may be x, finish may be NULL.
+void amc_finish_row(const amc_finish *finish, int i, const float *x, size_t n, float *y);
 
 #endif

@@ -93,9 +93,8 @@ void amc_batchnorm_forward(const amc_batchnorm *bn, int batch, int c, int pixels
         bn->rolling_mean[i] += ROLL * (mean - bn->rolling_mean[i]);
         bn->rolling_variance[i] += ROLL * (variance - bn->rolling_variance[i]);
         float scale = bn->scales[i] / (sqrtf(variance) + FORWARD_EPS);
-        float shift = bn->biases[i] - mean * scale;
         for (int b = 0; b < batch; b++)
-            amc_activation_scaled(xi + b * step, pixels, scale, shift, act,
+            amc_activation_scaled(xi + b * step, pixels, mean, scale, bn->biases[i], act,
                                   y + b * step + (size_t)i * pixels);
     }
 }
@@ -130,15 +129,13 @@ void amc_bias_backward(int batch, int c, int pixels, const float *y, const float
             amc_activation_backward(y + b * step + (size_t)i * pixels, pixels, act, di + b * step);
         bias_updates[i] += (float)sum_channel(di, batch, step, pixels);
         for (int b = 0; b < batch && scale; b++)
-            amc_activation_scaled(di + b * step, pixels, scale[i], 0, AMC_LINEAR, di + b * step);
+            amc_activation_scaled(di + b * step, pixels, 0, scale[i], 0, AMC_LINEAR, di + b * step);
     }
 }
 
-void amc_batchnorm_fold(const amc_batchnorm *bn, int c, float *scale, float *shift) {
-    for (int i = 0; i < c; i++) {
+void amc_batchnorm_scale(const amc_batchnorm *bn, int c, float *scale) {
+    for (int i = 0; i < c; i++)
         scale[i] = bn->scales[i] / (sqrtf(bn->rolling_variance[i]) + FORWARD_EPS);
-        shift[i] = bn->biases[i] - bn->rolling_mean[i] * scale[i];
-    }
 }
 
 // ---- references

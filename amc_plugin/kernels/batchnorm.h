@@ -27,9 +27,9 @@ void amc_batchnorm_forward(const amc_batchnorm *bn, int batch, int c, int pixels
 void amc_batchnorm_backward(const amc_batchnorm *bn, int batch, int c, int pixels, const float *x,
                             const float *y, amc_activation act, float *delta);
 
-// Inference as one multiplication and one addition: normalised x = x * scale[i] + shift[i], both
-// (c).
-void amc_batchnorm_fold(const amc_batchnorm *bn, int c, float *scale, float *shift);
+// What inference multiplies by: normalised x = (x - rolling_mean[i]) * scale[i] + biases[i]; scale
+// is (c).
+void amc_batchnorm_scale(const amc_batchnorm *bn, int c, float *scale);
 
 // The same without batch statistics: delta *= act'(y), bias_updates += its sums, delta *= scale[i]
 // (NULL for ones).

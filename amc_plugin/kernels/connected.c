@@ -35,15 +35,20 @@ static int min(int a, int b) {
 }
 
 void amc_connected_forward(int batch, int inputs, int outputs, const float *x, const float *w,
-                           float *y) {
-#pragma omp parallel for schedule(dynamic) if ((double)batch * inputs * outputs > 1 << 18 &&        \
-                                              amc_parallel_is_free())
+                           const amc_finish *finish, float *y) {
+#pragma omp parallel for schedule(dynamic) if ((double)batch * inputs * outputs > 1 << 18 &&       \
+                                               amc_parallel_is_free())
     for (int block = 0; block < outputs; block += OUTPUT_BLOCK) {
         int end = min(block + OUTPUT_BLOCK, outputs);
         for (int b = 0; b < batch; b += TILE) {
             for (int o = block; o < end; o += TILE)
                 dots(inputs, x + (size_t)b * inputs, min(TILE, batch - b), w + (size_t)o * inputs,
                      min(TILE, end - o), y + (size_t)b * outputs + o, outputs);
+        }
+        if (!finish) continue;
+        for (int b = 0; b < batch; b++) {
+            float *row = y + (size_t)b * outputs;
+            for (int o = block; o < end; o++) amc_finish_row(finish, o, row + o, 1, row + o);
         }
     }
 }

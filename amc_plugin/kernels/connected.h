@@ -4,10 +4,12 @@
 #ifndef AMC_KERNELS_CONNECTED_H
 #define AMC_KERNELS_CONNECTED_H
 
-// y[b][o] = dot of x[b] (inputs) and w[o] (inputs); x is (batch, inputs), w (outputs, inputs), y
-// (batch, outputs). The order of each dot product's sum is fixed: a row of y doesn't depend on its
-// batch or on the number of threads, to the last bit, which OpenBLAS doesn't promise.
+#include "kernels/activation.h"
+
+// y[b][o] = finish(dot of x[b] (inputs) and w[o] (inputs)); x is (batch, inputs), w (outputs,
+// inputs), y (batch, outputs). The order of each dot product's sum is fixed: a row of y doesn't
+// depend on its batch or on the number of threads, to the last bit, which OpenBLAS doesn't promise.
 void amc_connected_forward(int batch, int inputs, int outputs, const float *x, const float *w,
-                           float *y);
+                           const amc_finish *finish, float *y);
 
 #endif

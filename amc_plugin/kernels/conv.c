@@ -1,11 +1,14 @@
 #include "kernels/conv.h"
 
+#include "kernels/depthwise.h"
 #include "kernels/gemm.h"
 #include "kernels/parallel.h"
 #include "kernels/workspace.h"
 
 #include <stdbool.h>
 #include <string.h>
+
+enum { SLACK = 16 }; // floats that rows copied in eights may go too far
 
 static int min(int a, int b) {
     return a < b ? a : b;
@@ -38,31 +41,32 @@ static void add_frame(const amc_conv_shape *s, const float *x, float *padded) {
     }
 }
 
-// Copies `count` floats, which is a handful: overlapping pieces instead of a call.
-static inline void copy_row(const float *from, int count, float *to) {
-    if (count >= 8) {
-        for (int i = 0; i + 8 <= count; i += 8) *(amc_v8 *)(to + i) = *(const amc_v8 *)(from + i);
-        *(amc_v8 *)(to + count - 8) = *(const amc_v8 *)(from + count - 8);
+// to[i] = from[i * stride], in eights: up to SLACK floats too many are read and written.
+static inline __attribute__((always_inline)) void copy_row(const float *from, int stride, int count,
+                                                           float *to) {
+    if (stride == 1) {
+        for (int i = 0; i < count; i += 8) *(amc_v8 *)(to + i) = *(const amc_v8 *)(from + i);
+    } else if (stride == 2) {
+        for (int i = 0; i < count; i += 8) {
+            amc_v8 low = *(const amc_v8 *)(from + 2 * i),
+                   high = *(const amc_v8 *)(from + 2 * i + 8);
+            *(amc_v8 *)(to + i) = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
+        }
     } else {
-        for (int i = 0; i < count; i++) to[i] = from[i];
+        for (int i = 0; i < count; i++) to[i] = from[i * stride];
     }
 }
 
-// padded (c, h + 2 pad, w + 2 pad) -> columns (c*size*size, out_h*out_w).
+// padded (c, h + 2 pad, w + 2 pad) -> columns (c*size*size, out_h*out_w). What a row writes too
+// much, the next one overwrites; both buffers end with SLACK floats more.
 AMC_CLONES static void expand(const amc_conv_shape *s, const float *padded, float *columns) {
     int channels = s->c / s->groups, ph = s->h + 2 * s->pad, pw = s->w + 2 * s->pad;
     float *to = columns;
     for (int c = 0; c < channels; c++) {
         for (int tap = 0; tap < s->size * s->size; tap++) {
             const float *from = padded + ((size_t)c * ph + tap / s->size) * pw + tap % s->size;
-            for (int r = 0; r < s->out_h; r++, to += s->out_w) {
-                const float *row = from + (size_t)r * s->stride * pw;
-                if (s->stride == 1) {
-                    copy_row(row, s->out_w, to);
-                } else {
-                    for (int i = 0; i < s->out_w; i++) to[i] = row[i * s->stride];
-                }
-            }
+            for (int r = 0; r < s->out_h; r++, to += s->out_w)
+                copy_row(from + (size_t)r * s->stride * pw, s->stride, s->out_w, to);
         }
     }
 }
@@ -94,12 +98,16 @@ static void add_inside(const amc_conv_shape *s, const float *padded, float *x) {
     }
 }
 
+// Room for a group's columns and, SLACK floats after them, its framed channels.
+static float *columns_workspace(const amc_conv_shape *s) {
+    return amc_workspace_get(AMC_WORKSPACE_TASK, columns_size(s) + padded_size(s) + 2 * SLACK);
+}
+
 // One group's channels at x as a (c*size*size, out_h*out_w) matrix: x itself or, in this thread's
 // workspace, its patches.
 static const float *as_matrix(const amc_conv_shape *s, const float *x) {
     if (is_pointwise(s)) return x;
-    float *columns = amc_workspace_get(AMC_WORKSPACE_TASK, columns_size(s) + padded_size(s));
-    float *padded = columns + columns_size(s);
+    float *columns = columns_workspace(s), *padded = columns + columns_size(s) + SLACK;
     add_frame(s, x, padded);
     expand(s, padded, columns);
     return columns;
@@ -108,18 +116,8 @@ static const float *as_matrix(const amc_conv_shape *s, const float *x) {
 // ---- forward
 // -------------------------------------------------------------------------------------------------------
 
-static void finish_rows(const amc_conv_finish *finish, int first, int rows, int pixels, float *y) {
-    if (!finish) return;
-    for (int i = 0; i < rows; i++) {
-        float *row = y + (size_t)i * pixels;
-        float scale = finish->scale ? finish->scale[first + i] : 1,
-              shift = finish->shift ? finish->shift[first + i] : 0;
-        amc_activation_scaled(row, pixels, scale, shift, finish->act, row);
-    }
-}
-
 static void forward_image(const amc_conv_shape *s, const float *x, const float *w,
-                          const amc_conv_finish *finish, float *y) {
+                          const amc_finish *finish, float *y) {
     int filters = s->n / s->groups, taps = s->c / s->groups * s->size * s->size,
         pixels = s->out_h * s->out_w;
     for (int g = 0; g < s->groups; g++) {
@@ -127,12 +125,17 @@ static void forward_image(const amc_conv_shape *s, const float *x, const float *
         float *out = y + (size_t)g * filters * pixels;
         amc_gemm(false, false, filters, pixels, taps, 1, w + (size_t)g * filters * taps, taps,
                  matrix, pixels, 0, out, pixels);
-        finish_rows(finish, g * filters, filters, pixels, out);
+        for (int f = 0; f < filters; f++, out += pixels)
+            amc_finish_row(finish, g * filters + f, out, pixels, out);
     }
 }
 
 void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
-                      const amc_conv_finish *finish, float *y) {
+                      const amc_finish *finish, float *y) {
+    if (amc_depthwise_fits(s)) {
+        amc_depthwise_forward(s, batch, x, w, finish, y);
+        return;
+    }
 #pragma omp parallel for schedule(dynamic) if (batch > 1 && amc_parallel_is_free())
     for (int b = 0; b < batch; b++)
         forward_image(s, x + amc_conv_shape_inputs(s) * b, w, finish,
@@ -159,6 +162,10 @@ static void backward_weights_image(const amc_conv_shape *s, const float *x, cons
 // and the sums are added in order, so that the number of threads changes nothing.
 void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *x, const float *dy,
                                float *dw) {
+    if (amc_depthwise_fits(s)) {
+        amc_depthwise_backward_weights(s, batch, x, dy, dw);
+        return;
+    }
     size_t weights = amc_conv_shape_weights(s);
     int pieces = min(batch, weights > (1 << 18) ? 8 : 16);
     float *sums = amc_workspace_get(AMC_WORKSPACE_CALL, weights * pieces);
@@ -175,37 +182,78 @@ void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *
     }
 }
 
+// A stride of 1: the gradient is itself a convolution, of dy with the kernels turned by half a turn
+// and (filters, channels) swapped, which needs no adding up of columns. Each group on its own.
+static amc_conv_shape turned_shape(const amc_conv_shape *s) {
+    return amc_conv_shape_make(s->n, s->out_h, s->out_w, s->c, s->size, 1, s->size - 1 - s->pad,
+                               s->groups);
+}
+
+static bool is_turnable(const amc_conv_shape *s) {
+    return s->stride == 1 && s->pad < s->size && (s->size == 1 || s->n <= 2 * s->c);
+}
+
+static void turn_weights(const amc_conv_shape *s, const float *w, float *turned) {
+    int channels = s->c / s->groups, filters = s->n / s->groups, taps = s->size * s->size;
+    for (int g = 0; g < s->groups; g++) {
+        for (int c = 0; c < channels; c++) {
+            for (int f = 0; f < filters; f++) {
+                const float *from = w + ((size_t)(g * filters + f) * channels + c) * taps;
+                for (int t = taps; t-- > 0;) *turned++ = from[t];
+            }
+        }
+    }
+}
+
+static void backward_input_turned(const amc_conv_shape *s, const float *turned, const float *dy,
+                                  float *dx) {
+    amc_conv_shape back = turned_shape(s);
+    int channels = s->c / s->groups, taps = s->n / s->groups * s->size * s->size;
+    int pixels = s->h * s->w;
+    for (int g = 0; g < s->groups; g++) {
+        const float *matrix = as_matrix(&back, dy + amc_conv_shape_outputs(s) / s->groups * g);
+        /* G_x += turned(W) * G_y */
+        amc_gemm(false, false, channels, pixels, taps, 1, turned + (size_t)g * channels * taps,
+                 taps, matrix, pixels, 1, dx + (size_t)g * channels * pixels, pixels);
+    }
+}
+
 static void backward_input_image(const amc_conv_shape *s, const float *w, const float *dy,
                                  float *dx) {
-    int filters = s->n / s->groups, taps = s->c / s->groups * s->size * s->size,
-        pixels = s->out_h * s->out_w;
-    float *columns = NULL, *padded = NULL;
-    if (!is_pointwise(s)) {
-        columns = amc_workspace_get(AMC_WORKSPACE_TASK, columns_size(s) + padded_size(s));
-        padded = columns + columns_size(s);
-    }
+    int filters = s->n / s->groups, taps = s->c / s->groups * s->size * s->size;
+    int pixels = s->out_h * s->out_w;
+    float *columns = columns_workspace(s), *padded = columns + columns_size(s) + SLACK;
     for (int g = 0; g < s->groups; g++) {
-        const float *wg = w + (size_t)g * filters * taps, *dyg = dy + (size_t)g * filters * pixels;
-        float *dxg = dx + amc_conv_shape_inputs(s) / s->groups * g;
-        if (is_pointwise(s)) {
-            /* G_x += W^T G_y */
-            amc_gemm(true, false, taps, pixels, filters, 1, wg, taps, dyg, pixels, 1, dxg, pixels);
-        } else {
-            amc_gemm(true, false, taps, pixels, filters, 1, wg, taps, dyg, pixels, 0, columns,
-                     pixels);
-            memset(padded, 0, padded_size(s) * sizeof(float));
-            collapse(s, columns, padded);
-            add_inside(s, padded, dxg);
-        }
+        /* G_columns = W^T G_y */
+        amc_gemm(true, false, taps, pixels, filters, 1, w + (size_t)g * filters * taps, taps,
+                 dy + (size_t)g * filters * pixels, pixels, 0, columns, pixels);
+        memset(padded, 0, padded_size(s) * sizeof(float));
+        collapse(s, columns, padded);
+        add_inside(s, padded, dx + amc_conv_shape_inputs(s) / s->groups * g);
     }
 }
 
 void amc_conv_backward_input(const amc_conv_shape *s, int batch, const float *w, const float *dy,
                              float *dx) {
+    if (amc_depthwise_fits(s)) {
+        amc_depthwise_backward_input(s, batch, w, dy, dx);
+        return;
+    }
+    float *turned = NULL;
+    if (is_turnable(s)) {
+        turned = amc_workspace_get(AMC_WORKSPACE_CALL, amc_conv_shape_weights(s));
+        turn_weights(s, w, turned);
+    }
 #pragma omp parallel for schedule(dynamic) if (batch > 1 && amc_parallel_is_free())
-    for (int b = 0; b < batch; b++)
-        backward_input_image(s, w, dy + amc_conv_shape_outputs(s) * b,
-                             dx + amc_conv_shape_inputs(s) * b);
+    for (int b = 0; b < batch; b++) {
+        const float *dyb = dy + amc_conv_shape_outputs(s) * b;
+        float *dxb = dx + amc_conv_shape_inputs(s) * b;
+        if (turned) {
+            backward_input_turned(s, turned, dyb, dxb);
+        } else {
+            backward_input_image(s, w, dyb, dxb);
+        }
+    }
 }
 
 // ---- references
@@ -217,15 +265,17 @@ static long pixel_at(const amc_conv_shape *s, int oy, int ox, int ky, int kx) {
     return y < 0 || x < 0 || y >= s->h || x >= s->w ? -1 : (long)y * s->w + x;
 }
 
-static float finished(const amc_conv_finish *finish, int f, double sum) {
+static float finished(const amc_finish *finish, int f, double sum) {
     if (!finish) return (float)sum;
-    sum = sum * (finish->scale ? finish->scale[f] : 1) + (finish->shift ? finish->shift[f] : 0);
+    if (finish->centre) sum -= finish->centre[f];
+    if (finish->scale) sum *= finish->scale[f];
+    if (finish->shift) sum += finish->shift[f];
     double slope = finish->act == AMC_RELU ? 0 : finish->act == AMC_LEAKY ? 0.1 : 1;
     return (float)(sum > 0 ? sum : slope * sum);
 }
 
 void amc_conv_forward_reference(const amc_conv_shape *s, int batch, const float *x, const float *w,
-                                const amc_conv_finish *finish, float *y) {
+                                const amc_finish *finish, float *y) {
     int channels = s->c / s->groups;
     for (long o = 0; o < (long)(batch * amc_conv_shape_outputs(s)); o++) {
         int ox = o % s->out_w, oy = o / s->out_w % s->out_h, f = o / s->out_w / s->out_h % s->n;

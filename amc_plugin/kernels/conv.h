@@ -10,18 +10,10 @@
 #include "kernels/activation.h"
 #include "kernels/conv_shape.h"
 
-// What happens to each output pixel of filter f right after it is summed: act(sum * scale[f] +
-// shift[f]).
-typedef struct amc_conv_finish {
-    const float *scale; // (n), NULL for ones
-    const float *shift; // (n), NULL for zeros
-    amc_activation act;
-} amc_conv_finish;
-
 // y = finish(x * w). x is (batch, c, h, w), w the weights, y (batch, n, out_h, out_w), overwritten.
 // finish may be NULL.
 void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
-                      const amc_conv_finish *finish, float *y);
+                      const amc_finish *finish, float *y);
 
 // dw += the loss's gradient by the weights, from dy, its gradient by y.
 void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *x, const float *dy,
@@ -34,7 +26,7 @@ void amc_conv_backward_input(const amc_conv_shape *s, int batch, const float *w,
 
 // What the three are tested against: seven loops, sums in double.
 void amc_conv_forward_reference(const amc_conv_shape *s, int batch, const float *x, const float *w,
-                                const amc_conv_finish *finish, float *y);
+                                const amc_finish *finish, float *y);
 void amc_conv_backward_weights_reference(const amc_conv_shape *s, int batch, const float *x,
                                          const float *dy, float *dw);
 void amc_conv_backward_input_reference(const amc_conv_shape *s, int batch, const float *w,

@@ -214,11 +214,12 @@ static void set_line(amc_cfg_line *line, char *text, const char *key, const char
 }
 
 // The line with the characters of its value replaced: "filters = 64 # wide" keeps its blanks and
-// its comment.
+// its comment. Darknet reads "6 4" as 64, so blanks within the value belong to it.
 static char *replaced_value(const char *text, const char *value) {
     const char *start = strchr(text, '=') + 1;
     start += strspn(start, " \t");
-    size_t old = strcspn(start, " \t#;");
+    size_t old = strcspn(start, "#;");
+    while (old && (start[old - 1] == ' ' || start[old - 1] == '\t')) old--;
     return amc_memory_text("%.*s%s%s", (int)(start - text), text, value, start + old);
 }
 

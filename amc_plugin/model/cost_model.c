@@ -104,7 +104,7 @@ static amc_layer shrunk(const amc_cost_model *model, const int *counts, int l) {
     layer.c = evaluate(&model->in[l], counts);
     layer.out_c = evaluate(&model->out[l], counts);
     // Blocks go whole, so as many groups are left as blocks of outputs.
-    layer.groups = (int)((int64_t)layer.groups * layer.out_c / full);
+    if (layer.groups > 1) layer.groups = layer.out_c / (full / layer.groups);
     return layer;
 }
 
@@ -127,13 +127,17 @@ int64_t amc_cost_model_params(const amc_cost_model *model, const int *counts) {
     return sum_layers(model, counts, amc_cost_layer_params);
 }
 
+int64_t amc_cost_model_layer_macs(const amc_cost_model *model, const int *counts, int layer) {
+    if (!amc_layer_has_weights(&model->graph->layers[layer])) return 0;
+    amc_layer small = shrunk(model, counts, layer);
+    return amc_cost_layer_macs(&small);
+}
+
 int64_t amc_cost_model_group_macs(const amc_cost_model *model, const int *counts, int g) {
     const amc_channel_group *group = &model->groups->groups[g];
     int64_t sum = 0;
-    for (int i = 0; i < group->n_layers; i++) {
-        amc_layer layer = shrunk(model, counts, group->layers[i]);
-        sum += amc_cost_layer_macs(&layer);
-    }
+    for (int i = 0; i < group->n_layers; i++)
+        sum += amc_cost_model_layer_macs(model, counts, group->layers[i]);
     return sum;
 }
 
@@ -157,7 +161,8 @@ int amc_cost_model_step(const amc_cost_model *model, int g, int round) {
 
 int amc_cost_model_round(const amc_cost_model *model, int g, double ratio, int round) {
     int units = model->groups->groups[g].n_units, step = amc_cost_model_step(model, g, round);
-    int count = (int)lrint(ratio * units / step) * step;
+    double wish = ratio * units;
+    int count = (int)lrint(wish / step) * step;
     if (count < step) count = step;
-    return count < units ? count : units;
+    return count < units && fabs(count - wish) <= units - wish ? count : units;
 }

@@ -27,6 +27,9 @@ void amc_cost_model_free(amc_cost_model *model);
 int64_t amc_cost_model_macs(const amc_cost_model *model, const int *counts);
 int64_t amc_cost_model_params(const amc_cost_model *model, const int *counts);
 
+// Multiply-accumulates of one layer.
+int64_t amc_cost_model_layer_macs(const amc_cost_model *model, const int *counts, int layer);
+
 // Multiply-accumulates of the layers that make group g's channels.
 int64_t amc_cost_model_group_macs(const amc_cost_model *model, const int *counts, int g);
 
@@ -34,8 +37,8 @@ int64_t amc_cost_model_group_macs(const amc_cost_model *model, const int *counts
 // s more keeps every layer of it at a multiple of `round` channels. At most the group's size.
 int amc_cost_model_step(const amc_cost_model *model, int g, int round);
 
-// The multiple of that step nearest to ratio * units: at least one step, at most the whole group
-// (which is always allowed, even where it is no multiple).
+// What is nearest to ratio * units: a multiple of that step, or the whole group (which is always
+// allowed, even where it is no multiple). At least one step.
 int amc_cost_model_round(const amc_cost_model *model, int g, double ratio, int round);
 
 #endif

@@ -198,12 +198,11 @@ static int read_shortcut(const reader *r, amc_layer *layer) {
     if (!from) return fail(r, NULL, "has no from=, expected the layer it adds");
     if (check_activation(r) < 0 || resolve(r, "from", from, &layer->inputs[1]) < 0) return -1;
     const amc_layer *other = &r->graph->layers[layer->inputs[1]];
-    int up = layer->w / other->out_w, down = other->out_w / layer->w;
-    bool larger = up >= 1 && layer->w == up * other->out_w && layer->h == up * other->out_h;
-    bool smaller = down >= 1 && other->out_w == down * layer->w && other->out_h == down * layer->h;
-    if (!larger && !smaller)
-        return amc_error_set(r->err, "%s:%d: [shortcut] adds %dx%d to %dx%d, expected sizes that "
-                             "are whole multiples",
+    // Darknet takes every so manieth pixel, the same in both directions: it asserts that.
+    if (layer->w / other->out_w != layer->h / other->out_h ||
+        other->out_w / layer->w != other->out_h / layer->h)
+        return amc_error_set(r->err, "%s:%d: [shortcut] adds %dx%d to %dx%d, expected the same ratio "
+                             "of widths as of heights",
                              r->cfg->path, amc_cfg_text_line(r->cfg, r->section, "from"),
                              other->out_w, other->out_h, layer->w, layer->h);
     return 0;
@@ -225,6 +224,8 @@ static int read_route(const reader *r, amc_layer *layer) {
             same_shape(layer);
         } else if (from->out_h != layer->h || from->out_w != layer->w) {
             return fail(r, "layers", "joins layers of different height or width");
+        } else if (from->out_c > MAX_FLOATS - layer->out_c) {
+            return fail(r, "layers", "is larger than Darknet can address");
         } else {
             layer->out_c += from->out_c;
         }
@@ -311,6 +312,15 @@ static int check_policy(const amc_cfg_text *cfg, amc_error *err) {
     return 0;
 }
 
+// Darknet's first connected layer would read inputs= floats, whatever the image is.
+static int check_inputs(const amc_layer_graph *graph, const amc_cfg_text *cfg, amc_error *err) {
+    int image = graph->c * graph->h * graph->w, inputs;
+    if (amc_cfg_text_int(cfg, 0, "inputs", image, 1, INT_MAX, &inputs, err) < 0) return -1;
+    if (inputs == image) return 0;
+    return amc_error_set(err, "%s:%d: inputs=%d, expected height*width*channels, which is %d",
+                         cfg->path, amc_cfg_text_line(cfg, 0, "inputs"), inputs, image);
+}
+
 static int read_net(amc_layer_graph *graph, const amc_cfg_text *cfg, amc_error *err) {
     int batch, subdivisions, steps;
     if (amc_cfg_text_int(cfg, 0, "height", 0, 1, MAX_SIDE, &graph->h, err) < 0 ||
@@ -329,7 +339,7 @@ static int read_net(amc_layer_graph *graph, const amc_cfg_text *cfg, amc_error *
     if ((int64_t)graph->c * graph->h * graph->w > MAX_FLOATS)
         return amc_error_set(err, "%s:%d: the input is larger than Darknet can address", cfg->path,
                              amc_cfg_text_line(cfg, 0, "width"));
-    return check_policy(cfg, err);
+    return check_inputs(graph, cfg, err) < 0 ? -1 : check_policy(cfg, err);
 }
 
 static int read_graph(amc_layer_graph *graph, const amc_cfg_text *cfg, amc_error *err) {

@@ -84,27 +84,42 @@ typedef struct reader {
     amc_error *err;
 } reader;
 
-static int find_group(const reader *r, const cJSON *entry) {
-    const cJSON *layers = cJSON_GetObjectItem(entry, "layers"), *item;
-    int found = -1;
-    if (!cJSON_IsArray(layers) || cJSON_GetArraySize(layers) == 0)
-        return amc_error_set(r->err, "%s: a group has no \"layers\": [...]", r->path);
+static bool makes(const amc_channel_group *group, int layer) {
+    for (int i = 0; i < group->n_layers; i++)
+        if (group->layers[i] == layer) return true;
+    return false;
+}
+
+static bool makes_all(const amc_channel_group *group, const cJSON *layers) {
+    const cJSON *item;
     cJSON_ArrayForEach(item, layers) {
-        int layer = cJSON_IsNumber(item) ? item->valueint : -1;
-        int g = -1;
-        for (int i = 0; g < 0 && i < r->groups->n; i++)
-            for (int j = 0; j < r->groups->groups[i].n_layers; j++)
-                if (r->groups->groups[i].layers[j] == layer) g = i;
-        if (g < 0)
-            return amc_error_set(r->err, "%s: \"layers\" names layer %d, which makes no channels",
-                                 r->path, layer);
-        if (found >= 0 && g != found)
-            return amc_error_set(r->err, "%s: \"layers\" names layer %d, which is not in the group "
-                                 "of the others",
-                                 r->path, layer);
-        found = g;
+        if (!cJSON_IsNumber(item) || item->valuedouble != item->valueint) return false;
+        if (!makes(group, item->valueint)) return false;
     }
-    return found;
+    return true;
+}
+
+// The group that has all of the layers; where several have, the one that has no others. Should two
+// be made by the same layers, they stand in the file in network order.
+static int find_group(const reader *r, const cJSON *entry) {
+    const cJSON *layers = cJSON_GetObjectItem(entry, "layers");
+    int n = cJSON_GetArraySize(layers), found = -1, exact = -1, candidates = 0;
+    if (!cJSON_IsArray(layers) || n == 0)
+        return amc_error_set(r->err, "%s: a group has no \"layers\": [...]", r->path);
+    for (int g = 0; g < r->groups->n; g++) {
+        const amc_channel_group *group = &r->groups->groups[g];
+        if (!makes_all(group, layers)) continue;
+        if (group->n_layers == n && (exact < 0 || r->seen[exact])) exact = g;
+        found = g;
+        candidates++;
+    }
+    if (exact >= 0) return exact;
+    if (candidates == 1) return found;
+    char *text = cJSON_PrintUnformatted(layers);
+    amc_error_set(r->err, "%s: \"layers\": %s, expected the layers of one channel group (%s)", r->path,
+                  text, candidates ? "several have them" : "none has them all");
+    cJSON_free(text);
+    return -1;
 }
 
 static int apply_ratio(const reader *r, amc_prune_plan *plan, int g, double ratio) {
@@ -179,7 +194,7 @@ amc_prune_plan *amc_prune_plan_load(const char *path, const amc_layer_graph *gra
     size_t length;
     char *text = amc_files_read(path, &length, err);
     if (!text) return NULL;
-    cJSON *root = cJSON_ParseWithLength(text, length);
+    cJSON *root = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true); // with the NUL after it
     amc_prune_plan *plan = NULL;
     if (!root) {
         amc_error_set(err, "%s: is not JSON, expected a policy", path);

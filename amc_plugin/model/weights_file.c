@@ -97,6 +97,9 @@ static int read_header(const char *path, const char *bytes, size_t length, heade
     if (major < 0 || minor < 0)
         return amc_error_set(err, "%s: has version %d.%d, expected a .weights file", path,
                              version[0], version[1]);
+    if (length < h->length)
+        return amc_error_set(err, "%s: is %zu bytes long, less than its header of %zu", path, length,
+                             h->length);
     return 0;
 }
 

@@ -14,6 +14,7 @@ struct amc_prune_env {
     int64_t budget;
     int n_steps;
     int *group;  // (n_steps) group of each step
+    int *last_step; // (layers) the last that decides channels of the layer; -1 if none does
     int *least;  // (groups) fewest units that may be kept
     int *counts; // (groups) the episode's decisions; whole where undecided
     int t;       // current step
@@ -54,17 +55,27 @@ static void fill_fixed(amc_prune_env *env) {
     }
 }
 
+static void fill_last_steps(amc_prune_env *env) {
+    env->last_step = amc_memory_alloc((size_t)env->graph->n, sizeof *env->last_step);
+    for (int l = 0; l < env->graph->n; l++) env->last_step[l] = -1;
+    for (int t = 0; t < env->n_steps; t++) {
+        const amc_channel_group *group = &env->groups->groups[env->group[t]];
+        for (int i = 0; i < group->n_layers; i++) env->last_step[group->layers[i]] = t;
+    }
+}
+
 static int check_options(const amc_prune_env *env, amc_error *err) {
     const amc_prune_env_options *o = &env->options;
     double all = (double)amc_cost_macs(env->graph);
     if (env->n_steps == 0)
         return amc_error_set(err, "%s: no channel group can be pruned", env->graph->path);
     if (amc_prune_env_smallest(env) <= env->budget) return 0;
+    // Rounded up to what is printed, so that it can be asked for.
+    double smallest = ceil(1e4 * (double)amc_prune_env_smallest(env) / all) / 100;
     return amc_error_set(err, "%s: a budget of %.2f%% of the FLOPs can't be met; the smallest "
                          "reachable is %.2f%% when at least %g of each group's channels are kept, "
                          "in multiples of %d",
-                         env->graph->path, 100 * o->flops,
-                         100 * (double)amc_prune_env_smallest(env) / all, o->min_keep, o->round);
+                         env->graph->path, 100 * o->flops, smallest, o->min_keep, o->round);
 }
 
 amc_prune_env *amc_prune_env_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
@@ -81,6 +92,7 @@ amc_prune_env *amc_prune_env_new(const amc_layer_graph *graph, const amc_channel
         if (env->least[g] < groups->groups[g].n_units) env->group[env->n_steps++] = g;
     }
     amc_prune_env_reset(env);
+    fill_last_steps(env);
     fill_fixed(env);
     if (check_options(env, err) == 0) return env;
     amc_prune_env_free(env);
@@ -91,6 +103,7 @@ void amc_prune_env_free(amc_prune_env *env) {
     if (!env) return;
     amc_cost_model_free(env->cost);
     free(env->group);
+    free(env->last_step);
     free(env->least);
     free(env->counts);
     free(env->fixed);
@@ -119,11 +132,12 @@ void amc_prune_env_reset(amc_prune_env *env) {
     env->last = 1;
 }
 
-// Multiply-accumulates of the layers whose channels steps from t on decide.
+// Multiply-accumulates of the layers whose channels steps from t on decide; a layer that makes
+// channels of several groups counts once.
 static int64_t macs_from(const amc_prune_env *env, int t) {
     int64_t sum = 0;
-    for (; t < env->n_steps; t++)
-        sum += amc_cost_model_group_macs(env->cost, env->counts, env->group[t]);
+    for (int l = 0; l < env->graph->n; l++)
+        if (env->last_step[l] >= t) sum += amc_cost_model_layer_macs(env->cost, env->counts, l);
     return sum;
 }
 

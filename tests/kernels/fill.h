@@ -18,7 +18,8 @@ static inline float *fill_new(size_t count, uint64_t seed) {
     return x;
 }
 
-// The largest difference between a and b, relative to the largest magnitude in b. NaN where either has one.
+// The largest difference between a and b, relative to the largest magnitude in b. NaN where either
+// has one.
 static inline double fill_difference(const float *a, const float *b, size_t count) {
     double worst = 0, size = 1e-30;
     for (size_t i = 0; i < count; i++) {

@@ -1,20 +1,26 @@
-// The fast product equals three loops in double, on odd and on real shapes, with and without transposes.
+// The fast product equals three loops in double, on odd and on real shapes, with and without
+// transposes.
 
 #include "fill.h"
 #include "kernels/gemm.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
-typedef void gemm(bool, bool, int, int, int, float, const float *, int, const float *, int, float, float *, int);
+typedef void gemm(bool, bool, int, int, int, float, const float *, int, const float *, int, float,
+                  float *, int);
 
 // Rows are stored `gap` floats longer than they are.
-static void check(gemm *fast, bool ta, bool tb, int m, int n, int k, float alpha, float beta, int gap) {
+static void check(gemm *fast, bool ta, bool tb, int m, int n, int k, float alpha, float beta,
+                  int gap) {
     int lda = (ta ? m : k) + gap, ldb = (tb ? k : n) + gap, ldc = n + gap;
-    float *a = fill_new((size_t)(ta ? k : m) * lda, 1), *b = fill_new((size_t)(tb ? n : k) * ldb, 2);
+    float *a = fill_new((size_t)(ta ? k : m) * lda, 1),
+          *b = fill_new((size_t)(tb ? n : k) * ldb, 2);
     float *c = fill_new((size_t)m * ldc, 3), *expected = fill_new((size_t)m * ldc, 3);
     fast(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     amc_gemm_reference(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, expected, ldc);
@@ -26,8 +32,9 @@ static void check(gemm *fast, bool ta, bool tb, int m, int n, int k, float alpha
 }
 
 static void check_shapes(gemm *fast) {
-    static const int shapes[][3] = {{1, 1, 1},  {1, 17, 5},   {7, 1, 3},    {3, 5, 1},     {13, 29, 31},
-                                    {16, 49, 9}, {65, 64, 63}, {96, 49, 576}, {128, 130, 257}, {300, 64, 13}};
+    static const int shapes[][3] = {{1, 1, 1},       {1, 17, 5},   {7, 1, 3},    {3, 5, 1},
+                                    {13, 29, 31},    {16, 49, 9},  {65, 64, 63}, {96, 49, 576},
+                                    {128, 130, 257}, {300, 64, 13}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         for (int t = 0; t < 4; t++) {
             const int *s = shapes[i];

@@ -1,0 +1,27 @@
+// Batch normalization re-estimated after pruning: removing channels shifts what the later layers
+// see, and their rolling means and variances no longer fit. One forward pass of some training
+// images in training mode, where every layer normalizes by its batch, gives those that do, each
+// layer's with the layers before it already mended.
+
+#ifndef AMC_HOST_CALIBRATOR_H
+#define AMC_HOST_CALIBRATOR_H
+
+#include "host/dataset.h"
+#include "model/layer_graph.h"
+#include "model/weights_file.h"
+
+typedef struct amc_calibrator amc_calibrator;
+
+// Takes the images of `dataset` (resized copies, so it may be freed), fewer where their activations
+// would need more than 1 GiB. NULL with err set if Darknet refuses the .cfg at `path` or the network
+// doesn't have three input channels.
+amc_calibrator *amc_calibrator_new(const char *path, const amc_layer_graph *graph,
+                                   const amc_dataset *dataset, amc_error *err);
+void amc_calibrator_free(amc_calibrator *calibrator);
+
+// Replaces the means and variances in `weights`, those of `graph`: one that the calibrator's network
+// can take on (see host_model). The same bits whatever the number of threads.
+void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph,
+                        amc_weights *weights);
+
+#endif
