@@ -66,6 +66,9 @@ CPPFLAGS_DARKNET := -MMD -MP -Idarknet/include -Idarknet/src
 # Not linked with -Ofast: that would set flush-to-zero for the whole process.
 LDFLAGS := $(OMP)
 LDLIBS := -lopenblas -lcjson -lpthread -lm
+ifneq ($(OPENMP),1)
+LDLIBS += -lgomp # omp_get_num_procs() and its like are there without threads too
+endif
 
 ifeq ($(SAN),1)
 CFLAGS_AMC += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DAMC_SAN

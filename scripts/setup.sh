@@ -5,8 +5,7 @@ set -euo pipefail
 
 readonly PACKAGES=(
     build-essential git
-    libopenblas-dev       # matrix products, and LAPACK's solvers
-    liblapacke-dev        # LAPACK's C interface, which libopenblas-dev leaves out
+    libopenblas-dev       # matrix products
     libcjson-dev          # policies and -json
     libcmocka-dev         # unit tests
     darknet               # the stock program: reads what this project writes, in the tests
@@ -49,7 +48,7 @@ install() {
 
 main() {
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-        printf 'setup: %s\n' "this is no Debian, so install these yourself: a C compiler, make, git, OpenBLAS, LAPACKE, cJSON \
+        printf 'setup: %s\n' "this is no Debian, so install these yourself: a C compiler, make, git, OpenBLAS, cJSON \
 and cmocka (with their headers), curl, gnuplot, clang-format, cppcheck and hyperfine" >&2
         return 0 # what isn't there will be missed by what needs it
     fi

@@ -3,143 +3,322 @@
 #include "agent/mlp.h"
 #include "agent/replay.h"
 #include "base/memory.h"
+#include "base/rng.h"
 
 #include <assert.h>
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+static const float LAST_BOUND = 3e-3f; // initial weights of a last layer (Lillicrap et al.)
+
+typedef struct progress {
+    amc_rng rng;
+    double sigma;     // exploration noise
+    double baseline;  // b: the moving average of the rewards
+    int64_t episodes; // finished
+    int64_t states;   // seen, for the means below
+} progress;
+
 struct amc_ddpg {
     amc_ddpg_options options;
-    int state_size, episodes;
-    amc_rng rng;
-    double sigma, baseline;
-    amc_mlp *actor, *critic, *target_actor, *target_critic;
+    int state_size;
+    progress now;
+    double *state_mean;    // (state_size) of all states seen
+    double *state_squares; // (state_size) sums of squared distances from the mean
+    float *rewards;        // (replay_episodes) a ring, as the replay buffer is
+    amc_mlp *actor, *critic;
+    amc_mlp *target_actor, *target_critic; // follow the former; used by the paper's Q target only
     amc_replay *replay;
-    double *mean, *m2; long seen;
-    double rmean, rm2; long rseen;
-    double rewards[4096]; // all
-    int *indices; float *x, *xq, *xn, *g, *dy, *y;
+
+    // Room for one update; nothing here lasts longer.
+    int *indices;   // (batch)
+    float *states;  // (batch, state_size) scaled
+    float *pairs;   // (batch, state_size + 1) scaled states with an action in [-1, 1] each
+    float *targets; // (batch) what the critic should say
+    float *grads;   // (batch) d loss / d output
 };
 
 amc_ddpg_options amc_ddpg_defaults(void) {
-    return (amc_ddpg_options){.low = 0.1, .hidden = 300, .actor_rate = 1e-4, .critic_rate = 1e-3, .batch = 64, .replay = 2000, .tau = 0.01, .gamma = 1, .warmup_episodes = 100, .sigma = 0.5, .sigma_decay = 0.95, .sigma_floor = 0.05, .updates_per_step = 1, .baseline_rate = 0.95, .mode=1,.norm=1,.invgrad=0,.nstate=1};
+    return (amc_ddpg_options){.low = 0.1,
+                              .hidden = 128,
+                              .actor_rate = 1e-3,
+                              .critic_rate = 1e-3,
+                              .batch = 64,
+                              .replay_episodes = 50,
+                              .warmup_episodes = 100,
+                              .sigma = 0.5,
+                              .sigma_decay = 0.95,
+                              .sigma_floor = 0.05,
+                              .updates_per_step = 1,
+                              .paper = false,
+                              .gamma = 1,
+                              .tau = 0.01,
+                              .baseline_rate = 0.95};
 }
 
-amc_ddpg *amc_ddpg_new(int n, amc_ddpg_options o, uint64_t seed) {
-    amc_ddpg *a = amc_memory_alloc(1, sizeof *a);
-    a->options = o; a->state_size = n; a->sigma = o.sigma;
-    amc_rng_init(&a->rng, seed);
-    int as[] = {n, o.hidden, o.hidden, 1}, cs[] = {n + 1, o.hidden, o.hidden, 1};
-    a->actor = amc_mlp_new(3, as, true, 3e-3, o.batch, &a->rng);
-    a->critic = amc_mlp_new(3, cs, false, 3e-3, o.batch, &a->rng);
-    a->target_actor = amc_mlp_new(3, as, true, 3e-3, o.batch, &a->rng);
-    a->target_critic = amc_mlp_new(3, cs, false, 3e-3, o.batch, &a->rng);
-    amc_mlp_soft_update(a->target_actor, a->actor, 1);
-    amc_mlp_soft_update(a->target_critic, a->critic, 1);
-    a->replay = amc_replay_new(o.replay, n);
-    a->mean = amc_memory_alloc(n, 8); a->m2 = amc_memory_alloc(n, 8);
-    a->indices = amc_memory_alloc(o.batch, 4);
-    a->x = amc_memory_alloc(o.batch * (n + 1), 4); a->xq = amc_memory_alloc(o.batch * (n + 1), 4);a->xn = amc_memory_alloc(o.batch * (n + 1), 4);
-    a->g = amc_memory_alloc(o.batch, 4); a->dy = amc_memory_alloc(o.batch, 4); a->y = amc_memory_alloc(o.batch, 4);
-    return a;
+amc_ddpg_options amc_ddpg_paper(int steps) {
+    assert(steps > 0);
+    amc_ddpg_options options = amc_ddpg_defaults();
+    options.paper = true;
+    options.hidden = 300;
+    options.actor_rate = 1e-4;
+    options.replay_episodes = steps < 2000 ? 2000 / steps : 1;
+    options.sigma_floor = 1e-6; // dies out, but a distribution has some width
+    return options;
 }
-void amc_ddpg_free(amc_ddpg *a) { // leaks; experiment
-    amc_mlp_free(a->actor); amc_mlp_free(a->critic); amc_mlp_free(a->target_actor); amc_mlp_free(a->target_critic); amc_replay_free(a->replay); free(a);
+
+amc_ddpg *amc_ddpg_new(int state_size, int steps, amc_ddpg_options options, uint64_t seed) {
+    assert(state_size > 0 && steps > 0 && options.low >= 0 && options.low < 1);
+    assert(options.batch > 0 && options.replay_episodes > 0 && options.sigma_floor > 0);
+    amc_ddpg *agent = amc_memory_alloc(1, sizeof *agent);
+    agent->options = options, agent->state_size = state_size, agent->now.sigma = options.sigma;
+    amc_rng *rng = &agent->now.rng;
+    amc_rng_init(rng, seed);
+    int hidden = options.hidden, batch = options.batch;
+    int actor[] = {state_size, hidden, hidden, 1}, critic[] = {state_size + 1, hidden, hidden, 1};
+    agent->actor = amc_mlp_new(3, actor, true, LAST_BOUND, batch, rng);
+    agent->critic = amc_mlp_new(3, critic, false, LAST_BOUND, batch, rng);
+    agent->target_actor = amc_mlp_new(3, actor, true, LAST_BOUND, batch, rng);
+    agent->target_critic = amc_mlp_new(3, critic, false, LAST_BOUND, batch, rng);
+    amc_mlp_soft_update(agent->target_actor, agent->actor, 1);
+    amc_mlp_soft_update(agent->target_critic, agent->critic, 1);
+    agent->replay = amc_replay_new(options.replay_episodes * steps, state_size);
+    agent->rewards = amc_memory_alloc(options.replay_episodes, sizeof(float));
+    agent->state_mean = amc_memory_alloc(state_size, sizeof(double));
+    agent->state_squares = amc_memory_alloc(state_size, sizeof(double));
+    agent->indices = amc_memory_alloc(batch, sizeof(int));
+    agent->states = amc_memory_alloc((size_t)batch * state_size, sizeof(float));
+    agent->pairs = amc_memory_alloc((size_t)batch * (state_size + 1), sizeof(float));
+    agent->targets = amc_memory_alloc(batch, sizeof(float));
+    agent->grads = amc_memory_alloc(batch, sizeof(float));
+    return agent;
 }
-double amc_ddpg_sigma(const amc_ddpg *a) { return a->sigma; }
-static void normalise(amc_ddpg *a, const float *s, float *out) {
-    for (int i = 0; i < a->state_size; i++) {
-        double sd = a->seen > 1 ? sqrt(a->m2[i] / a->seen) : 0;
-        double z = sd > 1e-6 ? (s[i] - a->mean[i]) / sd : 0;
-        if (!a->options.nstate) z = s[i];
-        out[i] = z > 5 ? 5 : z < -5 ? -5 : z;
+
+void amc_ddpg_free(amc_ddpg *agent) {
+    if (!agent) return;
+    amc_mlp_free(agent->actor);
+    amc_mlp_free(agent->critic);
+    amc_mlp_free(agent->target_actor);
+    amc_mlp_free(agent->target_critic);
+    amc_replay_free(agent->replay);
+    free(agent->rewards);
+    free(agent->state_mean);
+    free(agent->state_squares);
+    free(agent->indices);
+    free(agent->states);
+    free(agent->pairs);
+    free(agent->targets);
+    free(agent->grads);
+    free(agent);
+}
+
+// Welford's running mean and sum of squared distances, over all states ever seen.
+static void watch_state(amc_ddpg *agent, const float *state) {
+    int64_t seen = ++agent->now.states;
+    for (int i = 0; i < agent->state_size; i++) {
+        double off = state[i] - agent->state_mean[i];
+        agent->state_mean[i] += off / (double)seen;
+        agent->state_squares[i] += off * (state[i] - agent->state_mean[i]);
     }
 }
-static double toact(amc_ddpg *a, double y) { return a->options.low + (1 - a->options.low) * y; }
-static float tocrit(amc_ddpg *a, double act) { return 2 * (act - a->options.low) / (1 - a->options.low) - 1; }
-double amc_ddpg_greedy(amc_ddpg *a, const float *s) {
-    normalise(a, s, a->x);
-    return toact(a, amc_mlp_forward(a->actor, a->x, 1)[0]);
-}
-double amc_ddpg_act(amc_ddpg *a, const float *s) {
-    double mu = amc_ddpg_greedy(a, s);
-    return amc_rng_truncated_normal(&a->rng, mu, a->sigma, a->options.low, 1);
-}
-static int cmp(const void *x, const void *y) { double a = *(double *)x, b = *(double *)y; return (a > b) - (a < b); }
-static double sorted[4096]; static int nsorted;
-static double scale_reward(amc_ddpg *a, double r) {
-    switch (a->options.norm) {
-    case 0: return r - a->baseline;
-    case 1: return (r - a->rmean) / (sqrt(a->rm2 / a->rseen) + 1e-9);
-    case 4: case 2: { int lo = 0; while (lo < nsorted && sorted[lo] < r - 1e-7) lo++; int hi = lo; while (hi < nsorted && sorted[hi] <= r + 1e-7) hi++;
-        return ((lo + hi) * 0.5 / nsorted - 0.5) * 3.46; }
-    case 3: return (r - a->baseline) / (sqrt(a->rm2 / a->rseen) + 1e-9);
-    }
-    return 0;
-}
-static void update(amc_ddpg *a) {
-    int n = a->state_size, B = a->options.batch;
-    amc_replay_sample(a->replay, B, a->indices, &a->rng);
-    for (int i = 0; i < B; i++) {
-        int k = a->indices[i];
-        normalise(a, amc_replay_state(a->replay, k), a->xq + i * (n + 1));
-        memcpy(a->x + i * n, a->xq + i * (n + 1), n * 4);
-        a->xq[i * (n + 1) + n] = tocrit(a, amc_replay_action(a->replay, k));
-        a->y[i] = scale_reward(a, amc_replay_reward(a->replay, k));
-    }
-    if (a->options.mode != 1) { // 0 paper; 2 last-only TD
-        float *xs = a->g; (void)xs;
-        float *tmp = amc_memory_alloc(B * n, 4);
-        for (int i = 0; i < B; i++) { normalise(a, amc_replay_next_state(a->replay, a->indices[i]), a->xn + i * (n + 1)); memcpy(tmp + i * n, a->xn + i * (n + 1), n * 4); }
-        const float *mu = amc_mlp_forward(a->target_actor, tmp, B);
-        for (int i = 0; i < B; i++) a->xn[i * (n + 1) + n] = 2 * mu[i] - 1;
-        const float *q = amc_mlp_forward(a->target_critic, a->xn, B);
-        for (int i = 0; i < B; i++) {
-            bool done = amc_replay_done(a->replay, a->indices[i]);
-            if (a->options.mode == 0) a->y[i] += done ? 0 : a->options.gamma * q[i];
-            else a->y[i] = done ? a->y[i] : q[i];
-        }
-        free(tmp);
-    }
-    const float *q = amc_mlp_forward(a->critic, a->xq, B);
-    for (int i = 0; i < B; i++) a->dy[i] = 2 * (q[i] - a->y[i]) / B;
-    amc_mlp_backward(a->critic, a->dy, B);
-    amc_mlp_adam(a->critic, a->options.critic_rate);
-    const float *mu = amc_mlp_forward(a->actor, a->x, B);
-    for (int i = 0; i < B; i++) a->xq[i * (n + 1) + n] = 2 * mu[i] - 1;
-    amc_mlp_forward(a->critic, a->xq, B);
-    for (int i = 0; i < B; i++) a->dy[i] = -1.0 / B;
-    const float *dx = amc_mlp_input_grads(a->critic, a->dy, B);
-    for (int i = 0; i < B; i++) {
-        double g = 2 * dx[i * (n + 1) + n];
-        if (a->options.invgrad) { double m = mu[i]; double s = g < 0 ? (1 - m) : m; // descending g<0 raises action
-            g *= s / (m * (1 - m) + 1e-3) * 0.5; }
-        a->g[i] = g;
-    }
-    amc_mlp_backward(a->actor, a->g, B);
-    amc_mlp_adam(a->actor, a->options.actor_rate);
-    if (a->options.mode != 1) {
-        amc_mlp_soft_update(a->target_actor, a->actor, a->options.tau);
-        amc_mlp_soft_update(a->target_critic, a->critic, a->options.tau);
+
+// A state in standard deviations from the mean, within 5 of them.
+static void scale_state(const amc_ddpg *agent, const float *state, float *scaled) {
+    for (int i = 0; i < agent->state_size; i++) {
+        double deviation = sqrt(agent->state_squares[i] / fmax(1, (double)agent->now.states));
+        double z = deviation > 1e-6 ? (state[i] - agent->state_mean[i]) / deviation : 0;
+        scaled[i] = (float)fmax(-5, fmin(5, z));
     }
 }
-void amc_ddpg_end_episode(amc_ddpg *a, const float *s, const double *act, int steps, double r) {
-    int n = a->state_size;
+
+double amc_ddpg_greedy(amc_ddpg *agent, const float *state) {
+    double low = agent->options.low;
+    scale_state(agent, state, agent->states);
+    return low + (1 - low) * amc_mlp_forward(agent->actor, agent->states, 1)[0];
+}
+
+double amc_ddpg_act(amc_ddpg *agent, const float *state) {
+    double mu = amc_ddpg_greedy(agent, state);
+    return amc_rng_truncated_normal(&agent->now.rng, mu, agent->now.sigma, agent->options.low, 1);
+}
+
+double amc_ddpg_sigma(const amc_ddpg *agent) {
+    return agent->now.sigma;
+}
+
+// Where a reward stands among the remembered ones, in (-sqrt(3), sqrt(3)); equals share a rank.
+static double standing(const amc_ddpg *agent, float reward) {
+    int64_t kept = agent->options.replay_episodes;
+    if (kept > agent->now.episodes) kept = agent->now.episodes;
+    int worse = 0, equal = 0;
+    for (int64_t i = 0; i < kept; i++) {
+        worse += agent->rewards[i] < reward;
+        equal += agent->rewards[i] == reward;
+    }
+    return sqrt(12) * ((worse + 0.5 * equal) / (double)kept - 0.5);
+}
+
+// The actor's sigmoid outputs y, as the critic takes actions: (batch) numbers in [-1, 1] in the
+// last column of `pairs`.
+static void pair_outputs(amc_ddpg *agent, const float *y) {
+    int width = agent->state_size + 1;
+    for (int i = 0; i < agent->options.batch; i++)
+        agent->pairs[i * width + width - 1] = 2 * y[i] - 1;
+}
+
+// Fills row i of `states` and of `pairs`, but for its action.
+static void put_state(amc_ddpg *agent, int i, const float *state) {
+    int size = agent->state_size;
+    float *scaled = agent->states + (size_t)i * size;
+    scale_state(agent, state, scaled);
+    memcpy(agent->pairs + (size_t)i * (size + 1), scaled, size * sizeof *scaled);
+}
+
+// The target of He et al. 2018, section 3.2: y <- (R - b) + gamma * Q'(s', mu'(s'))
+static void paper_targets(amc_ddpg *agent) {
+    int batch = agent->options.batch;
+    for (int i = 0; i < batch; i++)
+        put_state(agent, i, amc_replay_next_state(agent->replay, agent->indices[i]));
+    pair_outputs(agent, amc_mlp_forward(agent->target_actor, agent->states, batch));
+    const float *q = amc_mlp_forward(agent->target_critic, agent->pairs, batch);
+    for (int i = 0; i < batch; i++) {
+        double r = amc_replay_reward(agent->replay, agent->indices[i]) - agent->now.baseline;
+        bool done = amc_replay_done(agent->replay, agent->indices[i]);
+        agent->targets[i] = (float)(r + (done ? 0 : agent->options.gamma * q[i]));
+    }
+}
+
+static void rank_targets(amc_ddpg *agent) {
+    for (int i = 0; i < agent->options.batch; i++) {
+        float reward = amc_replay_reward(agent->replay, agent->indices[i]);
+        agent->targets[i] = (float)standing(agent, reward);
+    }
+}
+
+// The batch's own states and the actions that were taken there.
+static void put_batch(amc_ddpg *agent) {
+    int width = agent->state_size + 1;
+    double low = agent->options.low;
+    for (int i = 0; i < agent->options.batch; i++) {
+        put_state(agent, i, amc_replay_state(agent->replay, agent->indices[i]));
+        double action = amc_replay_action(agent->replay, agent->indices[i]);
+        agent->pairs[i * width + width - 1] = (float)(2 * (action - low) / (1 - low) - 1);
+    }
+}
+
+// Critic loss: 1/N sum (Q(s, a) - y)^2
+static void train_critic(amc_ddpg *agent) {
+    int batch = agent->options.batch;
+    const float *q = amc_mlp_forward(agent->critic, agent->pairs, batch);
+    for (int i = 0; i < batch; i++) agent->grads[i] = 2 * (q[i] - agent->targets[i]) / batch;
+    amc_mlp_backward(agent->critic, agent->grads, batch);
+    amc_mlp_adam(agent->critic, agent->options.critic_rate);
+}
+
+// Actor loss: -1/N sum Q(s, mu(s)), whose gradient reaches the actor through the critic's input.
+static void train_actor(amc_ddpg *agent) {
+    int batch = agent->options.batch, width = agent->state_size + 1;
+    pair_outputs(agent, amc_mlp_forward(agent->actor, agent->states, batch));
+    amc_mlp_forward(agent->critic, agent->pairs, batch);
+    for (int i = 0; i < batch; i++) agent->grads[i] = -1.0f / batch;
+    const float *inputs = amc_mlp_input_grads(agent->critic, agent->grads, batch);
+    for (int i = 0; i < batch; i++) agent->grads[i] = 2 * inputs[i * width + width - 1];
+    amc_mlp_backward(agent->actor, agent->grads, batch);
+    amc_mlp_adam(agent->actor, agent->options.actor_rate);
+}
+
+static void update(amc_ddpg *agent) {
+    const amc_ddpg_options *options = &agent->options;
+    amc_replay_sample(agent->replay, options->batch, agent->indices, &agent->now.rng);
+    if (options->paper)
+        paper_targets(agent);
+    else
+        rank_targets(agent);
+    put_batch(agent);
+    train_critic(agent);
+    train_actor(agent);
+    if (!options->paper) return;
+    amc_mlp_soft_update(agent->target_actor, agent->actor, options->tau);
+    amc_mlp_soft_update(agent->target_critic, agent->critic, options->tau);
+}
+
+static void remember(amc_ddpg *agent, const float *states, const double *actions, int steps,
+                     float reward) {
     for (int t = 0; t < steps; t++) {
-        const float *x = s + t * n;
-        a->seen++;
-        for (int i = 0; i < n; i++) { double d = x[i] - a->mean[i]; a->mean[i] += d / a->seen; a->m2[i] += d * (x[i] - a->mean[i]); }
-        amc_replay_add(a->replay, x, act[t], r, t + 1 < steps ? x + n : NULL, t + 1 == steps);
+        const float *state = states + (size_t)t * agent->state_size;
+        const float *next = t + 1 < steps ? state + agent->state_size : NULL;
+        watch_state(agent, state);
+        amc_replay_add(agent->replay, state, (float)actions[t], reward, next, !next);
     }
-    a->rewards[a->rseen] = r;
-    a->rseen++; double d = r - a->rmean; a->rmean += d / a->rseen; a->rm2 += d * (r - a->rmean);
-    a->baseline = a->episodes ? a->options.baseline_rate * a->baseline + (1 - a->options.baseline_rate) * r : r;
-    a->episodes++;
-    if (a->episodes <= a->options.warmup_episodes) return;
-    int from = 0; if (a->options.norm == 4) from = fmax(0, a->rseen - a->options.replay / steps);
-    nsorted = a->rseen - from; memcpy(sorted, a->rewards + from, nsorted * 8); qsort(sorted, nsorted, 8, cmp);
-    a->sigma = fmax(a->sigma * a->options.sigma_decay, a->options.sigma_floor);
-    if (a->replay->count >= a->options.batch)
-        for (int i = 0; i < steps * a->options.updates_per_step; i++) update(a);
+    agent->rewards[agent->now.episodes % agent->options.replay_episodes] = reward;
+}
+
+void amc_ddpg_end_episode(amc_ddpg *agent, const float *states, const double *actions, int steps,
+                          double reward) {
+    const amc_ddpg_options *options = &agent->options;
+    progress *now = &agent->now;
+    remember(agent, states, actions, steps, (float)reward);
+    double rate = now->episodes ? options->baseline_rate : 0;
+    now->baseline = rate * now->baseline + (1 - rate) * reward;
+    now->episodes++;
+    if (now->episodes <= options->warmup_episodes) return;
+    now->sigma = fmax(now->sigma * options->sigma_decay, options->sigma_floor);
+    if (agent->replay->count < options->batch) return;
+    int threads = openblas_get_num_threads();
+    openblas_set_num_threads(1); // sums in another order would be other numbers
+    for (int i = 0; i < steps * options->updates_per_step; i++) update(agent);
+    openblas_set_num_threads(threads);
+}
+
+// Whatever lasts from one episode to the next. The bytes are, in this order:
+// progress | state_mean | state_squares | rewards | actor | critic | their targets | replay
+typedef struct piece {
+    void *memory;
+    size_t size;
+} piece;
+
+enum { PIECES = 4, NETS = 4 };
+
+static void list_state(const amc_ddpg *agent, piece pieces[PIECES], amc_mlp *nets[NETS]) {
+    size_t per_state = agent->state_size * sizeof(double);
+    pieces[0] = (piece){(void *)&agent->now, sizeof agent->now};
+    pieces[1] = (piece){agent->state_mean, per_state};
+    pieces[2] = (piece){agent->state_squares, per_state};
+    pieces[3] = (piece){agent->rewards, agent->options.replay_episodes * sizeof(float)};
+    nets[0] = agent->actor, nets[1] = agent->critic;
+    nets[2] = agent->target_actor, nets[3] = agent->target_critic;
+}
+
+size_t amc_ddpg_save_size(const amc_ddpg *agent) {
+    piece pieces[PIECES];
+    amc_mlp *nets[NETS];
+    list_state(agent, pieces, nets);
+    size_t size = amc_replay_save_size(agent->replay);
+    for (int i = 0; i < PIECES; i++) size += pieces[i].size;
+    for (int i = 0; i < NETS; i++) size += amc_mlp_save_size(nets[i]);
+    return size;
+}
+
+void amc_ddpg_save(const amc_ddpg *agent, void *bytes) {
+    piece pieces[PIECES];
+    amc_mlp *nets[NETS];
+    list_state(agent, pieces, nets);
+    char *at = bytes;
+    for (int i = 0; i < PIECES; at += pieces[i++].size)
+        memcpy(at, pieces[i].memory, pieces[i].size);
+    for (int i = 0; i < NETS; at += amc_mlp_save_size(nets[i++])) amc_mlp_save(nets[i], at);
+    amc_replay_save(agent->replay, at);
+}
+
+void amc_ddpg_load(amc_ddpg *agent, const void *bytes) {
+    piece pieces[PIECES];
+    amc_mlp *nets[NETS];
+    list_state(agent, pieces, nets);
+    const char *at = bytes;
+    for (int i = 0; i < PIECES; at += pieces[i++].size)
+        memcpy(pieces[i].memory, at, pieces[i].size);
+    for (int i = 0; i < NETS; at += amc_mlp_save_size(nets[i++])) amc_mlp_load(nets[i], at);
+    amc_replay_load(agent->replay, at);
 }

@@ -84,6 +84,7 @@ static int run_amc(int argc, char **argv) {
 }
 
 int __wrap_main(int argc, char **argv) {
+    amc_hooks_calm_threads(argv);
     amc_hooks_install();
     if (argc > 1 && strcmp(argv[1], "amc") == 0) return run_amc(argc - 1, argv + 1);
     return __real_main(argc, argv);

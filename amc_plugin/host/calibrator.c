@@ -72,6 +72,10 @@ void amc_calibrator_free(amc_calibrator *calibrator) {
     free(calibrator);
 }
 
+int amc_calibrator_images(const amc_calibrator *calibrator) {
+    return calibrator->net->batch;
+}
+
 void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph,
                         amc_weights *weights) {
     network *net = calibrator->net;

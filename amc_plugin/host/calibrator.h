@@ -19,6 +19,9 @@ amc_calibrator *amc_calibrator_new(const char *path, const amc_layer_graph *grap
                                    const amc_dataset *dataset, amc_error *err);
 void amc_calibrator_free(amc_calibrator *calibrator);
 
+// How many images it took.
+int amc_calibrator_images(const amc_calibrator *calibrator);
+
 // Replaces the means and variances in `weights`, those of `graph`: one that the calibrator's network
 // can take on (see host_model). The same bits whatever the number of threads.
 void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph,

@@ -14,21 +14,44 @@ static double square_sum(const float *values, int64_t n) {
     return sum;
 }
 
-// Squared norm of filter o as the network uses it: batch normalization multiplies the filter by
-// gamma / sigma, so the raw weights alone say nothing about its size.
-static double filter_energy(const amc_layer_weights *w, int o) {
+// Variance of what filter o sends on, before its activation: batch normalization makes it gamma^2;
+// without, inputs of variance 1 are assumed.
+static double made_variance(const amc_layer_weights *w, int o) {
     int64_t per = w->n_weights / w->n;
-    double factor = w->scales ? w->scales[o] / (sqrt(w->variances[o]) + BN_EPSILON) : 1;
-    return factor * factor * square_sum(w->weights + o * per, per);
+    if (w->scales) return (double)w->scales[o] * w->scales[o];
+    return square_sum(w->weights + o * per, per);
+}
+
+// What filter o multiplies its sum by: gamma / sigma.
+static double read_factor(const amc_layer_weights *w, int o) {
+    return w->scales ? w->scales[o] / (sqrt(w->variances[o]) + BN_EPSILON) : 1;
+}
+
+// Adds the squared weights of layer l that read each unit.
+static void add_reads(const amc_layer *layer, const amc_layer_weights *w, const int *in,
+                      double *reads) {
+    int inputs = layer->c / layer->groups, block = layer->out_c / layer->groups;
+    int64_t per = w->n_weights / w->n / inputs;
+    for (int o = 0; o < layer->out_c; o++) {
+        double factor = read_factor(w, o);
+        for (int i = 0; i < inputs; i++)
+            reads[in[o / block * inputs + i]] +=
+                factor * factor * square_sum(w->weights + ((int64_t)o * inputs + i) * per, per);
+    }
 }
 
 double *amc_importance_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
                            const amc_weights *weights) {
     double *score = amc_memory_alloc((size_t)groups->n_units, sizeof *score);
+    double *reads = amc_memory_alloc((size_t)groups->n_units, sizeof *reads);
     for (int l = 0; l < graph->n; l++) {
-        if (!amc_layer_has_weights(&graph->layers[l])) continue;
-        for (int o = 0; o < graph->layers[l].out_c; o++)
-            score[groups->unit[l][o]] += filter_energy(&weights->layers[l], o);
+        const amc_layer *layer = &graph->layers[l];
+        const amc_layer_weights *w = &weights->layers[l];
+        if (!amc_layer_has_weights(layer)) continue;
+        for (int o = 0; o < layer->out_c; o++) score[groups->unit[l][o]] += made_variance(w, o);
+        add_reads(layer, w, amc_channel_groups_input(groups, graph, l, 0), reads);
     }
+    for (int u = 0; u < groups->n_units; u++) score[u] *= reads[u];
+    free(reads);
     return score;
 }

@@ -250,21 +250,17 @@ static int find_kind(const reader *r) {
     for (int i = 0; i < AMC_LAYER_TYPES; i++)
         if (strcmp(type, kinds[i].name) == 0 || (kinds[i].alias && !strcmp(type, kinds[i].alias)))
             return i;
-    static const char *recurrent[] = {"rnn", "gru", "lstm", "crnn"};
-    for (size_t i = 0; i < sizeof recurrent / sizeof *recurrent; i++)
-        if (strcmp(type, recurrent[i]) == 0)
-            return fail(r, NULL, "is a recurrent layer, expected a network without recurrence");
     return fail(r, NULL, "is not a layer that can be pruned around, expected convolutional, "
                          "connected, maxpool, avgpool, dropout, softmax, cost, shortcut or route");
 }
 
 // Sizes that overflow Darknet's ints further on; in double, since they overflow int64_t too.
 static int check_size(const reader *r, const amc_layer *layer) {
-    double outputs = (double)layer->out_c * layer->out_h * layer->out_w;
-    double column = layer->type == AMC_CONNECTED ? (double)layer->c * layer->h * layer->w
-                                                 : (double)layer->c * layer->size * layer->size;
-    if (outputs > MAX_FLOATS || column * layer->out_h * layer->out_w > MAX_FLOATS ||
-        column * layer->out_c / layer->groups > MAX_FLOATS)
+    double outputs = (double)layer->out_c * layer->out_h * layer->out_w, filter = 0; // its inputs
+    if (layer->type == AMC_CONNECTED) filter = (double)layer->c * layer->h * layer->w;
+    if (layer->type == AMC_CONVOLUTIONAL) filter = (double)layer->c * layer->size * layer->size;
+    if (outputs > MAX_FLOATS || filter * layer->out_h * layer->out_w > MAX_FLOATS ||
+        filter * layer->out_c / layer->groups > MAX_FLOATS)
         return fail(r, NULL, "is larger than Darknet can address");
     return 0;
 }
@@ -342,8 +338,19 @@ static int read_net(amc_layer_graph *graph, const amc_cfg_text *cfg, amc_error *
     return check_inputs(graph, cfg, err) < 0 ? -1 : check_policy(cfg, err);
 }
 
+// First of all, since their [net] is of another kind too: no image, but time steps.
+static int refuse_recurrent(const amc_cfg_text *cfg, amc_error *err) {
+    static const char *recurrent[] = {"rnn", "gru", "lstm", "crnn"};
+    reader r = {.cfg = cfg, .err = err};
+    for (r.section = 0; r.section < cfg->n_sections; r.section++)
+        for (size_t i = 0; i < sizeof recurrent / sizeof *recurrent; i++)
+            if (strcmp(cfg->sections[r.section].type, recurrent[i]) == 0)
+                return fail(&r, NULL, "is a recurrent layer, expected a network without recurrence");
+    return 0;
+}
+
 static int read_graph(amc_layer_graph *graph, const amc_cfg_text *cfg, amc_error *err) {
-    if (read_net(graph, cfg, err) < 0) return -1;
+    if (refuse_recurrent(cfg, err) < 0 || read_net(graph, cfg, err) < 0) return -1;
     int n = cfg->n_sections - 1;
     if (n < 1 || n > MAX_LAYERS)
         return amc_error_set(err, "%s: has %d layers, expected 1 to %d", cfg->path, n, MAX_LAYERS);

@@ -33,11 +33,11 @@ static void walk(amc_prune_env *env, const amc_channel_groups *groups, amc_ddpg 
     }
 }
 
-static amc_ddpg *new_agent(const amc_search_options *options, double least_action) {
+static amc_ddpg *new_agent(const amc_search_options *options, int steps, double least_action) {
     amc_ddpg_options agent = amc_ddpg_defaults();
     agent.warmup_episodes = options->warmup;
     agent.low = least_action;
-    return amc_ddpg_new(AMC_PRUNE_ENV_STATE, agent, options->seed);
+    return amc_ddpg_new(AMC_PRUNE_ENV_STATE, steps, agent, options->seed);
 }
 
 amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *groups,
@@ -47,7 +47,7 @@ amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *g
     trace trace = {amc_memory_alloc((size_t)steps * AMC_PRUNE_ENV_STATE, sizeof(float)),
                    amc_memory_alloc((size_t)steps, sizeof(double))};
     int *drawn = amc_memory_alloc((size_t)groups->n, sizeof *drawn);
-    amc_ddpg *agent = new_agent(&options, amc_prune_env_min_keep(env));
+    amc_ddpg *agent = new_agent(&options, steps, amc_prune_env_min_keep(env));
     amc_rng rng;
     amc_rng_init(&rng, options.seed);
     amc_search_result result = {.plan = amc_prune_plan_new(groups)};

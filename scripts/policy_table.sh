@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Prints the table of a results.csv that compare_policies.sh made, as Markdown: a row for each policy
+# with the mean over seeds and, where there are several, the smallest and largest.
+set -euo pipefail
+
+awk -F, '
+NR == 1 { next }
+{
+    if (!($1 in n)) { order[++policies] = $1; most[$1] = 0 }
+    i = ++n[$1]
+    if ($3 > most[$1]) most[$1] = $3
+    before[$1, i] = 100 * $4; after[$1, i] = 100 * $5
+}
+function cell(values, policy,    i, sum, low, high, text) {
+    low = 1e9; high = -1e9
+    for (i = 1; i <= n[policy]; i++) {
+        sum += values[policy, i]
+        if (values[policy, i] < low) low = values[policy, i]
+        if (values[policy, i] > high) high = values[policy, i]
+    }
+    text = sprintf("%.2f", sum / n[policy])
+    return n[policy] == 1 ? text : text sprintf(" (%.2f to %.2f)", low, high)
+}
+END {
+    title["base"] = "not pruned"; title["random"] = "random search"; title["amc"] = "**AMC**"
+    print "| policy | FLOPs | test accuracy, % | after fine-tuning, % |"
+    print "|---|---|---|---|"
+    for (p = 1; p <= policies; p++) {
+        name = order[p]
+        printf "| %s | %.2f%% | %s | %s |\n", (name in title ? title[name] : name), 100 * most[name],
+            cell(before, name), cell(after, name)
+    }
+}' "$1"

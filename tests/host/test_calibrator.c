@@ -1,0 +1,398 @@
+// Batch normalization re-estimated: the statistics are those of the network that has them, computed
+// here in double from its layers' inputs, for every kind of layer before and between; nothing else
+// of the weights changes; the same bits whatever the threads and whatever ran before.
+
+#include "host/calibrator.h"
+#include "host/hooks.h"
+#include "host/host_model.h"
+#include "kernels/conv.h"
+#include "model/slice.h"
+
+#include "support/networks.h"
+
+#include <malloc.h>
+#include <omp.h>
+
+enum { IMAGES = 9 };
+
+typedef struct subject {
+    networks_net net;
+    amc_dataset *images;
+    amc_calibrator *calibrator;
+} subject;
+
+// ---- images ----
+
+// Random images in memory, some of another size than the network's.
+static amc_dataset *dataset_new(int n, int w, int h) {
+    amc_dataset *dataset = amc_memory_alloc(1, sizeof *dataset);
+    dataset->n = n;
+    dataset->images = amc_memory_alloc((size_t)n, sizeof *dataset->images);
+    dataset->list = amc_memory_text("made-up.list");
+    for (int i = 0; i < n; i++) {
+        amc_image *image = &dataset->images[i];
+        image->w = w + 2 * (i % 3);
+        image->h = h + i % 2;
+        image->pixels = fixture_pixels(image->w, image->h, 3, (uint64_t)i);
+    }
+    return dataset;
+}
+
+static amc_calibrator *calibrator_new(const networks_net *net, const amc_dataset *images) {
+    amc_error err = {""};
+    amc_calibrator *calibrator = amc_calibrator_new(net->path, net->graph, images, &err);
+    if (!calibrator) fail_msg("%s", err.text);
+    return calibrator;
+}
+
+static subject subject_new(const char *text) {
+    subject s = {.net = networks_new(text, 1)};
+    s.images = dataset_new(IMAGES, s.net.graph->w, s.net.graph->h);
+    s.calibrator = calibrator_new(&s.net, s.images);
+    return s;
+}
+
+static void subject_free(subject s) {
+    amc_calibrator_free(s.calibrator);
+    amc_dataset_free(s.images);
+    networks_free(s.net);
+}
+
+// ---- a plan carried out ----
+
+typedef struct pruned {
+    amc_layer_graph *graph;
+    amc_weights *weights;
+} pruned;
+
+static pruned pruned_new(const networks_net *net, uint64_t seed) {
+    amc_rng rng;
+    amc_rng_init(&rng, seed);
+    amc_prune_plan *plan = networks_random_plan(net->groups, &rng);
+    pruned small = {amc_slice_graph(net->graph, net->groups, plan),
+                    amc_slice_weights(net->graph, net->groups, plan, net->weights)};
+    amc_prune_plan_free(plan);
+    return small;
+}
+
+static void pruned_free(pruned small) {
+    amc_weights_free(small.weights);
+    amc_layer_graph_free(small.graph);
+}
+
+// The same weights as the calibrator leaves them, new memory.
+static amc_weights *calibrated(amc_calibrator *calibrator, const amc_layer_graph *graph,
+                               const amc_weights *weights) {
+    amc_weights *copy = amc_weights_copy(weights);
+    amc_calibrator_run(calibrator, graph, copy);
+    return copy;
+}
+
+// ---- what the statistics should be ----
+
+// x (inputs) * weights = y (n, pixels): what a layer normalizes.
+static void compute_sums(const amc_layer *layer, const amc_layer_weights *weights, const float *x,
+                         float *y) {
+    if (layer->type == AMC_CONVOLUTIONAL) {
+        amc_conv_shape shape =
+            amc_conv_shape_make(layer->c, layer->h, layer->w, layer->out_c, layer->size,
+                                layer->stride, layer->pad, layer->groups);
+        amc_conv_forward_reference(&shape, 1, x, weights->weights, NULL, y);
+        return;
+    }
+    int inputs = layer->c * layer->h * layer->w;
+    for (int o = 0; o < layer->out_c; o++) {
+        double sum = 0;
+        for (int i = 0; i < inputs; i++)
+            sum += (double)weights->weights[(size_t)o * inputs + i] * x[i];
+        y[o] = (float)sum;
+    }
+}
+
+static double square(double x) {
+    return x * x;
+}
+
+// Compares the statistics of channel c with those of its values in y (IMAGES, out_c, pixels).
+static void assert_channel(const amc_layer *layer, const amc_layer_weights *weights, int l, int c,
+                           const float *y) {
+    int pixels = layer->out_h * layer->out_w;
+    double mean = 0, variance = 0, count = (double)IMAGES * pixels;
+    for (int i = 0; i < IMAGES; i++)
+        for (int p = 0; p < pixels; p++)
+            mean += y[((size_t)i * layer->out_c + c) * pixels + p] / count;
+    for (int i = 0; i < IMAGES; i++)
+        for (int p = 0; p < pixels; p++)
+            variance += square(y[((size_t)i * layer->out_c + c) * pixels + p] - mean) / (count - 1);
+    double off = fabs(weights->means[c] - mean) / (fabs(mean) + sqrt(variance) + 1e-6);
+    if (!(off < 1e-4))
+        fail_msg("layer %d, channel %d: mean %g, expected %g", l, c, weights->means[c], mean);
+    if (!(fabs(weights->variances[c] - variance) <= 1e-4 * variance))
+        fail_msg("layer %d, channel %d: variance %g, expected %g", l, c, weights->variances[c],
+                 variance);
+}
+
+// Layer l's sums over all images, its inputs as inference with `weights` makes them one by one.
+static void assert_layer(const subject *s, const amc_layer_graph *graph, const amc_weights *weights,
+                         amc_host_model *model, int l) {
+    const amc_layer *layer = &graph->layers[l];
+    size_t outputs = (size_t)layer->out_c * layer->out_h * layer->out_w;
+    float *image = amc_memory_alloc((size_t)graph->c * graph->h * graph->w, sizeof *image);
+    float *y = amc_memory_alloc(IMAGES * outputs, sizeof *y);
+    for (int i = 0; i < IMAGES; i++) {
+        amc_dataset_input(s->images, i, graph->h, graph->w, image);
+        amc_host_model_predict(model, 0, image);
+        int from = layer->inputs[0];
+        const float *x =
+            from == AMC_NETWORK_INPUT ? image : amc_host_model_output(model, 0, from);
+        compute_sums(layer, &weights->layers[l], x, y + (size_t)i * outputs);
+    }
+    for (int c = 0; c < layer->out_c; c++)
+        assert_channel(layer, &weights->layers[l], l, c, y);
+    free(y);
+    free(image);
+}
+
+static void assert_statistics(const subject *s, const amc_layer_graph *graph,
+                              const amc_weights *weights) {
+    amc_error err = {""};
+    amc_host_model *model = amc_host_model_new(s->net.path, s->net.graph, 1, &err);
+    if (!model) fail_msg("%s", err.text);
+    amc_host_model_apply(model, graph, weights);
+    for (int l = 0; l < graph->n; l++)
+        if (weights->layers[l].means) assert_layer(s, graph, weights, model, l);
+    amc_host_model_free(model);
+}
+
+// ---- comparing weights ----
+
+static bool same_floats(const float *a, const float *b, int64_t n) {
+    return !a == !b && (!a || memcmp(a, b, (size_t)n * sizeof *a) == 0);
+}
+
+static bool same_statistics(const amc_weights *a, const amc_weights *b) {
+    for (int l = 0; l < a->n; l++) {
+        const amc_layer_weights *x = &a->layers[l], *y = &b->layers[l];
+        if (!same_floats(x->means, y->means, x->n) ||
+            !same_floats(x->variances, y->variances, x->n))
+            return false;
+    }
+    return true;
+}
+
+static bool same_besides_statistics(const amc_weights *a, const amc_weights *b) {
+    for (int l = 0; l < a->n; l++) {
+        const amc_layer_weights *x = &a->layers[l], *y = &b->layers[l];
+        if (!same_floats(x->biases, y->biases, x->n) || !same_floats(x->scales, y->scales, x->n) ||
+            !same_floats(x->weights, y->weights, x->n_weights))
+            return false;
+    }
+    return true;
+}
+
+// ---- tests ----
+
+static void check_pruned(const subject *s, const amc_layer_graph *graph,
+                         const amc_weights *weights) {
+    amc_weights *after = calibrated(s->calibrator, graph, weights);
+    assert_true(same_besides_statistics(weights, after));
+    assert_false(same_statistics(weights, after));
+    assert_statistics(s, graph, after);
+    amc_weights_free(after);
+}
+
+// Whole and pruned in some ways.
+static void check_network(const char *text) {
+    subject s = subject_new(text);
+    check_pruned(&s, s.net.graph, s.net.weights);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        pruned small = pruned_new(&s.net, seed);
+        check_pruned(&s, small.graph, small.weights);
+        pruned_free(small);
+    }
+    subject_free(s);
+}
+
+// Images have three channels.
+static bool takes_images(const networks_text *text) {
+    return strstr(text->cfg, "channels=3\n") != NULL;
+}
+
+static void test_statistics(void **state) {
+    (void)state;
+    int checked = 0;
+    amc_hooks_enable(true);
+    for (int i = 0; i < NETWORKS; i++) {
+        if (!takes_images(&networks_all[i])) continue;
+        check_network(networks_all[i].cfg);
+        checked++;
+    }
+    assert_true(checked >= 12);
+}
+
+#define WITH_CONNECTED(probability)                                                                \
+    NET(3, 10, 10)                                                                                 \
+    CONV(8, 3, 1, leaky)                                                                           \
+    "[dropout]\nprobability=" #probability "\n" CONV(9, 1, 1, elu) MAXPOOL(2, 2)                   \
+        BN_CONNECTED(12, relu) "[dropout]\nprobability=" #probability "\n" BN_CONNECTED(7, linear) \
+            "[softmax]\n[cost]\ntype=sse\n"
+
+// As with AMC_STOCK=1.
+static void test_darknet_kernels(void **state) {
+    (void)state;
+    amc_hooks_enable(false);
+    check_network(WITH_CONNECTED(.5));
+    amc_hooks_enable(true);
+}
+
+static void test_dropout(void **state) {
+    (void)state;
+    subject dropping = subject_new(WITH_CONNECTED(.9)), whole = subject_new(WITH_CONNECTED(0));
+    amc_weights *a = calibrated(dropping.calibrator, dropping.net.graph, dropping.net.weights);
+    amc_weights *b = calibrated(whole.calibrator, whole.net.graph, whole.net.weights);
+    assert_true(same_statistics(a, b));
+    amc_weights_free(a), amc_weights_free(b);
+    subject_free(dropping), subject_free(whole);
+}
+
+// Large enough that every kernel shares its work out.
+static const char wide_cfg[] = NET(3, 40, 40) CONV(24, 3, 1, leaky) MAXPOOL(2, 2)
+    CONV(70, 3, 1, relu) CONV(40, 1, 1, logistic) DEPTHWISE(40, 1) CONV(64, 3, 2, relu)
+        BN_CONNECTED(200, leaky) BN_CONNECTED(10, linear);
+
+static void test_threads(void **state) {
+    (void)state;
+    subject s = subject_new(wide_cfg);
+    int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    amc_weights *one = calibrated(s.calibrator, s.net.graph, s.net.weights);
+    for (int n = 2; n <= 4; n++) {
+        omp_set_num_threads(n);
+        amc_weights *many = calibrated(s.calibrator, s.net.graph, s.net.weights);
+        assert_true(same_statistics(one, many));
+        amc_weights_free(many);
+    }
+    omp_set_num_threads(threads);
+    amc_weights_free(one);
+    subject_free(s);
+}
+
+// What ran before leaves no trace: a smaller network, another one, statistics that were there.
+static void check_traces(const networks_text *text) {
+    subject s = subject_new(text->cfg);
+    pruned small = pruned_new(&s.net, 5);
+    amc_weights *first = calibrated(s.calibrator, s.net.graph, s.net.weights);
+    amc_weights *smaller = calibrated(s.calibrator, small.graph, small.weights);
+    amc_weights *again = calibrated(s.calibrator, s.net.graph, first);
+    amc_calibrator *fresh = calibrator_new(&s.net, s.images);
+    amc_weights *alone = calibrated(fresh, small.graph, small.weights);
+    if (!same_statistics(first, again) || !same_statistics(smaller, alone))
+        fail_msg("%s", text->name);
+    amc_calibrator_free(fresh);
+    amc_weights_free(first), amc_weights_free(smaller);
+    amc_weights_free(again), amc_weights_free(alone);
+    pruned_free(small);
+    subject_free(s);
+}
+
+static void test_traces(void **state) {
+    (void)state;
+    for (int i = 0; i < NETWORKS; i++)
+        if (takes_images(&networks_all[i])) check_traces(&networks_all[i]);
+}
+
+// ---- memory ----
+
+static size_t memory_in_use(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+static void test_memory_of_run(void **state) {
+    (void)state;
+    subject s = subject_new(WITH_CONNECTED(.5));
+    size_t before = 0;
+    for (int i = 0; i < 1100; i++) {
+        if (i == 100) before = memory_in_use(); // the allocator's caches are full
+        pruned small = pruned_new(&s.net, (uint64_t)i);
+        amc_calibrator_run(s.calibrator, small.graph, small.weights);
+        pruned_free(small);
+    }
+    assert_true(memory_in_use() < before + 4096); // four bytes a run
+    subject_free(s);
+}
+
+static void test_memory_of_calibrators(void **state) {
+    (void)state;
+    networks_net net = networks_new(WITH_CONNECTED(.5), 1);
+    amc_dataset *images = dataset_new(IMAGES, 10, 10);
+    size_t before = 0;
+    for (int i = 0; i < 60; i++) {
+        if (i == 20) before = memory_in_use();
+        amc_calibrator *calibrator = calibrator_new(&net, images);
+        amc_calibrator_run(calibrator, net.graph, net.weights);
+        amc_calibrator_free(calibrator);
+    }
+    assert_true(memory_in_use() < before + 4096); // a hundred bytes a calibrator
+    amc_dataset_free(images);
+    networks_free(net);
+}
+
+static int count_images(const char *text, int images) {
+    networks_net net = networks_new(text, 1);
+    amc_dataset *dataset = dataset_new(images, net.graph->w, net.graph->h);
+    amc_calibrator *calibrator = calibrator_new(&net, dataset);
+    int n = amc_calibrator_images(calibrator);
+    amc_calibrator_free(calibrator);
+    amc_dataset_free(dataset);
+    networks_free(net);
+    return n;
+}
+
+// An image of this network takes 64 MiB of outputs and as much to normalize, and 24 KiB besides.
+static const char huge_cfg[] = NET(3, 32, 32) CONV(16384, 1, 1, relu) CONV(2, 1, 1, linear);
+
+static void test_cap(void **state) {
+    (void)state;
+    assert_int_equal(count_images(WITH_CONNECTED(.5), 500), 500);
+    assert_int_equal(count_images(huge_cfg, 6), 6);
+    assert_int_equal(count_images(huge_cfg, 7), 7);
+    assert_int_equal(count_images(huge_cfg, 8), 7);
+    assert_int_equal(count_images(huge_cfg, 20), 7);
+}
+
+// ---- refusals ----
+
+static void assert_refused(const char *text, int images, const char *message) {
+    amc_error err = {""};
+    networks_net net = networks_new(text, 1);
+    amc_dataset *dataset = dataset_new(images, 8, 8);
+    assert_null(amc_calibrator_new(net.path, net.graph, dataset, &err));
+    if (!strstr(err.text, message)) fail_msg("%s", err.text);
+    amc_dataset_free(dataset);
+    networks_free(net);
+}
+
+static void test_refused(void **state) {
+    (void)state;
+    amc_error err = {""};
+    assert_refused(NET(1, 8, 8) CONV(4, 3, 1, relu), 4, "net.cfg: channels=1, expected 3");
+    assert_refused(NET(3, 1, 8) CONV(4, 1, 1, relu), 4, "net.cfg: height=1, expected at least 2");
+    assert_refused(NET(3, 8, 8) CONV(4, 1, 1, relu), 1, "made-up.list: 1 image, expected at least 2");
+    subject s = subject_new(WITH_CONNECTED(.5));
+    assert_null(amc_calibrator_new("/nonexistent/net.cfg", s.net.graph, s.images, &err));
+    assert_non_null(strstr(err.text, "/nonexistent/net.cfg"));
+    amc_calibrator_free(NULL);
+    subject_free(s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_statistics),    cmocka_unit_test(test_darknet_kernels),
+        cmocka_unit_test(test_dropout),       cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_traces),        cmocka_unit_test(test_memory_of_run),
+        cmocka_unit_test(test_cap),           cmocka_unit_test(test_memory_of_calibrators),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+}

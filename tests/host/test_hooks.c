@@ -1,0 +1,325 @@
+// Our kernels inside Darknet: they train and infer like stock Darknet where that is right, and mend
+// what it does wrongly with 1x1 convolutions.
+
+#include "host/hooks.h"
+
+#include "fixture.h"
+#include "kernels/conv.h"
+
+#include <convolutional_layer.h>
+#include <math.h>
+#include <network.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+enum { BATCH = 4, CLASSES = 5 };
+
+// clang-format off
+#define NET "[net]\nbatch=4\nheight=12\nwidth=12\nchannels=3\nlearning_rate=0.1\ndecay=0.001\n"
+#define CONV(filters, size, stride, more)                                                          \
+    "[convolutional]\nfilters=" #filters "\nsize=" #size "\nstride=" #stride "\npad=1\n" more "\n"
+#define BN "batch_normalize=1\n"
+#define ACT(name) "activation=" #name "\n"
+#define SHORTCUT(from) "[shortcut]\nfrom=" #from "\n" ACT(linear)
+#define HEAD CONV(5, 1, 1, ACT(linear)) "[avgpool]\n[softmax]\n"
+
+// Only what stock Darknet computes correctly: no 1x1 convolution at all.
+static const char *const sound = NET
+    CONV(8, 3, 1, BN ACT(leaky))
+    CONV(12, 3, 2, BN ACT(relu))
+    CONV(12, 3, 1, BN "groups=3\n" ACT(linear))
+    CONV(12, 5, 1, "groups=12\n" ACT(logistic))
+    SHORTCUT(-2)
+    "[maxpool]\nsize=2\nstride=2\n"
+    "[connected]\noutput=20\n" BN ACT(leaky)
+    "[connected]\noutput=5\n" ACT(linear)
+    "[softmax]\n";
+
+// Couplings whose gradient stock Darknet gets wrong.
+#define MENDED(act) NET                                                                            \
+    CONV(6, 3, 1, BN ACT(act))                                                                     \
+    CONV(8, 1, 2, BN ACT(act))                                                                     \
+    CONV(8, 1, 1, BN ACT(act))                                                                     \
+    CONV(8, 3, 1, BN ACT(act))                                                                     \
+    SHORTCUT(-3)                                                                                   \
+    CONV(8, 1, 1, ACT(act))                                                                        \
+    SHORTCUT(-2)                                                                                   \
+    CONV(8, 3, 1, BN "groups=8\n" ACT(act))                                                        \
+    HEAD
+// clang-format on
+
+// A network for training with the hooks on or off; equal seeds give equal weights.
+static network *network_new(const char *text, bool hooks, unsigned seed) {
+    char *path = fixture_write("net.cfg", text);
+    int kept = fixture_redirect("/dev/null");
+    amc_hooks_enable(hooks);
+    srand(seed);
+    network *net = parse_network_cfg(path);
+    fixture_unredirect(kept);
+    free(path);
+    amc_rng rng;
+    amc_rng_init(&rng, seed);
+    for (int i = 0; i < net->n; i++) { // Darknet starts with biases of 0 and scales of 1
+        const layer *l = &net->layers[i];
+        fixture_randomize(&rng, l->biases, l->biases ? l->out_c : 0, -0.3, 0.3);
+        fixture_randomize(&rng, l->scales, l->scales ? l->out_c : 0, 0.5, 1.5);
+        fixture_randomize(&rng, l->rolling_mean, l->scales ? l->out_c : 0, -0.3, 0.3);
+        fixture_randomize(&rng, l->rolling_variance, l->scales ? l->out_c : 0, 0.5, 1.5);
+        if (l->type == CONVOLUTIONAL) fixture_randomize(&rng, l->weights, l->nweights, -0.3, 0.3);
+    }
+    fixture_randomize(&rng, net->input, net->inputs * net->batch, -1, 1);
+    for (int b = 0; b < net->batch; b++) net->truth[b * CLASSES + b % CLASSES] = 1;
+    return net;
+}
+
+// The largest difference relative to b's largest magnitude.
+static double difference(const float *a, const float *b, int n) {
+    double worst = 0, size = 1e-12;
+    for (int i = 0; i < n; i++) {
+        worst = fmax(worst, isnan(a[i]) ? INFINITY : fabs((double)a[i] - b[i]));
+        size = fmax(size, fabs(b[i]));
+    }
+    return worst / size;
+}
+
+static void assert_same(const char *what, int i, const float *a, const float *b, int n) {
+    assert_true(!a == !b);
+    if (!a) return;
+    double d = difference(a, b, n);
+    if (!(d < 1e-4)) fail_msg("layer %d, %s: off by %g", i, what, d);
+}
+
+static int weights_of(const layer *l) {
+    return l->type == CONNECTED ? l->inputs * l->outputs : l->nweights;
+}
+
+static void trains_like_stock(void **state) {
+    (void)state;
+    network *ours = network_new(sound, true, 1), *stock = network_new(sound, false, 1);
+    for (int step = 0; step < 3; step++) {
+        float loss = train_network_datum(ours);
+        assert_float_equal(loss, train_network_datum(stock), 1e-4 * loss);
+        for (int i = 0; i < ours->n; i++) {
+            const layer *a = &ours->layers[i], *b = &stock->layers[i];
+            int c = a->out_c;
+            assert_same("output", i, a->output, b->output, a->outputs * BATCH);
+            assert_same("delta", i, a->delta, b->delta, a->outputs * BATCH);
+            assert_same("weights", i, a->weights, b->weights, weights_of(a));
+            assert_same("momentum", i, a->weight_updates, b->weight_updates, weights_of(a));
+            assert_same("biases", i, a->biases, b->biases, c);
+            assert_same("scales", i, a->scales, b->scales, c);
+            assert_same("means", i, a->rolling_mean, b->rolling_mean, c);
+            assert_same("variances", i, a->rolling_variance, b->rolling_variance, c);
+        }
+    }
+    fixture_darknet_free(ours);
+    fixture_darknet_free(stock);
+}
+
+static void infers_like_stock(void **state) {
+    (void)state;
+    network *ours = network_new(sound, true, 2), *stock = network_new(sound, false, 2);
+    forward_network(ours);
+    forward_network(stock);
+    for (int i = 0; i < ours->n; i++)
+        assert_same("output", i, ours->layers[i].output, stock->layers[i].output,
+                    ours->layers[i].outputs * BATCH);
+    fixture_darknet_free(ours);
+    fixture_darknet_free(stock);
+}
+
+// The loss of a batch, summed in double.
+static double loss_of(network *net) {
+    net->train = 1;
+    forward_network(net);
+    double loss = 0;
+    for (int b = 0; b < BATCH; b++) loss -= log(net->output[b * CLASSES + b % CLASSES]);
+    return loss;
+}
+
+// How far the n gradients, which are Darknet's updates with the sign turned, are from differences
+// of the loss: the length of the difference, relative to that of the gradient.
+static double gradient_error(network *net, double step, float *values, const float *updates,
+                             int n) {
+    double error = 0, size = 1e-12;
+    for (int i = 0; i < n; i++) {
+        float kept = values[i];
+        values[i] = (float)(kept + step);
+        double up = loss_of(net), width = values[i];
+        values[i] = (float)(kept - step);
+        double slope = (up - loss_of(net)) / (width - values[i]);
+        values[i] = kept;
+        error += (slope + updates[i]) * (slope + updates[i]);
+        size += slope * slope;
+    }
+    return sqrt(error / size);
+}
+
+// All gradients of the first pass; the largest error of any layer's weights, biases and scales.
+static double worst_gradient(network *net, double step) {
+    double worst = 0;
+    loss_of(net);
+    backward_network(net);
+    for (int i = 0; i < net->n; i++) {
+        const layer *l = &net->layers[i];
+        if (l->type != CONVOLUTIONAL) continue;
+        double w = gradient_error(net, step, l->weights, l->weight_updates, l->nweights);
+        double b = gradient_error(net, step, l->biases, l->bias_updates, l->n);
+        double s = l->scales ? gradient_error(net, step, l->scales, l->scale_updates, l->n) : 0;
+        worst = fmax(worst, fmax(w, fmax(b, s)));
+    }
+    return worst;
+}
+
+static void check_gradients(const char *text, double step, double tolerance) {
+    network *net = network_new(text, true, 3);
+    double worst = worst_gradient(net, step);
+    if (!(worst < tolerance)) fail_msg("a gradient is off by %g of its length", worst);
+    fixture_darknet_free(net);
+}
+
+static void gradients_equal_differences(void **state) {
+    (void)state;
+    check_gradients(MENDED(tanh), 1e-2, 1e-2);
+}
+
+// Units that cross zero within the step cost the differences their accuracy here.
+static void leaky_gradients_equal_differences(void **state) {
+    (void)state;
+    check_gradients(MENDED(leaky), 1e-3, 5e-2);
+}
+
+// The two faults, one at a time, as they are in stock Darknet and no longer in ours.
+static void pointwise_stride_is_heeded(void **state) {
+    (void)state;
+    static const char *const text = NET CONV(6, 1, 2, ACT(linear)) HEAD;
+    network *ours = network_new(text, true, 4), *stock = network_new(text, false, 4);
+    const layer *l = &ours->layers[0];
+    amc_conv_shape shape = amc_conv_shape_make(3, 12, 12, 6, 1, 2, 0, 1);
+    amc_finish finish = {NULL, NULL, l->biases, AMC_LINEAR};
+    float *expected = amc_memory_alloc((size_t)BATCH * l->outputs, sizeof *expected);
+    amc_conv_forward_reference(&shape, BATCH, ours->input, l->weights, &finish, expected);
+    forward_network(ours);
+    forward_network(stock);
+    assert_true(difference(l->output, expected, BATCH * l->outputs) < 1e-5);
+    assert_true(difference(stock->layers[0].output, expected, BATCH * l->outputs) > 0.1);
+    free(expected);
+    fixture_darknet_free(ours);
+    fixture_darknet_free(stock);
+}
+
+// Padding around a 1x1 kernel gives a rim of bare biases. Darknet's workspace would be too small.
+static void pointwise_padding_is_heeded(void **state) {
+    (void)state;
+    static const char *const text =
+        NET "[convolutional]\nfilters=2\nsize=1\npadding=1\nactivation=linear\n" HEAD;
+    network *net = network_new(text, true, 5);
+    const layer *l = &net->layers[0];
+    forward_network(net);
+    assert_int_equal(l->out_w, 14);
+    for (int i = 0; i < 14; i++) assert_float_equal(l->output[i], l->biases[0], 1e-6);
+    assert_true(fabs(l->output[15] - l->biases[0]) > 1e-3);
+    fixture_darknet_free(net);
+}
+
+static void pointwise_backward_adds_to_delta(void **state) {
+    (void)state;
+    static const char *const text =
+        NET CONV(6, 3, 1, ACT(tanh)) CONV(6, 1, 1, ACT(tanh)) SHORTCUT(-2) HEAD;
+    network *ours = network_new(text, true, 6), *stock = network_new(text, false, 6);
+    assert_true(worst_gradient(ours, 1e-2) < 1e-2);
+    assert_true(worst_gradient(stock, 1e-2) > 0.1);
+    fixture_darknet_free(ours);
+    fixture_darknet_free(stock);
+}
+
+static void set_threads(int n) {
+#ifdef _OPENMP
+    omp_set_num_threads(n);
+#else
+    (void)n;
+#endif
+}
+
+// Every bit of an image's result is the same in a batch of 4 and alone, with 3 threads and with 1.
+static void inference_is_independent_of_batch(void **state) {
+    (void)state;
+    const char *const texts[] = {sound, MENDED(leaky)};
+    for (int t = 0; t < 2; t++) {
+        network *net = network_new(texts[t], true, 7), *alone = network_new(texts[t], true, 7);
+        set_threads(3);
+        forward_network(net);
+        set_threads(1);
+        set_batch_network(alone, 1);
+        for (int b = 0; b < BATCH; b++) {
+            float *result = network_predict(alone, net->input + b * net->inputs);
+            assert_memory_equal(result, net->output + b * CLASSES, CLASSES * sizeof(float));
+        }
+        fixture_darknet_free(net);
+        fixture_darknet_free(alone);
+    }
+}
+
+static void training_is_independent_of_threads(void **state) {
+    (void)state;
+    network *many = network_new(MENDED(leaky), true, 8), *one = network_new(MENDED(leaky), true, 8);
+    for (int step = 0; step < 3; step++) {
+        set_threads(3);
+        train_network_datum(many);
+        set_threads(1);
+        train_network_datum(one);
+    }
+    for (int i = 0; i < many->n; i++) {
+        const layer *a = &many->layers[i], *b = &one->layers[i];
+        if (a->type == CONVOLUTIONAL)
+            assert_memory_equal(a->weights, b->weights, a->nweights * sizeof(float));
+    }
+    fixture_darknet_free(many);
+    fixture_darknet_free(one);
+}
+
+static bool is_stock(const char *text) {
+    char *path = fixture_write("net.cfg", text);
+    int kept = fixture_redirect("/dev/null");
+    network *net = parse_network_cfg(path);
+    fixture_unredirect(kept);
+    bool stock = net->layers[0].forward == forward_convolutional_layer;
+    free(path);
+    fixture_darknet_free(net);
+    return stock;
+}
+
+static void environment_keeps_stock(void **state) {
+    (void)state;
+    setenv("AMC_STOCK", "1", 1);
+    amc_hooks_install();
+    assert_true(is_stock(sound));
+    unsetenv("AMC_STOCK");
+    amc_hooks_install();
+    assert_false(is_stock(sound));
+}
+
+static void binary_layers_stay_stock(void **state) {
+    (void)state;
+    amc_hooks_enable(true);
+    assert_true(is_stock(NET CONV(4, 3, 1, "xnor=1\n" BN ACT(leaky)) HEAD));
+    assert_true(is_stock(NET CONV(4, 3, 1, "binary=1\n" BN ACT(leaky)) HEAD));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trains_like_stock),
+        cmocka_unit_test(infers_like_stock),
+        cmocka_unit_test(gradients_equal_differences),
+        cmocka_unit_test(leaky_gradients_equal_differences),
+        cmocka_unit_test(pointwise_stride_is_heeded),
+        cmocka_unit_test(pointwise_padding_is_heeded),
+        cmocka_unit_test(pointwise_backward_adds_to_delta),
+        cmocka_unit_test(inference_is_independent_of_batch),
+        cmocka_unit_test(training_is_independent_of_threads),
+        cmocka_unit_test(environment_keeps_stock),
+        cmocka_unit_test(binary_layers_stay_stock),
+    };
+    return cmocka_run_group_tests_name("hooks", tests, fixture_setup, fixture_teardown);
+}

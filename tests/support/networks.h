@@ -1,0 +1,209 @@
+// Small networks, one for every way in which layers tie their channels together, with random
+// weights and plans: what the tests of model/ and search/ share.
+
+#ifndef AMC_TESTS_SUPPORT_NETWORKS_H
+#define AMC_TESTS_SUPPORT_NETWORKS_H
+
+#include "host/fixture.h"
+#include "model/prune_plan.h"
+
+#include <glob.h>
+#include <math.h>
+
+// ---- a .cfg as a C expression: NET(3, 16, 16) CONV(8, 3, 1, relu) MAXPOOL(2, 2) ... ----
+
+#define NET(c, h, w) "[net]\nchannels=" #c "\nheight=" #h "\nwidth=" #w "\n"
+// Padded so that an odd size keeps the image's.
+#define CONV(filters, size, stride, activation)                                                    \
+    "[convolutional]\nbatch_normalize=1\nfilters=" #filters "\nsize=" #size "\nstride=" #stride     \
+    "\npad=1\nactivation=" #activation "\n"
+// Without batch normalization, and not padded.
+#define BARE_CONV(filters, size, stride, activation)                                               \
+    "[convolutional]\nfilters=" #filters "\nsize=" #size "\nstride=" #stride                         \
+    "\nactivation=" #activation "\n"
+#define GROUPED(filters, groups, size, stride, activation)                                         \
+    "[convolutional]\nbatch_normalize=1\nfilters=" #filters "\ngroups=" #groups "\nsize=" #size     \
+    "\nstride=" #stride "\npad=1\nactivation=" #activation "\n"
+#define DEPTHWISE(channels, stride) GROUPED(channels, channels, 3, stride, relu)
+#define CONNECTED(output, activation) "[connected]\noutput=" #output "\nactivation=" #activation "\n"
+#define BN_CONNECTED(output, activation)                                                           \
+    "[connected]\nbatch_normalize=1\noutput=" #output "\nactivation=" #activation "\n"
+#define SHORTCUT(from, activation) "[shortcut]\nfrom=" #from "\nactivation=" #activation "\n"
+#define ROUTE(...) "[route]\nlayers=" #__VA_ARGS__ "\n"
+#define MAXPOOL(size, stride) "[maxpool]\nsize=" #size "\nstride=" #stride "\n"
+#define AVGPOOL() "[avgpool]\n"
+#define DROPOUT() "[dropout]\nprobability=.5\n"
+#define SOFTMAX() "[softmax]\ngroups=1\n"
+#define COST() "[cost]\ntype=sse\n"
+
+typedef struct networks_text {
+    const char *name;
+    const char *cfg;
+} networks_text;
+
+// Each ends in a layer with linear outputs, so that no softmax flattens a difference.
+static const networks_text networks_all[] = {
+    {"chain", NET(3, 16, 16) CONV(12, 3, 1, leaky) CONV(16, 3, 2, relu) CONV(10, 1, 1, logistic)
+                  BARE_CONV(14, 3, 1, relu) BARE_CONV(7, 1, 1, linear)},
+    {"odd pools", NET(3, 17, 23) CONV(12, 5, 1, relu) MAXPOOL(3, 2) CONV(9, 3, 1, leaky)
+                      "[maxpool]\nsize=2\nstride=1\npadding=0\n" CONV(11, 3, 3, relu) MAXPOOL(2, 1)
+                          BARE_CONV(6, 1, 1, linear) AVGPOOL() COST()},
+    {"equal shortcuts", NET(3, 12, 12) CONV(12, 3, 1, relu) CONV(8, 1, 1, leaky)
+                            CONV(12, 3, 1, linear) SHORTCUT(-3, relu) CONV(9, 1, 1, leaky)
+                                CONV(12, 3, 1, linear) SHORTCUT(-3, leaky) CONV(7, 3, 2, linear)},
+    {"shortcut from wider", NET(3, 12, 12) CONV(18, 3, 1, relu) CONV(10, 3, 1, linear)
+                                SHORTCUT(0, relu) CONV(11, 3, 1, leaky) ROUTE(-1, 0)
+                                    CONV(5, 3, 1, linear)},
+    {"shortcut from narrower", NET(3, 12, 12) CONV(9, 3, 1, relu) CONV(16, 3, 1, linear)
+                                   SHORTCUT(0, relu) CONV(13, 3, 1, leaky) SHORTCUT(-2, linear)
+                                       CONV(5, 3, 1, linear)},
+    {"strided shortcuts", NET(3, 16, 16) CONV(8, 3, 1, relu) CONV(14, 3, 2, linear) SHORTCUT(0, relu)
+                              CONV(20, 1, 2, linear) SHORTCUT(-2, relu) CONV(9, 3, 1, leaky)
+                                  ROUTE(0) SHORTCUT(5, relu) CONV(6, 3, 1, linear)},
+    {"uneven shortcut", NET(3, 13, 11) CONV(8, 3, 1, relu) CONV(10, 3, 2, linear) SHORTCUT(0, relu)
+                            CONV(6, 3, 1, linear)},
+    {"routes", NET(3, 12, 12) CONV(6, 3, 1, relu) CONV(7, 3, 1, leaky) ROUTE(-1, 0)
+                   CONV(8, 3, 1, relu) ROUTE(-1, -2) CONV(9, 1, 1, relu) ROUTE(0)
+                       CONV(5, 3, 1, leaky) ROUTE(-1, 5, 5, 1) CONV(6, 3, 1, linear)},
+    {"depthwise", NET(3, 16, 16) CONV(12, 3, 2, relu) DEPTHWISE(12, 1) CONV(20, 1, 1, relu)
+                      DEPTHWISE(20, 2) CONV(14, 1, 1, leaky) CONV(5, 1, 1, linear) AVGPOOL()},
+    {"inverted residuals",
+     NET(3, 12, 12) CONV(8, 3, 1, relu) CONV(24, 1, 1, relu) DEPTHWISE(24, 1) CONV(8, 1, 1, linear)
+         SHORTCUT(-4, linear) CONV(16, 1, 1, relu) DEPTHWISE(16, 1) CONV(8, 1, 1, linear)
+             SHORTCUT(-4, linear) CONV(5, 1, 1, linear)},
+    {"grouped", NET(3, 12, 12) CONV(16, 3, 1, relu) GROUPED(24, 4, 3, 1, leaky)
+                    CONV(18, 1, 1, relu) GROUPED(12, 6, 3, 2, relu) GROUPED(24, 3, 1, 1, leaky)
+                        BARE_CONV(5, 1, 1, linear)},
+    {"grouped route", NET(3, 12, 12) CONV(8, 3, 1, relu) CONV(8, 3, 1, leaky) ROUTE(0, 1)
+                          GROUPED(16, 8, 3, 1, relu) SHORTCUT(2, relu) CONV(5, 3, 1, linear)},
+    {"connected", NET(3, 12, 10) CONV(10, 3, 1, relu) MAXPOOL(2, 2) BN_CONNECTED(24, leaky) DROPOUT()
+                      CONNECTED(18, relu) BN_CONNECTED(15, relu) DROPOUT() CONNECTED(7, linear) COST()},
+    {"connected shortcut", NET(3, 8, 8) CONV(10, 3, 2, relu) CONNECTED(16, relu)
+                               BN_CONNECTED(12, linear) SHORTCUT(1, relu) ROUTE(-1, 1)
+                                   CONNECTED(6, linear)},
+    {"connected after route", NET(1, 9, 9) CONV(6, 3, 1, relu) CONV(8, 3, 1, leaky) DROPOUT()
+                                  ROUTE(-1, 0) MAXPOOL(2, 2) CONNECTED(20, relu)
+                                      CONNECTED(5, linear)},
+    {"image tied", NET(6, 10, 10) GROUPED(12, 6, 3, 1, relu) CONV(9, 3, 1, relu) SHORTCUT(0, relu)
+                       CONV(5, 3, 1, linear)},
+};
+enum { NETWORKS = sizeof networks_all / sizeof *networks_all };
+
+// ---- networks with weights ----
+
+typedef struct networks_net {
+    char *path;
+    amc_cfg_text *cfg;
+    amc_layer_graph *graph;
+    amc_channel_groups *groups;
+    amc_weights *weights;
+} networks_net;
+
+// Weights that keep activations in a sensible range however wide a layer is, with batch
+// normalization that does something: scales of both signs, means and variances far from 0 and 1.
+static inline amc_weights *networks_weights(const amc_layer_graph *graph, uint64_t seed) {
+    amc_rng rng;
+    amc_rng_init(&rng, seed);
+    amc_weights *weights = amc_weights_new(graph);
+    for (int l = 0; l < graph->n; l++) {
+        amc_layer_weights *w = &weights->layers[l];
+        double fan_in = w->n ? (double)w->n_weights / w->n : 1;
+        for (int64_t i = 0; i < w->n_weights; i++)
+            w->weights[i] = (float)(amc_rng_normal(&rng) * sqrt(2 / fan_in));
+        for (int i = 0; i < w->n; i++) {
+            w->biases[i] = (float)amc_rng_normal(&rng);
+            if (!w->scales) continue;
+            w->scales[i] = (float)(0.5 + amc_rng_uniform(&rng)) * (amc_rng_below(&rng, 4) ? 1 : -1);
+            w->means[i] = (float)amc_rng_normal(&rng);
+            w->variances[i] = (float)(0.2 + 2 * amc_rng_uniform(&rng));
+        }
+    }
+    return weights;
+}
+
+static inline networks_net networks_load(const char *path, uint64_t seed) {
+    amc_error err = {""};
+    networks_net net = {.path = amc_memory_text("%s", path)};
+    net.cfg = amc_cfg_text_load(path, &err);
+    net.graph = net.cfg ? amc_layer_graph_new(net.cfg, &err) : NULL;
+    if (!net.graph) fail_msg("%s", err.text);
+    net.groups = amc_channel_groups_new(net.graph);
+    net.weights = networks_weights(net.graph, seed);
+    return net;
+}
+
+static inline networks_net networks_new(const char *text, uint64_t seed) {
+    char *path = fixture_write("net.cfg", text);
+    networks_net net = networks_load(path, seed);
+    free(path);
+    return net;
+}
+
+static inline void networks_free(networks_net net) {
+    amc_weights_free(net.weights);
+    amc_channel_groups_free(net.groups);
+    amc_layer_graph_free(net.graph);
+    amc_cfg_text_free(net.cfg);
+    free(net.path);
+}
+
+// ---- plans ----
+
+// A number of units for each group: all of a group that can't be pruned, else 1 to all.
+static inline int *networks_random_counts(const amc_channel_groups *groups, amc_rng *rng) {
+    int *counts = amc_memory_alloc((size_t)groups->n, sizeof *counts);
+    for (int g = 0; g < groups->n; g++) {
+        int units = groups->groups[g].n_units;
+        counts[g] = groups->groups[g].prunable ? 1 + (int)amc_rng_below(rng, (uint32_t)units) : units;
+    }
+    return counts;
+}
+
+static inline double *networks_random_scores(const amc_channel_groups *groups, amc_rng *rng) {
+    double *scores = amc_memory_alloc((size_t)groups->n_units, sizeof *scores);
+    for (int i = 0; i < groups->n_units; i++) scores[i] = amc_rng_uniform(rng);
+    return scores;
+}
+
+// Keeps `counts` units of each group, which ones by chance.
+static inline amc_prune_plan *networks_plan(const amc_channel_groups *groups, const int *counts,
+                                            amc_rng *rng) {
+    amc_prune_plan *plan = amc_prune_plan_new(groups);
+    double *scores = networks_random_scores(groups, rng);
+    amc_prune_plan_keep_counts(plan, groups, counts, scores);
+    free(scores);
+    return plan;
+}
+
+static inline amc_prune_plan *networks_random_plan(const amc_channel_groups *groups, amc_rng *rng) {
+    int *counts = networks_random_counts(groups, rng);
+    amc_prune_plan *plan = networks_plan(groups, counts, rng);
+    free(counts);
+    return plan;
+}
+
+// ---- files ----
+
+// The .cfg files of the project and of Darknet: hands each path to `check` and returns how many.
+static inline int networks_each_cfg(void (*check)(const char *path)) {
+    glob_t files;
+    assert_int_equal(glob("cfg/*.cfg", 0, NULL, &files), 0);
+    assert_int_equal(glob("darknet/cfg/*.cfg", GLOB_APPEND, NULL, &files), 0);
+    int n = (int)files.gl_pathc;
+    for (int i = 0; i < n; i++) check(files.gl_pathv[i]);
+    globfree(&files);
+    return n;
+}
+
+// Fails unless `err` is one sentence that starts with "path:line: " (line 0: "path: ") and holds
+// `phrase`.
+static inline void networks_assert_error(const amc_error *err, const char *path, int line,
+                                         const char *phrase) {
+    char *where = line ? amc_memory_text("%s:%d: ", path, line) : amc_memory_text("%s: ", path);
+    bool good = strncmp(err->text, where, strlen(where)) == 0 && strstr(err->text, phrase) &&
+                !strchr(err->text, '\n');
+    if (!good) fail_msg("\"%s\", expected \"%s... %s\"", err->text, where, phrase);
+    free(where);
+}
+
+#endif
