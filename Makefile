@@ -51,7 +51,8 @@ LIB_OBJ := $(filter-out $(B)/darknet/examples/darknet.o $(B)/amc_plugin/cmd/main
 # ---- how things are built ------------------------------------------------------------------------------------------
 
 # Darknet's functions that host/hooks.c replaces (and main, which cmd/main.c does).
-WRAP := gemm activate_array gradient_array make_convolutional_layer make_connected_layer
+WRAP := gemm activate_array gradient_array \
+        make_convolutional_layer make_connected_layer make_maxpool_layer
 WRAP_FLAGS := $(WRAP:%=-Wl,--wrap=%)
 
 OPTIMISE := $(if $(filter 1,$(DEBUG)),-O0,$(if $(filter 1,$(SAN)),-O1,-O3))
@@ -59,7 +60,7 @@ OMP := $(if $(filter 1,$(OPENMP)),-fopenmp,-fopenmp-simd)
 BLAS_CFLAGS := $(shell pkg-config --cflags openblas 2>/dev/null)
 
 CFLAGS_AMC := -std=gnu11 -g $(OPTIMISE) -Wall -Wextra -Wno-psabi -fno-math-errno -fno-trapping-math -fPIC $(OMP) $(BLAS_CFLAGS)
-CPPFLAGS_AMC := -D_GNU_SOURCE -MMD -MP -Iamc_plugin -Idarknet/include -Idarknet/src
+CPPFLAGS_AMC := -D_GNU_SOURCE -MMD -MP -Iamc_plugin -isystem darknet/include -isystem darknet/src
 # Darknet's own flags, with the warnings about code that isn't ours silenced.
 CFLAGS_DARKNET := -w -fPIC -g $(if $(filter 1,$(DEBUG)),-O0,-Ofast)
 CPPFLAGS_DARKNET := -MMD -MP -Idarknet/include -Idarknet/src

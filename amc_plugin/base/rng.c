@@ -38,7 +38,7 @@ double amc_rng_uniform(amc_rng *rng) {
 
 uint32_t amc_rng_below(amc_rng *rng, uint32_t n) {
     assert(n > 0);
-    uint32_t rejected = -n % n; // 2^32 mod n: the low part below it would favour some results
+    uint32_t rejected = (UINT32_MAX - n + 1) % n; // 2^32 mod n: these would favour some results
     for (;;) {
         uint64_t product = (amc_rng_next(rng) >> 32) * n; // Lemire, 2019
         if ((uint32_t)product >= rejected) return (uint32_t)(product >> 32);

@@ -51,6 +51,7 @@ static int run(const eval_options *options, const char *cfg, const char *weights
     amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     amc_scorer *scorer = network ? amc_scorer_new(network, options->scorer, err) : NULL;
     if (scorer) {
+        amc_scorer_print_held_out(scorer);
         amc_accuracy accuracy = amc_scorer_network(scorer);
         if (options->json)
             print_json(network, &accuracy, scorer->top);

@@ -1,3 +1,4 @@
+#include "base/files.h"
 #include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/options.h"
@@ -24,6 +25,10 @@ static int check(const prune_options *o, amc_error *err) {
         return amc_error_set(err, "prune: no -policy, expected uniform, shallow, deep, random or a "
                              "policy.json");
     if (amc_policy_find(o->policy) < 0) {
+        if (!amc_files_exists(o->policy))
+            return amc_error_set(err, "prune: -policy %s is not there, expected uniform, shallow, deep, "
+                                 "random or a policy.json",
+                                 o->policy);
         if (o->flops_given || o->keep_given)
             return amc_error_set(err, "prune: -policy %s says what is kept, expected no -flops and "
                                  "no -keep with it",
@@ -32,7 +37,10 @@ static int check(const prune_options *o, amc_error *err) {
         return amc_error_set(err, "prune: -policy %s, expected either -flops R or -keep R",
                              o->policy);
     }
-    return 0;
+    if (!o->data) return 0;
+    amc_data_file *data = amc_data_file_load(o->data, err);
+    amc_data_file_free(data);
+    return data ? 0 : -1;
 }
 
 // A plan of a named policy; NULL with err set.

@@ -78,6 +78,7 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
 }
 
 static void print_start(const search *s) {
+    amc_scorer_print_held_out(s->scorer);
     amc_accuracy base = amc_scorer_network(s->scorer);
     fprintf(stderr, "%s: %s MACs, %s parameters, %d channel groups to decide\n",
             s->network->cfg_path, amc_cmd_count(amc_cost_macs(s->network->graph)),
@@ -97,7 +98,6 @@ static void run_search(search *s) {
     s->progress = amc_progress_new(s->network->graph, s->network->groups, o->episodes);
     signal(SIGINT, interrupt);
     s->result = amc_search_run(s->env, s->network->groups, options, score, report, s);
-    signal(SIGINT, SIG_DFL);
     amc_progress_end(s->progress);
 }
 
@@ -169,6 +169,7 @@ static int run(const search_options *o, const char *cfg, const char *weights, am
         print_start(&s);
         run_search(&s);
         status = write_result(&s, err);
+        signal(SIGINT, SIG_DFL);
     }
     if (status == 0) print_result(&s);
     close_search(&s);

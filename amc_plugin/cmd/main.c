@@ -4,6 +4,7 @@
 #include "cmd/commands.h"
 #include "host/hooks.h"
 
+#include <errno.h>
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,29 +58,35 @@ void amc_cmd_use_threads(int threads) {
     omp_set_num_threads(threads);
 }
 
-static void print_usage(FILE *file) {
-    fprintf(file, "usage: darknet amc <command> <cfg> [weights] [options]\n\n"
+static void print_usage(void) {
+    printf("usage: darknet amc <command> <cfg> [weights] [options]\n\n"
                   "Prunes networks trained with Darknet into smaller ones that any Darknet reads.\n\n"
                   "commands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(file, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fprintf(file, "\ndarknet amc <command> -h shows a command's options. To start:\n"
+        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    printf("\ndarknet amc <command> -h shows a command's options. To start:\n"
                   "  darknet amc search cfg/mine.cfg      with weights/mine.weights, cfg/mine.data\n");
 }
 
+// What can't be written, to a full disk say, was not done.
+static int finish(int status) {
+    if (status != 0 || (fflush(stdout) == 0 && !ferror(stdout))) return status;
+    amc_error err;
+    amc_error_set(&err, "the output can't be written: %s", strerror(errno));
+    return amc_cmd_fail(&err);
+}
+
 static int run_amc(int argc, char **argv) {
-    if (argc < 2) {
-        print_usage(stderr);
-        return 1;
-    }
+    const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
-    if (!strcmp(argv[1], "help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
-        print_usage(stdout);
-        return 0;
+        if (strcmp(name, commands[i].name) == 0) return finish(commands[i].run(argc - 1, argv + 1));
+    if (!strcmp(name, "help") || !strcmp(name, "-h") || !strcmp(name, "--help")) {
+        print_usage();
+        return finish(0);
     }
     amc_error err;
-    amc_error_set(&err, "%s is not a command, expected search, prune, eval or info", argv[1]);
+    amc_error_set(&err, "%s%s, expected search, prune, eval or info (see darknet amc -h)",
+                  *name ? name : "no command", *name ? " is not a command" : "");
     return amc_cmd_fail(&err);
 }
 

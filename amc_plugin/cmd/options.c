@@ -34,12 +34,11 @@ static void print_help(const amc_options *options) {
 
 static int out_of_range(const amc_options *options, const amc_option *option, const char *text,
                         amc_error *err) {
-    const char *kind = option->kind == AMC_OPTION_INT ? "an integer" : "a number";
-    if (isinf(option->high))
-        return amc_error_set(err, "%s: -%s %s, expected %s of at least %g", options->command,
-                             option->name, text, kind, option->low);
-    return amc_error_set(err, "%s: -%s %s, expected %s %s %g %s %g", options->command, option->name,
-                         text, kind, option->open ? "above" : "from", option->low,
+    if (option->kind == AMC_OPTION_INT)
+        return amc_error_set(err, "%s: -%s %s, expected an integer from %.0f to %.0f",
+                             options->command, option->name, text, option->low, option->high);
+    return amc_error_set(err, "%s: -%s %s, expected a number %s %g %s %g", options->command,
+                         option->name, text, option->open ? "above" : "from", option->low,
                          option->open ? "and at most" : "to", option->high);
 }
 
@@ -60,24 +59,35 @@ static int set_number(const amc_options *options, const amc_option *option, cons
     return 0;
 }
 
+// An option where a text is due is a text forgotten.
+static int set_text(const amc_options *options, const amc_option *option, const char *text,
+                    amc_error *err) {
+    if (!*text || *text == '-')
+        return amc_error_set(err, "%s: -%s \"%s\", expected %s after it", options->command,
+                             option->name, text, option->argument);
+    *(const char **)option->value = text;
+    return 0;
+}
+
 static int set_option(const amc_options *options, const amc_option *option, const char *text,
                       amc_error *err) {
     if (option->given) *option->given = true;
     if (option->kind == AMC_OPTION_FLAG) *(bool *)option->value = true;
-    if (option->kind == AMC_OPTION_TEXT) *(const char **)option->value = text;
-    if (option->kind != AMC_OPTION_INT && option->kind != AMC_OPTION_NUMBER) return 0;
+    if (option->kind == AMC_OPTION_FLAG) return 0;
+    if (option->kind == AMC_OPTION_TEXT) return set_text(options, option, text, err);
     return set_number(options, option, text, err);
 }
 
-// getopt's view of the table, -h added; ends with an empty entry.
+// getopt's view of the table, -h and -help added; ends with an empty entry.
 static struct option *getopt_table(const amc_options *options) {
-    struct option *table = amc_memory_alloc((size_t)options->n_options + 2, sizeof *table);
+    struct option *table = amc_memory_alloc((size_t)options->n_options + 3, sizeof *table);
     for (int i = 0; i < options->n_options; i++) {
         bool flag = options->options[i].kind == AMC_OPTION_FLAG;
         table[i] = (struct option){options->options[i].name,
                                    flag ? no_argument : required_argument, NULL, 0};
     }
-    table[options->n_options] = (struct option){"help", no_argument, NULL, 0};
+    table[options->n_options] = (struct option){"h", no_argument, NULL, 0};
+    table[options->n_options + 1] = (struct option){"help", no_argument, NULL, 0};
     return table;
 }
 
@@ -97,9 +107,9 @@ int amc_options_parse(const amc_options *options, int argc, char **argv, const c
     int status = 0, found = 0, index;
     optind = 0; // glibc: start afresh
     opterr = 0;
-    while (status == 0 && (index = 0, found = getopt_long_only(argc, argv, ":h", table, &index)) != -1) {
+    while (status == 0 && (index = 0, found = getopt_long_only(argc, argv, ":", table, &index)) != -1) {
         const char *word = argv[optind - 1];
-        if (found == 'h' || (found == 0 && index == options->n_options))
+        if (found == 0 && index >= options->n_options)
             status = 1;
         else if (found == 0)
             status = set_option(options, &options->options[index], optarg, err);

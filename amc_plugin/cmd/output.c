@@ -6,11 +6,11 @@
 #include "model/cost_model.h"
 #include "model/slice.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILES 4
@@ -27,47 +27,48 @@ static char *staged(const amc_output *output, const char *path) {
     return amc_memory_text("%s%s", output->staging, strrchr(path, '/'));
 }
 
-static int refuse_existing(const amc_output *output, amc_error *err) {
+// Whether the result may be put in place: nothing is there, or it may be replaced.
+static int check_targets(const amc_output *output, amc_error *err) {
     const char *files[FILES];
+    struct stat info;
     list_files(output, files);
-    for (int i = 0; i < FILES; i++)
-        if (amc_files_exists(files[i]))
-            return amc_error_set(err, "%s: a result is there already; expected -force or another "
+    for (int i = 0; i < FILES; i++) {
+        if (stat(files[i], &info) < 0) continue;
+        if (!output->force)
+            return amc_error_set(err,
+                                 "%s: a result is there already; expected -force or another "
                                  "-out folder",
                                  files[i]);
+        if (!S_ISREG(info.st_mode))
+            return amc_error_set(err, "%s: expected a regular file to replace, or none", files[i]);
+    }
     return 0;
 }
 
-static int make_staging(amc_output *output, amc_error *err) {
-    output->staging = amc_memory_text("%s/.part-XXXXXX", output->folder);
-    if (mkdtemp(output->staging)) return 0;
-    int status = amc_error_set(err, "%s: the folder can't be written to: %s", output->folder,
-                               strerror(errno));
-    free(output->staging);
-    output->staging = NULL;
-    return status;
-}
-
-amc_output *amc_output_new(const amc_network *network, const char *folder, bool force,
-                           amc_error *err) {
-    amc_output *output = amc_memory_alloc(1, sizeof *output);
-    const char *name = network->name;
-    output->network = network;
-    output->folder =
-        folder ? amc_memory_text("%s", folder) : amc_memory_text("amc-out/%s", name);
-    output->cfg_path = amc_memory_text("%s/%s-amc.cfg", output->folder, name);
-    output->weights_path = amc_memory_text("%s/%s-amc.weights", output->folder, name);
-    output->policy_path = amc_memory_text("%s/policy.json", output->folder);
-    output->episodes_path = amc_memory_text("%s/episodes.csv", output->folder);
-    if ((force || refuse_existing(output, err) == 0) &&
-        amc_files_make_folder(output->folder, err) == 0 && make_staging(output, err) == 0)
-        return output;
-    amc_output_free(output);
+// The outermost of a path's folders that isn't there, new text; NULL if all are.
+static char *outermost_missing(const char *path) {
+    for (size_t end = 0; path[end];) {
+        end += strspn(path + end, "/");
+        end += strcspn(path + end, "/");
+        char *part = amc_memory_text("%.*s", (int)end, path);
+        if (!amc_files_exists(part)) return part;
+        free(part);
+    }
     return NULL;
 }
 
-void amc_output_free(amc_output *output) {
-    if (!output) return;
+// Removes the folder and those above it up to `outermost`, as far as they are empty.
+static void remove_folders(const char *folder, const char *outermost) {
+    char *path = amc_memory_text("%s", folder), *slash = path;
+    for (rmdir(path); slash && strcmp(path, outermost) != 0; rmdir(path)) {
+        slash = strrchr(path, '/');
+        if (slash) *slash = '\0';
+    }
+    free(path);
+}
+
+// Removes the staging folder with what is in it, and the folders that were made for it.
+static void remove_staging(amc_output *output) {
     const char *files[FILES];
     list_files(output, files);
     for (int i = 0; output->staging && i < FILES; i++) {
@@ -76,7 +77,55 @@ void amc_output_free(amc_output *output) {
         free(path);
     }
     if (output->staging) rmdir(output->staging);
+    if (output->made) remove_folders(output->folder, output->made);
     free(output->staging);
+    free(output->made);
+    output->staging = output->made = NULL;
+}
+
+static int make_staging(amc_output *output, amc_error *err) {
+    output->made = outermost_missing(output->folder);
+    if (amc_files_make_folder(output->folder, err) < 0) return -1;
+    char *path = amc_memory_text("%s/.part-XXXXXX", output->folder);
+    if (mkdtemp(path)) {
+        output->staging = path;
+        return 0;
+    }
+    int status = amc_error_set(err, "%s: the folder can't be written to: %s", output->folder,
+                               strerror(errno));
+    free(path);
+    return status;
+}
+
+static char *folder_text(const amc_network *network, const char *folder) {
+    if (!folder) return amc_memory_text("amc-out/%s", network->name);
+    size_t length = strlen(folder);
+    while (length > 1 && folder[length - 1] == '/') length--;
+    return amc_memory_text("%.*s", (int)length, folder);
+}
+
+amc_output *amc_output_new(const amc_network *network, const char *folder, bool force,
+                           amc_error *err) {
+    amc_output *output = amc_memory_alloc(1, sizeof *output);
+    const char *name = network->name;
+    output->network = network;
+    output->force = force;
+    output->folder = folder_text(network, folder);
+    output->cfg_path = amc_memory_text("%s/%s-amc.cfg", output->folder, name);
+    output->weights_path = amc_memory_text("%s/%s-amc.weights", output->folder, name);
+    output->policy_path = amc_memory_text("%s/policy.json", output->folder);
+    output->episodes_path = amc_memory_text("%s/episodes.csv", output->folder);
+    if (check_targets(output, err) == 0 && make_staging(output, err) == 0) {
+        remove_staging(output); // it was only to see whether it can be made
+        return output;
+    }
+    amc_output_free(output);
+    return NULL;
+}
+
+void amc_output_free(amc_output *output) {
+    if (!output) return;
+    remove_staging(output);
     free(output->folder);
     free(output->cfg_path);
     free(output->weights_path);
@@ -104,6 +153,7 @@ amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan,
     const char *files[FILES];
     char *paths[FILES];
     list_files(output, files);
+    if (make_staging(output, err) < 0) return NULL;
     for (int i = 0; i < FILES; i++) paths[i] = staged(output, files[i]);
     amc_network *read_back = NULL;
     if (write_files(output, plan, pruned, episodes, paths, err) == 0)
@@ -114,7 +164,7 @@ amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan,
 
 int amc_output_publish(amc_output *output, amc_error *err) {
     const char *files[FILES];
-    int status = 0;
+    int status = check_targets(output, err); // once more: a search takes its time
     list_files(output, files);
     for (int i = 0; i < FILES && status == 0; i++) {
         char *path = staged(output, files[i]);
@@ -132,7 +182,6 @@ cJSON *amc_output_json(const amc_output *output, const amc_network *pruned) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "cfg", output->cfg_path);
     cJSON_AddStringToObject(json, "weights", output->weights_path);
-    cJSON_AddStringToObject(json, "policy", output->policy_path);
     cJSON_AddNumberToObject(json, "macs", (double)amc_cost_macs(pruned->graph));
     cJSON_AddNumberToObject(json, "macs_before", (double)amc_cost_macs(before));
     cJSON_AddNumberToObject(json, "params", (double)amc_cost_params(pruned->graph));
@@ -157,9 +206,27 @@ void amc_output_print_summary(const amc_output *output, const amc_network *prune
     printf("\n%s\n%s\n", output->cfg_path, output->weights_path);
 }
 
+// The word as a shell reads it, new text: in quotes where it holds more than what paths mostly do.
+static char *shell_word(const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+@%,";
+    if (word[strspn(word, plain)] == '\0') return amc_memory_text("%s", word);
+    char *quoted = amc_memory_alloc(4 * strlen(word) + 3, 1), *end = stpcpy(quoted, "'");
+    for (; *word; word++) {
+        if (*word == '\'')
+            end = stpcpy(end, "'\\''");
+        else
+            *end++ = *word;
+    }
+    stpcpy(end, "'");
+    return quoted;
+}
+
 void amc_output_print_commands(const amc_output *output, const char *data_path) {
-    printf("darknet classifier train %s %s %s\n", data_path, output->cfg_path,
-           output->weights_path);
-    printf("darknet classifier valid %s %s %s\n", data_path, output->cfg_path,
-           output->weights_path);
+    char *data = shell_word(data_path), *cfg = shell_word(output->cfg_path);
+    char *weights = shell_word(output->weights_path);
+    printf("darknet classifier train %s %s %s\n", data, cfg, weights);
+    printf("darknet classifier valid %s %s %s\n", data, cfg, weights);
+    free(data);
+    free(cfg);
+    free(weights);
 }

@@ -11,35 +11,41 @@
 
 typedef struct amc_output {
     const amc_network *network; // borrowed
+    bool force;                 // a result that is there may be replaced
     char *folder;
     char *cfg_path;      // <folder>/<name>-amc.cfg
     char *weights_path;  // <folder>/<name>-amc.weights
     char *policy_path;   // <folder>/policy.json
     char *episodes_path; // <folder>/episodes.csv
-    char *staging;       // folder beside them in which a result is made
+    char *staging;       // folder beside them in which a result is made; NULL until it is
+    char *made;          // outermost folder that was made for it; NULL if none was
 } amc_output;
 
-// Prepares the folder (NULL: amc-out/<name>). NULL with err set if it can't be written to, or holds
-// a result and `force` is not set.
+// Makes sure that the folder (NULL: amc-out/<name>) can be made and written to, and leaves nothing
+// there yet. NULL with err set if not, or if it holds a result and `force` is not set.
 amc_output *amc_output_new(const amc_network *network, const char *folder, bool force,
                            amc_error *err);
-void amc_output_free(amc_output *output); // a staged result that was not published is removed
+
+// A staged result that was not published is removed, and the folders made for it.
+void amc_output_free(amc_output *output);
 
 // Writes the network that `plan` left to the staging folder, episodes (may be NULL) too, and reads the
 // network back as any user would. NULL with err set.
 amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan,
                               const amc_pruned *pruned, const char *episodes, amc_error *err);
 
-// Moves the staged result into place.
+// Moves the staged result into place. -1 with err set, a result that came to be there meanwhile
+// included.
 int amc_output_publish(amc_output *output, amc_error *err);
 
-// The result as a JSON object: cfg, weights, policy, macs, macs_before, params, params_before.
+// The result as a JSON object: cfg, weights, macs, macs_before, params, params_before.
 cJSON *amc_output_json(const amc_output *output, const amc_network *pruned);
 
 // Prints what each layer kept, and the totals.
 void amc_output_print_summary(const amc_output *output, const amc_network *pruned);
 
-// Prints the commands that fine-tune and validate the result, as the last lines of stdout.
+// Prints the commands that fine-tune and validate the result, as the last lines of stdout and as a
+// shell reads them.
 void amc_output_print_commands(const amc_output *output, const char *data_path);
 
 #endif

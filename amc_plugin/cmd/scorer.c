@@ -26,17 +26,13 @@ static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error
                                                    options->seed, options->threads, err);
         if (!scorer->calibrator) return -1;
     }
-    if (scorer->dataset->held_out && options->part == AMC_DATASET_SEARCH)
-        fprintf(stderr,
-                "%s has no search=: %d images of train= are held out for it by seed %llu; keep "
-                "them out of later training for an honest score\n",
-                scorer->data_path, scorer->dataset->n, (unsigned long long)options->seed);
     return 0;
 }
 
 amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options options, amc_error *err) {
     amc_scorer *scorer = amc_memory_alloc(1, sizeof *scorer);
     scorer->network = network;
+    scorer->part = options.part;
     scorer->data_path = amc_network_data_path(network, options.data);
     if (load(scorer, &options, err) == 0) return scorer;
     amc_scorer_free(scorer);
@@ -52,6 +48,14 @@ void amc_scorer_free(amc_scorer *scorer) {
     amc_pruned_clear(&scorer->pruned);
     free(scorer->data_path);
     free(scorer);
+}
+
+void amc_scorer_print_held_out(const amc_scorer *scorer) {
+    if (scorer->part == AMC_DATASET_SEARCH && scorer->dataset->held_out)
+        fprintf(stderr,
+                "%s has no search=: %d images of train= are held out for it by -seed; keep them "
+                "out of later training for an honest score\n",
+                scorer->data_path, scorer->dataset->n);
 }
 
 amc_accuracy amc_scorer_network(amc_scorer *scorer) {

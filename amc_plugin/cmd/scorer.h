@@ -20,6 +20,7 @@ typedef struct amc_scorer_options {
 typedef struct amc_scorer {
     const amc_network *network; // borrowed
     char *data_path;
+    amc_dataset_part part;
     amc_data_file *data;
     amc_dataset *dataset;
     amc_host_model *model;
@@ -28,10 +29,12 @@ typedef struct amc_scorer {
     int top;
 } amc_scorer;
 
-// Decodes the images and parses the network; says on stderr where images were held out by seed.
-// NULL with err set.
+// Decodes the images and parses the network. NULL with err set.
 amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options options, amc_error *err);
 void amc_scorer_free(amc_scorer *scorer);
+
+// Says so on stderr where the images of rewards were held out by seed, for want of a search= list.
+void amc_scorer_print_held_out(const amc_scorer *scorer);
 
 // Accuracy of the whole network.
 amc_accuracy amc_scorer_network(amc_scorer *scorer);

@@ -1,6 +1,7 @@
 #include "host/calibrator.h"
 
 #include "base/memory.h"
+#include "base/rng.h"
 #include "host/host_network.h"
 
 #define MOST_BYTES (1LL << 30)
@@ -11,16 +12,34 @@ struct amc_calibrator {
     float *x;     // (batch, widest layer) shared by all layers as the input of their normalization
 };
 
-// Images whose activations fit in memory together.
+// Images that fit in memory together: with their outputs of all layers and their share of `x`.
 static int count_images(const amc_layer_graph *graph, int wanted) {
-    long long bytes = 0;
+    long long floats = (long long)graph->c * graph->h * graph->w, widest = 0;
     for (int i = 0; i < graph->n; i++) {
         const amc_layer *layer = &graph->layers[i];
-        bytes += (long long)layer->out_c * layer->out_h * layer->out_w * (long long)sizeof(float);
+        long long outputs = (long long)layer->out_c * layer->out_h * layer->out_w;
+        floats += outputs;
+        if (outputs > widest) widest = outputs;
     }
-    long long most = MOST_BYTES / (bytes + 1);
+    long long most = MOST_BYTES / ((floats + widest) * (long long)sizeof(float));
     if (most < 2) most = 2; // a variance needs two
     return wanted < most ? wanted : (int)most;
+}
+
+// Decodes `n` images of the dataset. Fewer than all are drawn by chance: lists are often sorted by
+// class.
+static float *load_images(const amc_dataset *dataset, int n, const amc_layer_graph *graph) {
+    size_t inputs = (size_t)graph->c * graph->h * graph->w;
+    float *input = amc_memory_alloc((size_t)n * inputs, sizeof *input);
+    int *order = amc_memory_alloc((size_t)dataset->n, sizeof *order);
+    amc_rng rng;
+    amc_rng_init(&rng, 1);
+    for (int i = 0; i < dataset->n; i++) order[i] = i;
+    if (n < dataset->n) amc_rng_shuffle(&rng, order, (size_t)dataset->n);
+    for (int i = 0; i < n; i++)
+        amc_dataset_input(dataset, order[i], graph->h, graph->w, input + (size_t)i * inputs);
+    free(order);
+    return input;
 }
 
 static void pass_on(layer l, network net) {
@@ -36,7 +55,7 @@ static void prepare(amc_calibrator *calibrator) {
         layer *l = &net->layers[i];
         if (l->type == DROPOUT) l->forward = pass_on;
         if (!l->batch_normalize) continue;
-        l->x = calibrator->x;
+        l->x = l->x_norm = calibrator->x; // x_norm: Darknet's own kernels copy there as well
         l->mean = amc_memory_alloc((size_t)l->out_c, sizeof *l->mean);
         l->variance = amc_memory_alloc((size_t)l->out_c, sizeof *l->variance);
     }
@@ -44,21 +63,27 @@ static void prepare(amc_calibrator *calibrator) {
     net->input = calibrator->input;
 }
 
+static int check(const char *path, const amc_layer_graph *graph, const amc_dataset *dataset,
+                 amc_error *err) {
+    if (graph->c != 3)
+        return amc_error_set(err, "%s: channels=%d, expected 3 as images have", path, graph->c);
+    if (graph->h == 1) // Darknet's resize_image divides by h - 1
+        return amc_error_set(err, "%s: height=1, expected at least 2", path);
+    if (dataset->n < 2)
+        return amc_error_set(err, "%s: %d image, expected at least 2 to calibrate on",
+                             dataset->list, dataset->n);
+    return 0;
+}
+
 amc_calibrator *amc_calibrator_new(const char *path, const amc_layer_graph *graph,
                                    const amc_dataset *dataset, amc_error *err) {
+    if (check(path, graph, dataset, err) < 0) return NULL;
     int n = count_images(graph, dataset->n);
-    size_t inputs = (size_t)graph->c * graph->h * graph->w;
-    if (graph->c != 3) {
-        amc_error_set(err, "%s: channels=%d, expected 3 as images have", path, graph->c);
-        return NULL;
-    }
     network *net = amc_host_network_new(path, graph, n, err);
     if (!net) return NULL;
     amc_calibrator *calibrator = amc_memory_alloc(1, sizeof *calibrator);
     calibrator->net = net;
-    calibrator->input = amc_memory_alloc((size_t)n * inputs, sizeof(float));
-    for (int i = 0; i < n; i++)
-        amc_dataset_input(dataset, i, graph->h, graph->w, calibrator->input + (size_t)i * inputs);
+    calibrator->input = load_images(dataset, n, graph);
     prepare(calibrator);
     return calibrator;
 }

@@ -12,9 +12,10 @@
 
 typedef struct amc_calibrator amc_calibrator;
 
-// Takes the images of `dataset` (resized copies, so it may be freed), fewer where their activations
-// would need more than 1 GiB. NULL with err set if Darknet refuses the .cfg at `path` or the network
-// doesn't have three input channels.
+// Takes the images of `dataset` (resized copies, so it may be freed); where they and their
+// activations would need more than 1 GiB, as many as fit, drawn by chance, always the same ones.
+// NULL with err set if Darknet makes something else of the .cfg at `path` than the graph says, if
+// the network can't take images (three channels, a height above 1), or if there are fewer than two.
 amc_calibrator *amc_calibrator_new(const char *path, const amc_layer_graph *graph,
                                    const amc_dataset *dataset, amc_error *err);
 void amc_calibrator_free(amc_calibrator *calibrator);
@@ -22,8 +23,8 @@ void amc_calibrator_free(amc_calibrator *calibrator);
 // How many images it took.
 int amc_calibrator_images(const amc_calibrator *calibrator);
 
-// Replaces the means and variances in `weights`, those of `graph`: one that the calibrator's network
-// can take on (see host_model). The same bits whatever the number of threads.
+// Replaces the means and variances in `weights`, those of `graph`: one that the calibrator's
+// network can take on (see host_model). The same bits whatever the number of threads.
 void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph,
                         amc_weights *weights);
 

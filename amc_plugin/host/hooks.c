@@ -5,6 +5,7 @@
 #include "kernels/connected.h"
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
+#include "kernels/maxpool.h"
 #include "kernels/parallel.h"
 #include "kernels/workspace.h"
 
@@ -158,6 +159,34 @@ layer __wrap_make_connected_layer(int batch, int inputs, int outputs, ACTIVATION
     if (enabled) {
         l.forward = forward_connected;
         l.backward = backward_connected;
+    }
+    return l;
+}
+
+// ---- maxpool
+// ---------------------------------------------------------------------------------------
+
+static amc_maxpool_shape pool_of(const layer *l) {
+    return (amc_maxpool_shape){l->h, l->w, l->out_h, l->out_w, l->size, l->stride, -l->pad / 2};
+}
+
+static void forward_maxpool(layer l, network net) {
+    amc_maxpool_shape shape = pool_of(&l);
+    amc_maxpool_forward(&shape, l.batch * l.c, net.input, l.output, l.indexes);
+}
+
+static void backward_maxpool(layer l, network net) {
+    amc_maxpool_shape shape = pool_of(&l);
+    if (net.delta) amc_maxpool_backward(&shape, l.batch * l.c, l.indexes, l.delta, net.delta);
+}
+
+layer __real_make_maxpool_layer(int batch, int h, int w, int c, int size, int stride, int padding);
+
+layer __wrap_make_maxpool_layer(int batch, int h, int w, int c, int size, int stride, int padding) {
+    layer l = __real_make_maxpool_layer(batch, h, w, c, size, stride, padding);
+    if (enabled) {
+        l.forward = forward_maxpool;
+        l.backward = backward_maxpool;
     }
     return l;
 }

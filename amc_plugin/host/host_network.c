@@ -24,8 +24,8 @@ static void restore_stderr(int kept) {
     close(kept);
 }
 
-// Darknet allocates activations for the whole training batch. The .cfg with another batch, in a file
-// in memory; -1 with err set.
+// Darknet allocates activations for the whole training batch. The .cfg with another batch, in a
+// file in memory; -1 with err set.
 static int cfg_of_batch(const char *path, int batch, amc_error *err) {
     amc_cfg_text *cfg = amc_cfg_text_load(path, err);
     if (!cfg) return -1;
@@ -163,7 +163,8 @@ void amc_host_network_free(network *net) {
     if (!net) return;
     for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
-        l->weights = l->biases = l->scales = l->rolling_mean = l->rolling_variance = l->x = NULL;
+        l->weights = l->biases = l->scales = l->rolling_mean = l->rolling_variance = NULL;
+        l->x = l->x_norm = NULL;
     }
     free(net->workspace);
     free(net->seen);

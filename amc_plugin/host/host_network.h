@@ -1,5 +1,5 @@
-// One Darknet network stripped to what a forward pass needs, whose channel counts and weights can be
-// rewritten in place. What host_model and calibrator are built on; for host/ only.
+// One Darknet network stripped to what a forward pass needs, whose channel counts and weights can
+// be rewritten in place. What host_model and calibrator are built on; for host/ only.
 
 #ifndef AMC_HOST_HOST_NETWORK_H
 #define AMC_HOST_HOST_NETWORK_H
@@ -19,7 +19,8 @@ network *amc_host_network_new(const char *path, const amc_layer_graph *graph, in
 // A copy of a network of batch 1, sharing nothing with it but borrowed weights.
 network *amc_host_network_copy(const network *net);
 
-// Frees it, also what Darknet's free_network leaves behind, but not the borrowed weights.
+// Frees it, also what Darknet's free_network leaves behind, but not what is borrowed: weights,
+// and the layers' x and x_norm.
 void amc_host_network_free(network *net);
 
 // Rewrites it to compute `graph` with `weights`, both borrowed until the next apply. The graph has

@@ -2,133 +2,247 @@
 
 #include "kernels/depthwise.h"
 #include "kernels/gemm.h"
+#include "kernels/panels.h"
 #include "kernels/parallel.h"
+#include "kernels/patches.h"
 #include "kernels/workspace.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-enum { SLACK = 16 }; // floats that rows copied in eights may go too far
+enum {
+    TILE_FLOATS = 1 << 17, // a tile's patches and sums should stay in the second cache
+    TILE_COLUMNS = 512,    // at most so many output pixels in a tile
+    TILE_IMAGES = 16,      // at most so many images in a tile
+};
 
 static int min(int a, int b) {
     return a < b ? a : b;
 }
 
-// A 1x1 kernel on each pixel: the image itself is the matrix.
-static bool is_pointwise(const amc_conv_shape *s) {
-    return s->size == 1 && s->stride == 1 && s->pad == 0;
+static int ceiling(int a, int b) {
+    return (a + b - 1) / b;
 }
 
-// ---- images as matrices
-// --------------------------------------------------------------------------------------------
-
-static size_t padded_size(const amc_conv_shape *s) {
-    return (size_t)(s->c / s->groups) * (s->h + 2 * s->pad) * (s->w + 2 * s->pad);
+static int filters_of(const amc_conv_shape *s) {
+    return s->n / s->groups;
 }
 
-static size_t columns_size(const amc_conv_shape *s) {
-    return (size_t)(s->c / s->groups) * s->size * s->size * s->out_h * s->out_w;
+static int taps_of(const amc_conv_shape *s) {
+    return s->c / s->groups * s->size * s->size;
 }
 
-// Copies one group's channels of an image into a frame of zeros.
-static void add_frame(const amc_conv_shape *s, const float *x, float *padded) {
-    int channels = s->c / s->groups, pw = s->w + 2 * s->pad;
-    memset(padded, 0, padded_size(s) * sizeof(float));
-    for (int c = 0; c < channels; c++) {
-        float *to = padded + ((size_t)c * (s->h + 2 * s->pad) + s->pad) * pw + s->pad;
-        for (int r = 0; r < s->h; r++)
-            memcpy(to + r * pw, x + ((size_t)c * s->h + r) * s->w, s->w * sizeof(float));
-    }
+static int pixels_of(const amc_conv_shape *s) {
+    return s->out_h * s->out_w;
 }
 
-// to[i] = from[i * stride], in eights: up to SLACK floats too many are read and written.
-static inline __attribute__((always_inline)) void copy_row(const float *from, int stride, int count,
-                                                           float *to) {
-    if (stride == 1) {
-        for (int i = 0; i < count; i += 8) *(amc_v8 *)(to + i) = *(const amc_v8 *)(from + i);
-    } else if (stride == 2) {
-        for (int i = 0; i < count; i += 8) {
-            amc_v8 low = *(const amc_v8 *)(from + 2 * i),
-                   high = *(const amc_v8 *)(from + 2 * i + 8);
-            *(amc_v8 *)(to + i) = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
-        }
-    } else {
-        for (int i = 0; i < count; i++) to[i] = from[i * stride];
-    }
-}
+// ---- tiles: a few small images, or a few rows of a large one
+// -----------------------------------------------------------
 
-// padded (c, h + 2 pad, w + 2 pad) -> columns (c*size*size, out_h*out_w). What a row writes too
-// much, the next one overwrites; both buffers end with SLACK floats more.
-AMC_CLONES static void expand(const amc_conv_shape *s, const float *padded, float *columns) {
-    int channels = s->c / s->groups, ph = s->h + 2 * s->pad, pw = s->w + 2 * s->pad;
-    float *to = columns;
-    for (int c = 0; c < channels; c++) {
-        for (int tap = 0; tap < s->size * s->size; tap++) {
-            const float *from = padded + ((size_t)c * ph + tap / s->size) * pw + tap % s->size;
-            for (int r = 0; r < s->out_h; r++, to += s->out_w)
-                copy_row(from + (size_t)r * s->stride * pw, s->stride, s->out_w, to);
-        }
-    }
-}
+// One convolution of a batch. A tile and some of the panels of filters make a task for a thread; no
+// sum depends on how the work is cut.
+typedef struct conv_job {
+    const amc_conv_shape *s;
+    int batch;
+    const float *x;           // (batch, c, h, w)
+    const float *weights;     // packed, group after group
+    const amc_finish *finish; // of the sums, or NULL
+    bool add;                 // sums are added to y rather than written
+    float *y;                 // (batch, n, out_h, out_w)
+    int images, rows;         // in a full tile; all rows if there is more than one image
+    int blocks;               // into which the panels of filters are cut
+} conv_job;
 
-// The transpose of expand: adds each column entry to the pixel that it was copied from.
-AMC_CLONES static void collapse(const amc_conv_shape *s, const float *columns, float *padded) {
-    int channels = s->c / s->groups, ph = s->h + 2 * s->pad, pw = s->w + 2 * s->pad;
-    const float *from = columns;
-    for (int c = 0; c < channels; c++) {
-        for (int tap = 0; tap < s->size * s->size; tap++) {
-            float *to = padded + ((size_t)c * ph + tap / s->size) * pw + tap % s->size;
-            for (int r = 0; r < s->out_h; r++, from += s->out_w) {
-                float *row = to + (size_t)r * s->stride * pw;
-                for (int i = 0; i < s->out_w; i++) row[i * s->stride] += from[i];
-            }
+// What one task covers.
+typedef struct conv_task {
+    int image, images;      // of the batch
+    int row, rows;          // of the output
+    int filter, end_filter; // of each group
+    float *frame;           // (images, channels of a group, rows seen)
+    float *line;            // (columns)
+    float *patches;         // panels of columns
+    float *sums;            // (filters, stride)
+    size_t stride, columns; // columns, rounded up to whole panels and not
+} conv_task;
+
+// Images for a tile: as many as fit, preferring numbers that leave the last panel of columns full.
+static int tile_images(int batch, int pixels, int columns) {
+    int best = 1;
+    double best_use = 0;
+    for (int images = 1; images <= min(min(batch, TILE_IMAGES), columns / pixels); images++) {
+        double use =
+            (double)images * pixels / (amc_panels_across(images * pixels) * AMC_PANELS_COLUMNS);
+        if (use >= best_use) {
+            best = images;
+            best_use = use;
         }
     }
+    return best;
 }
 
-// x += what lies inside the frame.
-static void add_inside(const amc_conv_shape *s, const float *padded, float *x) {
-    int channels = s->c / s->groups, pw = s->w + 2 * s->pad;
+static void choose_tiles(conv_job *job) {
+    const amc_conv_shape *s = job->s;
+    int columns = TILE_FLOATS / (taps_of(s) + filters_of(s));
+    columns = columns < 64 ? 64 : min(columns, TILE_COLUMNS);
+    job->images = tile_images(job->batch, pixels_of(s), columns);
+    int tiles = job->images > 1 ? 1 : min(s->out_h, ceiling(pixels_of(s), columns));
+    job->rows = ceiling(s->out_h, tiles);
+}
+
+static int tiles_of_image(const conv_job *job) {
+    return ceiling(job->s->out_h, job->rows);
+}
+
+static int tiles_of(const conv_job *job) {
+    return ceiling(job->batch, job->images) * tiles_of_image(job);
+}
+
+// Too few tiles for the threads, a single image say: then filters are shared out as well.
+static void choose_blocks(conv_job *job) {
+    int threads = amc_parallel_threads(), tiles = tiles_of(job),
+        panels = amc_panels_over(filters_of(job->s));
+    job->blocks = tiles >= threads ? 1 : min(panels, ceiling(threads, tiles));
+}
+
+static conv_task task_of(const conv_job *job, int index) {
+    const amc_conv_shape *s = job->s;
+    int block = index % job->blocks, tile = index / job->blocks,
+        panels = amc_panels_over(filters_of(s));
+    conv_task t = {
+        .image = tile / tiles_of_image(job) * job->images,
+        .row = tile % tiles_of_image(job) * job->rows,
+        .filter = panels * block / job->blocks * AMC_PANELS_ROWS,
+        .end_filter = min(panels * (block + 1) / job->blocks * AMC_PANELS_ROWS, filters_of(s)),
+    };
+    t.images = min(job->images, job->batch - t.image);
+    t.rows = min(job->rows, s->out_h - t.row);
+    t.columns = (size_t)t.images * t.rows * s->out_w;
+    t.stride = (size_t)amc_panels_across((int)t.columns) * AMC_PANELS_COLUMNS;
+    return t;
+}
+
+static void give_memory(const conv_job *job, conv_task *t) {
+    const amc_conv_shape *s = job->s;
+    size_t plane = amc_patches_plane(s, amc_patches_rows(s, t->rows));
+    size_t frame = t->images * (s->c / s->groups) * plane + AMC_PATCHES_SLACK;
+    size_t line = t->stride + AMC_PATCHES_SLACK, patches = t->stride * taps_of(s),
+           sums = t->stride * filters_of(s);
+    t->patches = amc_workspace_get(AMC_WORKSPACE_TASK, patches + sums + line + frame);
+    t->sums = t->patches + patches;
+    t->line = t->sums + sums;
+    t->frame = t->line + line;
+    memset(t->line, 0, line * sizeof(float));
+}
+
+// ---- patches of a tile
+// -------------------------------------------------------------------------------------------------
+
+// Row `tap` of the patches' matrix goes into the panels.
+AMC_CLONES static void store_line(const conv_task *t, int taps, int tap) {
+    float *to = t->patches + (size_t)tap * AMC_PANELS_COLUMNS;
+    for (size_t i = 0; i < t->stride;
+         i += AMC_PANELS_COLUMNS, to += (size_t)taps * AMC_PANELS_COLUMNS) {
+        *(amc_v8 *)to = *(const amc_v8 *)(t->line + i);
+        *(amc_v8 *)(to + 8) = *(const amc_v8 *)(t->line + i + 8);
+    }
+}
+
+static const float *group_of_image(const conv_job *job, int image, int group) {
+    return job->x + amc_conv_shape_inputs(job->s) * image +
+           amc_conv_shape_inputs(job->s) / job->s->groups * group;
+}
+
+static void store_image_patches(const conv_job *job, const conv_task *t, int group) {
+    const amc_conv_shape *s = job->s;
+    size_t pixels = (size_t)t->rows * s->w;
+    for (int c = 0; c < s->c / s->groups; c++) {
+        for (int b = 0; b < t->images; b++) {
+            const float *from =
+                group_of_image(job, t->image + b, group) + ((size_t)c * s->h + t->row) * s->w;
+            memcpy(t->line + b * pixels, from, pixels * sizeof(float));
+        }
+        store_line(t, taps_of(s), c);
+    }
+}
+
+static void store_patches(const conv_job *job, const conv_task *t, int group) {
+    const amc_conv_shape *s = job->s;
+    int channels = s->c / s->groups, seen = amc_patches_rows(s, t->rows), taps = s->size * s->size;
+    size_t plane = amc_patches_plane(s, seen);
+    for (int b = 0; b < t->images; b++)
+        amc_patches_frame(s, channels, group_of_image(job, t->image + b, group), t->row * s->stride,
+                          seen, t->frame + b * channels * plane);
     for (int c = 0; c < channels; c++) {
-        const float *from = padded + ((size_t)c * (s->h + 2 * s->pad) + s->pad) * pw + s->pad;
-        for (int r = 0; r < s->h; r++) {
-            float *to = x + ((size_t)c * s->h + r) * s->w;
-            for (int i = 0; i < s->w; i++) to[i] += from[r * pw + i];
+        for (int tap = 0; tap < taps; tap++) {
+            for (int b = 0; b < t->images; b++)
+                amc_patches_line(s, t->frame + (b * channels + c) * plane, tap, t->rows,
+                                 t->line + (size_t)b * t->rows * s->out_w);
+            store_line(t, channels * taps, c * taps + tap);
         }
     }
 }
 
-// Room for a group's columns and, SLACK floats after them, its framed channels.
-static float *columns_workspace(const amc_conv_shape *s) {
-    return amc_workspace_get(AMC_WORKSPACE_TASK, columns_size(s) + padded_size(s) + 2 * SLACK);
+// ---- the convolution of a tile
+// -----------------------------------------------------------------------------------------
+
+AMC_CLONES static void add_row(const float *x, size_t n, float *y) {
+    for (size_t i = 0; i < n; i++) y[i] += x[i];
 }
 
-// One group's channels at x as a (c*size*size, out_h*out_w) matrix: x itself or, in this thread's
-// workspace, its patches.
-static const float *as_matrix(const amc_conv_shape *s, const float *x) {
-    if (is_pointwise(s)) return x;
-    float *columns = columns_workspace(s), *padded = columns + columns_size(s) + SLACK;
-    add_frame(s, x, padded);
-    expand(s, padded, columns);
-    return columns;
+// The sums of filter f, all images of the tile, to where they belong.
+static void finish_filter(const conv_job *job, const conv_task *t, int f, const float *sums) {
+    const amc_conv_shape *s = job->s;
+    size_t pixels = (size_t)t->rows * s->out_w;
+    for (int b = 0; b < t->images; b++, sums += pixels) {
+        float *y = job->y + (((size_t)(t->image + b) * s->n + f) * s->out_h + t->row) * s->out_w;
+        if (job->add) {
+            add_row(sums, pixels, y);
+        } else {
+            amc_finish_row(job->finish, f, sums, pixels, y);
+        }
+    }
+}
+
+static void run_task(const conv_job *job, int index) {
+    const amc_conv_shape *s = job->s;
+    int filters = filters_of(s), taps = taps_of(s);
+    size_t packed = (size_t)amc_panels_over(filters) * AMC_PANELS_ROWS * taps;
+    conv_task t = task_of(job, index);
+    give_memory(job, &t);
+    for (int g = 0; g < s->groups; g++) {
+        if (amc_patches_is_image(s)) {
+            store_image_patches(job, &t, g);
+        } else {
+            store_patches(job, &t, g);
+        }
+        amc_panels_product(t.end_filter - t.filter, (int)t.columns, taps,
+                           job->weights + packed * g + (size_t)t.filter * taps, t.patches, t.sums,
+                           t.stride);
+        for (int f = t.filter; f < t.end_filter; f++)
+            finish_filter(job, &t, g * filters + f, t.sums + (f - t.filter) * t.stride);
+    }
+}
+
+static size_t packed_size(const amc_conv_shape *s) {
+    return (size_t)s->groups * amc_panels_over(filters_of(s)) * AMC_PANELS_ROWS * taps_of(s);
+}
+
+// Packs the weights w into `packed` and runs the job's tasks.
+static void run(conv_job *job, const float *w, float *packed) {
+    const amc_conv_shape *s = job->s;
+    for (int g = 0; g < s->groups; g++)
+        amc_panels_pack(filters_of(s), taps_of(s), w + amc_conv_shape_weights(s) / s->groups * g,
+                        packed + packed_size(s) / s->groups * g);
+    job->weights = packed;
+    choose_tiles(job);
+    choose_blocks(job);
+    int tasks = tiles_of(job) * job->blocks;
+#pragma omp parallel for schedule(dynamic) if (tasks > 1 && amc_parallel_is_free())
+    for (int i = 0; i < tasks; i++) run_task(job, i);
 }
 
 // ---- forward
-// -------------------------------------------------------------------------------------------------------
-
-static void forward_image(const amc_conv_shape *s, const float *x, const float *w,
-                          const amc_finish *finish, float *y) {
-    int filters = s->n / s->groups, taps = s->c / s->groups * s->size * s->size,
-        pixels = s->out_h * s->out_w;
-    for (int g = 0; g < s->groups; g++) {
-        const float *matrix = as_matrix(s, x + amc_conv_shape_inputs(s) / s->groups * g);
-        float *out = y + (size_t)g * filters * pixels;
-        amc_gemm(false, false, filters, pixels, taps, 1, w + (size_t)g * filters * taps, taps,
-                 matrix, pixels, 0, out, pixels);
-        for (int f = 0; f < filters; f++, out += pixels)
-            amc_finish_row(finish, g * filters + f, out, pixels, out);
-    }
-}
+// -----------------------------------------------------------------------------------------------------------
 
 void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
                       const amc_finish *finish, float *y) {
@@ -136,22 +250,35 @@ void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const 
         amc_depthwise_forward(s, batch, x, w, finish, y);
         return;
     }
-#pragma omp parallel for schedule(dynamic) if (batch > 1 && amc_parallel_is_free())
-    for (int b = 0; b < batch; b++)
-        forward_image(s, x + amc_conv_shape_inputs(s) * b, w, finish,
-                      y + amc_conv_shape_outputs(s) * b);
+    conv_job job = {.s = s, .batch = batch, .x = x, .finish = finish, .y = y};
+    run(&job, w, amc_workspace_get(AMC_WORKSPACE_CALL, packed_size(s)));
 }
 
-// ---- backward
-// ------------------------------------------------------------------------------------------------------
+// ---- backward, by the weights
+// ------------------------------------------------------------------------------------------
 
-// dw = (first image) or += the gradient of one image.
+// This thread's room for one group's matrix and, after it, the frame that it is cut from.
+static float *matrix_workspace(const amc_conv_shape *s, float **frame) {
+    size_t matrix = amc_patches_matrix(s) + AMC_PATCHES_SLACK;
+    size_t framed = s->c / s->groups * amc_patches_plane(s, s->h + 2 * s->pad) + AMC_PATCHES_SLACK;
+    float *room = amc_workspace_get(AMC_WORKSPACE_TASK, matrix + framed);
+    *frame = room + matrix;
+    return room;
+}
+
+static const float *matrix_of(const amc_conv_shape *s, const float *x) {
+    if (amc_patches_is_image(s)) return x;
+    float *frame, *matrix = matrix_workspace(s, &frame);
+    amc_patches_cut(s, x, frame, matrix);
+    return matrix;
+}
+
+// dw = or += the gradient from one image.
 static void backward_weights_image(const amc_conv_shape *s, const float *x, const float *dy,
                                    bool add, float *dw) {
-    int filters = s->n / s->groups, taps = s->c / s->groups * s->size * s->size,
-        pixels = s->out_h * s->out_w;
+    int filters = filters_of(s), taps = taps_of(s), pixels = pixels_of(s);
     for (int g = 0; g < s->groups; g++) {
-        const float *matrix = as_matrix(s, x + amc_conv_shape_inputs(s) / s->groups * g);
+        const float *matrix = matrix_of(s, x + amc_conv_shape_inputs(s) / s->groups * g);
         /* G_w += G_y X^T */
         amc_gemm(false, true, filters, taps, pixels, 1, dy + (size_t)g * filters * pixels, pixels,
                  matrix, pixels, add, dw + (size_t)g * filters * taps, taps);
@@ -177,59 +304,54 @@ void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *
                                    dy + amc_conv_shape_outputs(s) * b, b > first,
                                    sums + weights * p);
     }
-    for (int p = 0; p < pieces; p++) {
-        for (size_t i = 0; i < weights; i++) dw[i] += sums[weights * p + i];
-    }
+    for (int p = 0; p < pieces; p++) add_row(sums + weights * p, weights, dw);
 }
 
-// A stride of 1: the gradient is itself a convolution, of dy with the kernels turned by half a turn
-// and (filters, channels) swapped, which needs no adding up of columns. Each group on its own.
+// ---- backward, by the input
+// --------------------------------------------------------------------------------------------
+
+// With a stride of 1 the gradient is itself a convolution, of dy, with the kernels turned by half a
+// turn and filters and channels swapped.
+static bool is_turnable(const amc_conv_shape *s) {
+    return s->stride == 1 && s->pad < s->size;
+}
+
 static amc_conv_shape turned_shape(const amc_conv_shape *s) {
     return amc_conv_shape_make(s->n, s->out_h, s->out_w, s->c, s->size, 1, s->size - 1 - s->pad,
                                s->groups);
 }
 
-static bool is_turnable(const amc_conv_shape *s) {
-    return s->stride == 1 && s->pad < s->size && (s->size == 1 || s->n <= 2 * s->c);
-}
-
 static void turn_weights(const amc_conv_shape *s, const float *w, float *turned) {
-    int channels = s->c / s->groups, filters = s->n / s->groups, taps = s->size * s->size;
-    for (int g = 0; g < s->groups; g++) {
-        for (int c = 0; c < channels; c++) {
-            for (int f = 0; f < filters; f++) {
-                const float *from = w + ((size_t)(g * filters + f) * channels + c) * taps;
-                for (int t = taps; t-- > 0;) *turned++ = from[t];
-            }
+    int channels = s->c / s->groups, filters = filters_of(s), taps = s->size * s->size;
+    for (int c = 0; c < s->c; c++) {
+        for (int f = 0; f < filters; f++) {
+            const float *from =
+                w + ((size_t)(c / channels * filters + f) * channels + c % channels) * taps;
+            for (int t = taps; t-- > 0;) *turned++ = from[t];
         }
     }
 }
 
-static void backward_input_turned(const amc_conv_shape *s, const float *turned, const float *dy,
-                                  float *dx) {
+static void backward_input_turned(const amc_conv_shape *s, int batch, const float *w,
+                                  const float *dy, float *dx) {
     amc_conv_shape back = turned_shape(s);
-    int channels = s->c / s->groups, taps = s->n / s->groups * s->size * s->size;
-    int pixels = s->h * s->w;
-    for (int g = 0; g < s->groups; g++) {
-        const float *matrix = as_matrix(&back, dy + amc_conv_shape_outputs(s) / s->groups * g);
-        /* G_x += turned(W) * G_y */
-        amc_gemm(false, false, channels, pixels, taps, 1, turned + (size_t)g * channels * taps,
-                 taps, matrix, pixels, 1, dx + (size_t)g * channels * pixels, pixels);
-    }
+    float *packed =
+        amc_workspace_get(AMC_WORKSPACE_CALL, packed_size(&back) + amc_conv_shape_weights(s));
+    float *turned = packed + packed_size(&back);
+    turn_weights(s, w, turned);
+    conv_job job = {.s = &back, .batch = batch, .x = dy, .add = true, .y = dx};
+    run(&job, turned, packed);
 }
 
 static void backward_input_image(const amc_conv_shape *s, const float *w, const float *dy,
                                  float *dx) {
-    int filters = s->n / s->groups, taps = s->c / s->groups * s->size * s->size;
-    int pixels = s->out_h * s->out_w;
-    float *columns = columns_workspace(s), *padded = columns + columns_size(s) + SLACK;
+    int filters = filters_of(s), taps = taps_of(s), pixels = pixels_of(s);
+    float *frame, *matrix = matrix_workspace(s, &frame);
     for (int g = 0; g < s->groups; g++) {
-        /* G_columns = W^T G_y */
+        /* G_X = W^T G_y */
         amc_gemm(true, false, taps, pixels, filters, 1, w + (size_t)g * filters * taps, taps,
-                 dy + (size_t)g * filters * pixels, pixels, 0, columns, pixels);
-        memset(padded, 0, padded_size(s) * sizeof(float));
-        collapse(s, columns, padded);
-        add_inside(s, padded, dx + amc_conv_shape_inputs(s) / s->groups * g);
+                 dy + (size_t)g * filters * pixels, pixels, 0, matrix, pixels);
+        amc_patches_paste(s, matrix, frame, dx + amc_conv_shape_inputs(s) / s->groups * g);
     }
 }
 
@@ -237,101 +359,12 @@ void amc_conv_backward_input(const amc_conv_shape *s, int batch, const float *w,
                              float *dx) {
     if (amc_depthwise_fits(s)) {
         amc_depthwise_backward_input(s, batch, w, dy, dx);
-        return;
-    }
-    float *turned = NULL;
-    if (is_turnable(s)) {
-        turned = amc_workspace_get(AMC_WORKSPACE_CALL, amc_conv_shape_weights(s));
-        turn_weights(s, w, turned);
-    }
+    } else if (is_turnable(s)) {
+        backward_input_turned(s, batch, w, dy, dx);
+    } else {
 #pragma omp parallel for schedule(dynamic) if (batch > 1 && amc_parallel_is_free())
-    for (int b = 0; b < batch; b++) {
-        const float *dyb = dy + amc_conv_shape_outputs(s) * b;
-        float *dxb = dx + amc_conv_shape_inputs(s) * b;
-        if (turned) {
-            backward_input_turned(s, turned, dyb, dxb);
-        } else {
-            backward_input_image(s, w, dyb, dxb);
-        }
-    }
-}
-
-// ---- references
-// ----------------------------------------------------------------------------------------------------
-
-// Where tap (ky, kx) of output pixel (oy, ox) falls in a channel, or -1 in the padding.
-static long pixel_at(const amc_conv_shape *s, int oy, int ox, int ky, int kx) {
-    int y = oy * s->stride - s->pad + ky, x = ox * s->stride - s->pad + kx;
-    return y < 0 || x < 0 || y >= s->h || x >= s->w ? -1 : (long)y * s->w + x;
-}
-
-static float finished(const amc_finish *finish, int f, double sum) {
-    if (!finish) return (float)sum;
-    if (finish->centre) sum -= finish->centre[f];
-    if (finish->scale) sum *= finish->scale[f];
-    if (finish->shift) sum += finish->shift[f];
-    double slope = finish->act == AMC_RELU ? 0 : finish->act == AMC_LEAKY ? 0.1 : 1;
-    return (float)(sum > 0 ? sum : slope * sum);
-}
-
-void amc_conv_forward_reference(const amc_conv_shape *s, int batch, const float *x, const float *w,
-                                const amc_finish *finish, float *y) {
-    int channels = s->c / s->groups;
-    for (long o = 0; o < (long)(batch * amc_conv_shape_outputs(s)); o++) {
-        int ox = o % s->out_w, oy = o / s->out_w % s->out_h, f = o / s->out_w / s->out_h % s->n;
-        long b = o / amc_conv_shape_outputs(s), first = f / (s->n / s->groups) * channels;
-        double sum = 0;
-        for (int c = 0; c < channels; c++) {
-            for (int t = 0; t < s->size * s->size; t++) {
-                long at = pixel_at(s, oy, ox, t / s->size, t % s->size);
-                if (at < 0) continue;
-                double weight = w[((long)f * channels + c) * s->size * s->size + t];
-                sum += weight * x[((b * s->c + first + c) * s->h) * s->w + at];
-            }
-        }
-        y[o] = finished(finish, f, sum);
-    }
-}
-
-// Both gradients walk the same sums as the forward pass; `from` and `to` choose which factor is
-// added to which.
-void amc_conv_backward_weights_reference(const amc_conv_shape *s, int batch, const float *x,
-                                         const float *dy, float *dw) {
-    int channels = s->c / s->groups;
-    for (long i = 0; i < (long)amc_conv_shape_weights(s); i++) {
-        int t = i % (s->size * s->size), c = i / (s->size * s->size) % channels,
-            f = i / (s->size * s->size) / channels;
-        long first = f / (s->n / s->groups) * channels;
-        double sum = 0;
-        for (long b = 0; b < batch; b++) {
-            for (int o = 0; o < s->out_h * s->out_w; o++) {
-                long at = pixel_at(s, o / s->out_w, o % s->out_w, t / s->size, t % s->size);
-                if (at < 0) continue;
-                double back = dy[(b * s->n + f) * s->out_h * s->out_w + o];
-                sum += back * x[((b * s->c + first + c) * s->h) * s->w + at];
-            }
-        }
-        dw[i] += (float)sum;
-    }
-}
-
-void amc_conv_backward_input_reference(const amc_conv_shape *s, int batch, const float *w,
-                                       const float *dy, float *dx) {
-    int channels = s->c / s->groups, filters = s->n / s->groups;
-    for (long i = 0; i < (long)(batch * amc_conv_shape_inputs(s)); i++) {
-        int at = i % (s->h * s->w), c = i / (s->h * s->w) % s->c;
-        long b = i / amc_conv_shape_inputs(s);
-        double sum = 0;
-        for (int f = c / channels * filters; f < (c / channels + 1) * filters; f++) {
-            for (int o = 0; o < s->out_h * s->out_w; o++) {
-                for (int t = 0; t < s->size * s->size; t++) {
-                    if (pixel_at(s, o / s->out_w, o % s->out_w, t / s->size, t % s->size) != at)
-                        continue;
-                    double weight = w[((long)f * channels + c % channels) * s->size * s->size + t];
-                    sum += weight * dy[(b * s->n + f) * s->out_h * s->out_w + o];
-                }
-            }
-        }
-        dx[i] += (float)sum;
+        for (int b = 0; b < batch; b++)
+            backward_input_image(s, w, dy + amc_conv_shape_outputs(s) * b,
+                                 dx + amc_conv_shape_inputs(s) * b);
     }
 }

@@ -17,6 +17,15 @@ static inline bool amc_parallel_is_free(void) {
 #endif
 }
 
+// The threads that a parallel region started here would have.
+static inline int amc_parallel_threads(void) {
+#ifdef _OPENMP
+    return amc_parallel_is_free() ? omp_get_max_threads() : 1;
+#else
+    return 1;
+#endif
+}
+
 // Eight floats at any address. The order of every sum is written out with these, so that results
 // depend neither on addresses nor on what the compiler feels like.
 typedef float amc_v8 __attribute__((vector_size(32), aligned(4), may_alias));
@@ -30,7 +39,7 @@ static inline __attribute__((always_inline)) float amc_v8_sum(amc_v8 v) {
 // the processor has them. Sanitizers can't run before the program is relocated, which choosing a
 // version needs.
 #if defined(__x86_64__) && !defined(AMC_SAN)
-#define AMC_CLONES __attribute__((target_clones("fma", "default")))
+#define AMC_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define AMC_CLONES
 #endif

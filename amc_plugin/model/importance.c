@@ -14,17 +14,17 @@ static double square_sum(const float *values, int64_t n) {
     return sum;
 }
 
-// Variance of what filter o sends on, before its activation: batch normalization makes it gamma^2;
-// without, inputs of variance 1 are assumed.
-static double made_variance(const amc_layer_weights *w, int o) {
-    int64_t per = w->n_weights / w->n;
-    if (w->scales) return (double)w->scales[o] * w->scales[o];
-    return square_sum(w->weights + o * per, per);
-}
-
 // What filter o multiplies its sum by: gamma / sigma.
 static double read_factor(const amc_layer_weights *w, int o) {
     return w->scales ? w->scales[o] / (sqrt(w->variances[o]) + BN_EPSILON) : 1;
+}
+
+// Variance of what filter o sends on, before its activation: batch normalization makes it gamma^2,
+// or 0 if the filter's sum never varies; without, inputs of variance 1 are assumed.
+static double made_variance(const amc_layer_weights *w, int o) {
+    int64_t per = w->n_weights / w->n;
+    double factor = read_factor(w, o);
+    return factor * factor * (w->scales ? w->variances[o] : square_sum(w->weights + o * per, per));
 }
 
 // Adds the squared weights of layer l that read each unit.

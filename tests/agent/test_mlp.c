@@ -32,7 +32,7 @@ static void fill(float *x, int count, uint64_t seed) {
 static double reference_loss(const amc_mlp *net, const float *x, const float *c) {
     double loss = 0;
     for (int row = 0; row < BATCH; row++) {
-        double in[8], out[8];
+        double in[8] = {0}, out[8] = {0};
         const float *w = net->weights;
         for (int i = 0; i < SIZES[0]; i++) in[i] = x[row * SIZES[0] + i];
         for (int l = 0; l < 3; l++) {

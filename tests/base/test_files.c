@@ -159,9 +159,15 @@ static void test_make_folder_refuses(void **state) {
 static void test_stem(void **state) {
     (void)state;
     static const char *cases[][2] = {
-        {"cfg/vgg16.cfg", "vgg16"}, {"vgg16.cfg", "vgg16"},   {"vgg16", "vgg16"},
-        {"a.b/c", "c"},             {"/x/y.tar.gz", "y.tar"}, {"x/.hidden", ".hidden"},
-        {"x/", ""},                 {"", ""},                 {"net.", "net"},
+        {"cfg/vgg16.cfg", "vgg16"},
+        {"vgg16.cfg", "vgg16"},
+        {"vgg16", "vgg16"},
+        {"a.b/c", "c"},
+        {"/x/y.tar.gz", "y.tar"},
+        {"x/.hidden", ".hidden"},
+        {"x/", ""},
+        {"", ""},
+        {"net.", "net"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *stem = amc_files_stem(cases[i][0]);

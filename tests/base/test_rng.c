@@ -15,7 +15,7 @@
 static void test_reference_numbers(void **state) {
     (void)state;
     amc_rng rng = {{1, 2, 3, 4}};
-    uint64_t expected[] = {11520, 0, 1509978240, 1215971899390074240};
+    static const uint64_t expected[] = {11520, 0, 1509978240, 1215971899390074240};
     for (int i = 0; i < 4; i++) assert_true(amc_rng_next(&rng) == expected[i]);
 }
 

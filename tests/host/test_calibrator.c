@@ -143,12 +143,10 @@ static void assert_layer(const subject *s, const amc_layer_graph *graph, const a
         amc_dataset_input(s->images, i, graph->h, graph->w, image);
         amc_host_model_predict(model, 0, image);
         int from = layer->inputs[0];
-        const float *x =
-            from == AMC_NETWORK_INPUT ? image : amc_host_model_output(model, 0, from);
+        const float *x = from == AMC_NETWORK_INPUT ? image : amc_host_model_output(model, 0, from);
         compute_sums(layer, &weights->layers[l], x, y + (size_t)i * outputs);
     }
-    for (int c = 0; c < layer->out_c; c++)
-        assert_channel(layer, &weights->layers[l], l, c, y);
+    for (int c = 0; c < layer->out_c; c++) assert_channel(layer, &weights->layers[l], l, c, y);
     free(y);
     free(image);
 }
@@ -234,8 +232,8 @@ static void test_statistics(void **state) {
     NET(3, 10, 10)                                                                                 \
     CONV(8, 3, 1, leaky)                                                                           \
     "[dropout]\nprobability=" #probability "\n" CONV(9, 1, 1, elu) MAXPOOL(2, 2)                   \
-        BN_CONNECTED(12, relu) "[dropout]\nprobability=" #probability "\n" BN_CONNECTED(7, linear) \
-            "[softmax]\n[cost]\ntype=sse\n"
+        BN_CONNECTED(12, relu) "[dropout]\nprobability=" #probability                              \
+                               "\n" BN_CONNECTED(7, linear) "[softmax]\n[cost]\ntype=sse\n"
 
 // As with AMC_STOCK=1.
 static void test_darknet_kernels(void **state) {
@@ -256,9 +254,9 @@ static void test_dropout(void **state) {
 }
 
 // Large enough that every kernel shares its work out.
-static const char wide_cfg[] = NET(3, 40, 40) CONV(24, 3, 1, leaky) MAXPOOL(2, 2)
-    CONV(70, 3, 1, relu) CONV(40, 1, 1, logistic) DEPTHWISE(40, 1) CONV(64, 3, 2, relu)
-        BN_CONNECTED(200, leaky) BN_CONNECTED(10, linear);
+static const char wide_cfg[] =
+    NET(3, 40, 40) CONV(24, 3, 1, leaky) MAXPOOL(2, 2) CONV(70, 3, 1, relu) CONV(40, 1, 1, logistic)
+        DEPTHWISE(40, 1) CONV(64, 3, 2, relu) BN_CONNECTED(200, leaky) BN_CONNECTED(10, linear);
 
 static void test_threads(void **state) {
     (void)state;
@@ -361,6 +359,39 @@ static void test_cap(void **state) {
     assert_int_equal(count_images(huge_cfg, 20), 7);
 }
 
+static amc_prune_plan *narrowest_plan(const networks_net *net) {
+    amc_prune_plan *plan = amc_prune_plan_new(net->groups);
+    double *score = amc_memory_alloc((size_t)net->groups->n_units, sizeof *score);
+    for (int g = 0; g < net->groups->n; g++)
+        if (net->groups->groups[g].prunable)
+            amc_prune_plan_keep_best(plan, net->groups, g, 1, score);
+    free(score);
+    return plan;
+}
+
+// Of a sorted list the cap takes more than the beginning: here black images, without variance.
+static void test_capped_choice(void **state) {
+    (void)state;
+    networks_net net = networks_new(huge_cfg, 1);
+    amc_dataset *dataset = dataset_new(14, 32, 32);
+    for (int i = 0; i < 7; i++)
+        memset(dataset->images[i].pixels, 0,
+               (size_t)dataset->images[i].w * dataset->images[i].h * 3);
+    amc_calibrator *calibrator = calibrator_new(&net, dataset);
+    assert_int_equal(amc_calibrator_images(calibrator), 7);
+    amc_prune_plan *plan = narrowest_plan(&net); // quick to run
+    amc_layer_graph *graph = amc_slice_graph(net.graph, net.groups, plan);
+    amc_weights *weights = amc_slice_weights(net.graph, net.groups, plan, net.weights);
+    amc_calibrator_run(calibrator, graph, weights);
+    assert_true(weights->layers[0].variances[0] > 0);
+    amc_weights_free(weights);
+    amc_layer_graph_free(graph);
+    amc_prune_plan_free(plan);
+    amc_calibrator_free(calibrator);
+    amc_dataset_free(dataset);
+    networks_free(net);
+}
+
 // ---- refusals ----
 
 static void assert_refused(const char *text, int images, const char *message) {
@@ -378,7 +409,8 @@ static void test_refused(void **state) {
     amc_error err = {""};
     assert_refused(NET(1, 8, 8) CONV(4, 3, 1, relu), 4, "net.cfg: channels=1, expected 3");
     assert_refused(NET(3, 1, 8) CONV(4, 1, 1, relu), 4, "net.cfg: height=1, expected at least 2");
-    assert_refused(NET(3, 8, 8) CONV(4, 1, 1, relu), 1, "made-up.list: 1 image, expected at least 2");
+    assert_refused(NET(3, 8, 8) CONV(4, 1, 1, relu), 1,
+                   "made-up.list: 1 image, expected at least 2");
     subject s = subject_new(WITH_CONNECTED(.5));
     assert_null(amc_calibrator_new("/nonexistent/net.cfg", s.net.graph, s.images, &err));
     assert_non_null(strstr(err.text, "/nonexistent/net.cfg"));
@@ -392,7 +424,7 @@ int main(void) {
         cmocka_unit_test(test_dropout),       cmocka_unit_test(test_threads),
         cmocka_unit_test(test_traces),        cmocka_unit_test(test_memory_of_run),
         cmocka_unit_test(test_cap),           cmocka_unit_test(test_memory_of_calibrators),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_capped_choice), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -15,17 +15,18 @@
 #define NET(c, h, w) "[net]\nchannels=" #c "\nheight=" #h "\nwidth=" #w "\n"
 // Padded so that an odd size keeps the image's.
 #define CONV(filters, size, stride, activation)                                                    \
-    "[convolutional]\nbatch_normalize=1\nfilters=" #filters "\nsize=" #size "\nstride=" #stride     \
+    "[convolutional]\nbatch_normalize=1\nfilters=" #filters "\nsize=" #size "\nstride=" #stride    \
     "\npad=1\nactivation=" #activation "\n"
 // Without batch normalization, and not padded.
 #define BARE_CONV(filters, size, stride, activation)                                               \
-    "[convolutional]\nfilters=" #filters "\nsize=" #size "\nstride=" #stride                         \
+    "[convolutional]\nfilters=" #filters "\nsize=" #size "\nstride=" #stride                       \
     "\nactivation=" #activation "\n"
 #define GROUPED(filters, groups, size, stride, activation)                                         \
-    "[convolutional]\nbatch_normalize=1\nfilters=" #filters "\ngroups=" #groups "\nsize=" #size     \
+    "[convolutional]\nbatch_normalize=1\nfilters=" #filters "\ngroups=" #groups "\nsize=" #size    \
     "\nstride=" #stride "\npad=1\nactivation=" #activation "\n"
 #define DEPTHWISE(channels, stride) GROUPED(channels, channels, 3, stride, relu)
-#define CONNECTED(output, activation) "[connected]\noutput=" #output "\nactivation=" #activation "\n"
+#define CONNECTED(output, activation)                                                              \
+    "[connected]\noutput=" #output "\nactivation=" #activation "\n"
 #define BN_CONNECTED(output, activation)                                                           \
     "[connected]\nbatch_normalize=1\noutput=" #output "\nactivation=" #activation "\n"
 #define SHORTCUT(from, activation) "[shortcut]\nfrom=" #from "\nactivation=" #activation "\n"
@@ -45,46 +46,47 @@ typedef struct networks_text {
 static const networks_text networks_all[] = {
     {"chain", NET(3, 16, 16) CONV(12, 3, 1, leaky) CONV(16, 3, 2, relu) CONV(10, 1, 1, logistic)
                   BARE_CONV(14, 3, 1, relu) BARE_CONV(7, 1, 1, linear)},
-    {"odd pools", NET(3, 17, 23) CONV(12, 5, 1, relu) MAXPOOL(3, 2) CONV(9, 3, 1, leaky)
-                      "[maxpool]\nsize=2\nstride=1\npadding=0\n" CONV(11, 3, 3, relu) MAXPOOL(2, 1)
-                          BARE_CONV(6, 1, 1, linear) AVGPOOL() COST()},
+    {"odd pools",
+     NET(3, 17, 23) CONV(12, 5, 1, relu) MAXPOOL(3, 2)
+         CONV(9, 3, 1, leaky) "[maxpool]\nsize=2\nstride=1\npadding=0\n" CONV(11, 3, 3, relu)
+             MAXPOOL(2, 1) BARE_CONV(6, 1, 1, linear) AVGPOOL() COST()},
     {"equal shortcuts", NET(3, 12, 12) CONV(12, 3, 1, relu) CONV(8, 1, 1, leaky)
                             CONV(12, 3, 1, linear) SHORTCUT(-3, relu) CONV(9, 1, 1, leaky)
                                 CONV(12, 3, 1, linear) SHORTCUT(-3, leaky) CONV(7, 3, 2, linear)},
-    {"shortcut from wider", NET(3, 12, 12) CONV(18, 3, 1, relu) CONV(10, 3, 1, linear)
-                                SHORTCUT(0, relu) CONV(11, 3, 1, leaky) ROUTE(-1, 0)
-                                    CONV(5, 3, 1, linear)},
-    {"shortcut from narrower", NET(3, 12, 12) CONV(9, 3, 1, relu) CONV(16, 3, 1, linear)
-                                   SHORTCUT(0, relu) CONV(13, 3, 1, leaky) SHORTCUT(-2, linear)
-                                       CONV(5, 3, 1, linear)},
-    {"strided shortcuts", NET(3, 16, 16) CONV(8, 3, 1, relu) CONV(14, 3, 2, linear) SHORTCUT(0, relu)
-                              CONV(20, 1, 2, linear) SHORTCUT(-2, relu) CONV(9, 3, 1, leaky)
-                                  ROUTE(0) SHORTCUT(5, relu) CONV(6, 3, 1, linear)},
+    {"shortcut from wider", NET(3, 12, 12) CONV(18, 3, 1, relu) CONV(10, 3, 1, linear) SHORTCUT(
+                                0, relu) CONV(11, 3, 1, leaky) ROUTE(-1, 0) CONV(5, 3, 1, linear)},
+    {"shortcut from narrower",
+     NET(3, 12, 12) CONV(9, 3, 1, relu) CONV(16, 3, 1, linear) SHORTCUT(0, relu)
+         CONV(13, 3, 1, leaky) SHORTCUT(-2, linear) CONV(5, 3, 1, linear)},
+    {"strided shortcuts", NET(3, 16, 16) CONV(8, 3, 1, relu) CONV(14, 3, 2, linear)
+                              SHORTCUT(0, relu) CONV(20, 1, 2, linear) SHORTCUT(-2, relu) CONV(
+                                  9, 3, 1, leaky) ROUTE(0) SHORTCUT(5, relu) CONV(6, 3, 1, linear)},
     {"uneven shortcut", NET(3, 13, 11) CONV(8, 3, 1, relu) CONV(10, 3, 2, linear) SHORTCUT(0, relu)
                             CONV(6, 3, 1, linear)},
     {"routes", NET(3, 12, 12) CONV(6, 3, 1, relu) CONV(7, 3, 1, leaky) ROUTE(-1, 0)
                    CONV(8, 3, 1, relu) ROUTE(-1, -2) CONV(9, 1, 1, relu) ROUTE(0)
                        CONV(5, 3, 1, leaky) ROUTE(-1, 5, 5, 1) CONV(6, 3, 1, linear)},
+    {"crossed routes", NET(3, 10, 10) CONV(8, 3, 1, relu) CONV(6, 3, 1, leaky) ROUTE(1, 0) ROUTE(0)
+                           SHORTCUT(2, relu) CONV(5, 3, 1, linear)},
     {"depthwise", NET(3, 16, 16) CONV(12, 3, 2, relu) DEPTHWISE(12, 1) CONV(20, 1, 1, relu)
                       DEPTHWISE(20, 2) CONV(14, 1, 1, leaky) CONV(5, 1, 1, linear) AVGPOOL()},
     {"inverted residuals",
      NET(3, 12, 12) CONV(8, 3, 1, relu) CONV(24, 1, 1, relu) DEPTHWISE(24, 1) CONV(8, 1, 1, linear)
          SHORTCUT(-4, linear) CONV(16, 1, 1, relu) DEPTHWISE(16, 1) CONV(8, 1, 1, linear)
              SHORTCUT(-4, linear) CONV(5, 1, 1, linear)},
-    {"grouped", NET(3, 12, 12) CONV(16, 3, 1, relu) GROUPED(24, 4, 3, 1, leaky)
-                    CONV(18, 1, 1, relu) GROUPED(12, 6, 3, 2, relu) GROUPED(24, 3, 1, 1, leaky)
-                        BARE_CONV(5, 1, 1, linear)},
+    {"grouped",
+     NET(3, 12, 12) CONV(16, 3, 1, relu) GROUPED(24, 4, 3, 1, leaky) CONV(18, 1, 1, relu)
+         GROUPED(12, 6, 3, 2, relu) GROUPED(24, 3, 1, 1, leaky) BARE_CONV(5, 1, 1, linear)},
     {"grouped route", NET(3, 12, 12) CONV(8, 3, 1, relu) CONV(8, 3, 1, leaky) ROUTE(0, 1)
                           GROUPED(16, 8, 3, 1, relu) SHORTCUT(2, relu) CONV(5, 3, 1, linear)},
-    {"connected", NET(3, 12, 10) CONV(10, 3, 1, relu) MAXPOOL(2, 2) BN_CONNECTED(24, leaky) DROPOUT()
-                      CONNECTED(18, relu) BN_CONNECTED(15, relu) DROPOUT() CONNECTED(7, linear) COST()},
-    {"connected shortcut", NET(3, 8, 8) CONV(10, 3, 2, relu) CONNECTED(16, relu)
-                               BN_CONNECTED(12, linear) SHORTCUT(1, relu) ROUTE(-1, 1)
-                                   CONNECTED(6, linear)},
-    {"connected after route", NET(1, 9, 9) CONV(6, 3, 1, relu) CONV(8, 3, 1, leaky) DROPOUT()
-                                  ROUTE(-1, 0) MAXPOOL(2, 2) CONNECTED(20, relu)
-                                      CONNECTED(5, linear)},
-    {"image tied", NET(6, 10, 10) GROUPED(12, 6, 3, 1, relu) CONV(9, 3, 1, relu) SHORTCUT(0, relu)
+    {"connected",
+     NET(3, 12, 10) CONV(10, 3, 1, relu) MAXPOOL(2, 2) BN_CONNECTED(24, leaky) DROPOUT()
+         CONNECTED(18, relu) BN_CONNECTED(15, relu) DROPOUT() CONNECTED(7, linear) COST()},
+    {"connected shortcut", NET(3, 8, 8) CONV(10, 3, 2, relu) CONNECTED(16, relu) BN_CONNECTED(
+                               12, linear) SHORTCUT(1, relu) ROUTE(-1, 1) CONNECTED(6, linear)},
+    {"connected after route", NET(1, 9, 9) CONV(6, 3, 1, relu) CONV(8, 3, 1, leaky) DROPOUT() ROUTE(
+                                  -1, 0) MAXPOOL(2, 2) CONNECTED(20, relu) CONNECTED(5, linear)},
+    {"image tied", NET(6, 10, 10) GROUPED(12, 6, 3, 1, relu) CONV(18, 3, 1, relu) SHORTCUT(0, relu)
                        CONV(5, 3, 1, linear)},
 };
 enum { NETWORKS = sizeof networks_all / sizeof *networks_all };
@@ -154,7 +156,8 @@ static inline int *networks_random_counts(const amc_channel_groups *groups, amc_
     int *counts = amc_memory_alloc((size_t)groups->n, sizeof *counts);
     for (int g = 0; g < groups->n; g++) {
         int units = groups->groups[g].n_units;
-        counts[g] = groups->groups[g].prunable ? 1 + (int)amc_rng_below(rng, (uint32_t)units) : units;
+        counts[g] =
+            groups->groups[g].prunable ? 1 + (int)amc_rng_below(rng, (uint32_t)units) : units;
     }
     return counts;
 }

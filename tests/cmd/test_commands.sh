@@ -1,0 +1,295 @@
+#!/usr/bin/env bash
+# The commands end to end, on a small network in which channels go together in every way: what info and eval say, what
+# prune and search leave behind and print, that it is the same for any number of threads, and that Debian's stock
+# Darknet reads it and agrees.
+# shellcheck disable=SC2016 # awk's own $1
+set -u
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/cmd/fixture.sh
+. "$root/tests/cmd/fixture.sh"
+readonly STOCK=/usr/bin/darknet
+
+# amc ARGS...: runs the command; its stdout goes to $work.out, its stderr to $work.err.
+amc() { timeout 60 "$DARKNET" amc "$@" >"$work.out" 2>"$work.err" </dev/null; }
+
+# run NAME ARGS...: amc ARGS succeeds.
+run() {
+    if amc "${@:2}"; then ok "$1"; else not_ok "$1" "exit status $?: $(cat "$work.err")"; fi
+}
+
+# The number that key $1 of a JSON object has, the first one in file $2.
+number() { sed -n "s/^.*\"$1\":[[:space:]]*\([-0-9.e+]*\).*/\1/p" "$2" | head -n 1; }
+
+# Keys of the JSON object in file $1, as cJSON prints it: one a line, its own indented by one tab.
+keys() { sed -n 's/^\t"\([^"]*\)":.*/\1/p' "$1" | tr '\n' ' '; }
+
+# Whether an independent reader takes file $1 for JSON.
+is_json() {
+    if command -v jq; then
+        jq . "$1"
+    elif command -v python3; then
+        python3 -m json.tool "$1"
+    else
+        echo 'neither jq nor python3 is there to parse JSON' >&2
+    fi >/dev/null
+}
+
+# holds EXPRESSION: whether it is true of numbers, as awk reads them.
+holds() { awk "BEGIN { exit !($1) }"; }
+
+check_holds() { check "$1" "$2" holds "$2"; }
+
+# check_json NAME KEYS: what the last command printed is one JSON object with exactly these keys, in this order.
+check_json() {
+    check "$1: JSON" "$(head -c 300 "$work.out")" is_json "$work.out"
+    check "$1: keys" "found $(keys "$work.out")" [ "$(keys "$work.out")" = "$2 " ]
+}
+
+# A value of the section of layer $2 in .cfg $1, key $3.
+option_of() {
+    awk -v layer="$2" -v key="$3" '
+        /^\[/ { n++ }
+        n == layer + 2 { gsub(/[ \t]/, ""); split($0, a, "="); if (a[1] == key) { print a[2]; exit } }' "$1"
+}
+
+# The .cfg $1 with all that pruning may change made the same.
+unpruned() { sed -E 's/^([ \t]*(filters|groups|output)[ \t]*=[ \t]*)[0-9]+/\1N/' "$1"; }
+
+# check_pruned NAME FOLDER BUDGET: the folder holds a result in order, within that share of the multiply-accumulates.
+check_pruned() {
+    local cfg=$2/tiny-amc.cfg weights=$2/tiny-amc.weights
+    amc info "$cfg" "$weights" -json
+    check_holds "$1: the budget is kept" "$(number macs "$work.out") <= $3 * 94032"
+    check_holds "$1: the weights file has the length that its parameters need" \
+        "$(stat -c %s "$weights") == 20 + 4 * $(number params "$work.out")"
+    check "$1: only filters, groups and outputs differ in the .cfg" \
+        "$(diff <(unpruned cfg/tiny.cfg) <(unpruned "$cfg"))" cmp -s <(unpruned cfg/tiny.cfg) <(unpruned "$cfg")
+    check "$1: the weights count no images seen" 'bytes 12 to 19 are not 0' \
+        cmp -s <(head -c 20 "$weights") <(printf '\0\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0')
+    check "$1: groups= of the depthwise layer are its filters" "$(option_of "$cfg" 1 groups)" \
+        [ "$(option_of "$cfg" 1 groups)" = "$(option_of "$cfg" 0 filters)" ]
+    check "$1: nothing but the result is there" "$(ls -A "$2")" \
+        [ -z "$(find "$2" -mindepth 1 ! -name 'tiny-amc.*' ! -name policy.json ! -name episodes.csv)" ]
+}
+
+help() {
+    local command
+    run 'help' -h
+    for command in info eval prune search; do
+        run "$command -h" "$command" -h
+        check "$command -h: usage" "$(head -1 "$work.out")" grep -q "^usage: darknet amc $command <cfg>" "$work.out"
+    done
+    check 'search -h: live defaults' "$(cat "$work.out")" \
+        grep -qE -- '-episodes N +plans to try \(default 400\)' "$work.out"
+}
+
+info() {
+    run 'info' info cfg/tiny.cfg weights/tiny.weights
+    check 'info: totals' "$(tail -1 "$work.out")" \
+        grep -qx 'total: 94.0 k MACs, 8.28 k parameters, 5 of 6 channel groups prunable' "$work.out"
+    check 'info: a line a layer' "$(wc -l <"$work.out") lines" [ "$(wc -l <"$work.out")" = 15 ]
+    check 'info: what is read by the softmax stays' 'no such line' grep -q 'connected .* read by layer 12' "$work.out"
+    run 'info -json' info cfg/tiny.cfg -json
+    check_json 'info' 'macs params layers groups'
+    check_holds 'info: MACs' "$(number macs "$work.out") == 94032"
+    check_holds 'info: parameters' "$(number params "$work.out") == ($(stat -c %s weights/tiny.weights) - 20) / 4"
+    check_holds 'info: the layers sum up to the totals' "$(sed -n 's/^\t\t\t"macs":[[:space:]]*\([0-9]*\).*/\1/p' \
+        "$work.out" | paste -sd+) == 94032"
+}
+
+evaluate() {
+    local all
+    run 'eval' eval cfg/tiny.cfg
+    check 'eval: text' "$(cat "$work.out")" grep -qE '^top-1 [0-9.]+%, top-2 [0-9.]+% of 300 images' "$work.out"
+    run 'eval -json' eval cfg/tiny.cfg weights/tiny.weights -data cfg/tiny.data -top 1 -json
+    check_json 'eval' 'top1 images macs params images_per_s'
+    check_holds 'eval: values' "$(number top1 "$work.out") >= 0 && $(number top1 "$work.out") <= 1 &&
+        $(number images "$work.out") == 300 && $(number macs "$work.out") == 94032 &&
+        $(number images_per_s "$work.out") > 0"
+    all=$(number top1 "$work.out")
+    run 'eval -threads 3' eval cfg/tiny.cfg -threads 3 -top 4 -json
+    check_json 'eval -top 4' 'top1 top4 images macs params images_per_s'
+    check_holds 'eval: the same on any number of threads' "$(number top1 "$work.out") == $all"
+    check_holds 'eval: one of four is among four' "$(number top4 "$work.out") == 1"
+    run 'eval -limit' eval cfg/tiny.cfg -limit 8 -set train -json
+    check_holds 'eval: -limit' "$(number images "$work.out") == 8"
+    run 'eval -set search' eval cfg/tiny.cfg -set search -json
+    check_holds 'eval: -set search' "$(number images "$work.out") == 60"
+    sed '/^search/d' cfg/tiny.data >no_search.data
+    run 'eval without search=' eval cfg/tiny.cfg -set search -data no_search.data -json
+    check_holds 'eval: a tenth of train= is held out' "$(number images "$work.out") == 6"
+    check 'eval: says that images are held out' "$(cat "$work.err")" \
+        grep -q '^no_search.data has no search=: 6 images of train= are held out' "$work.err"
+}
+
+prune() {
+    local policy
+    for policy in uniform shallow deep random; do
+        run "prune $policy -flops" prune cfg/tiny.cfg -policy $policy -flops .5 -out "out/$policy/flops"
+        check_pruned "$policy -flops" "out/$policy/flops" .5
+        run "prune $policy -keep" prune cfg/tiny.cfg -policy $policy -keep .5 -out "out/$policy/keep"
+        check_pruned "$policy -keep" "out/$policy/keep" 1
+    done
+    check 'uniform -keep: half of each group' "$(grep -E 'filters|output' out/uniform/keep/tiny-amc.cfg | tr '\n' ' ')" \
+        [ "$(sed -nE 's/^[ \t]*(filters|output) *= *//p' out/uniform/keep/tiny-amc.cfg | tr '\n' ' ')" = '6 6 8 8 4 8 10 4 ' ]
+    check 'shallow: the last layers stay whole' 'they do not' \
+        [ "$(option_of out/shallow/keep/tiny-amc.cfg 9 output)" = 20 ]
+    check 'deep: the first layers stay whole' 'they do not' [ "$(option_of out/deep/keep/tiny-amc.cfg 0 filters)" = 12 ]
+
+    run 'prune: defaults' prune cfg/tiny.cfg -policy uniform -flops .4 -round 4 -skip 8,9
+    check_pruned 'amc-out/tiny' amc-out/tiny .4
+    check 'prune -round: multiples' 'not all are' \
+        [ -z "$(sed -nE 's/^[ \t]*filters *= *//p' amc-out/tiny/tiny-amc.cfg | awk '$1 % 4')" ]
+    check 'prune -skip: stays whole' "$(option_of amc-out/tiny/tiny-amc.cfg 8 filters)" \
+        [ "$(option_of amc-out/tiny/tiny-amc.cfg 8 filters)$(option_of amc-out/tiny/tiny-amc.cfg 9 output)" = 1620 ]
+
+    run 'prune by the policy.json of a result' prune cfg/tiny.cfg -policy out/random/flops/policy.json -out out/again
+    check 'policy.json: makes the same result' 'files differ' cmp -s out/random/flops/tiny-amc.weights out/again/tiny-amc.weights
+    echo '{"groups": [{"layers": [6], "channels": [0, 3, 5]}, {"layers": [9], "ratio": 0.25}]}' >mine.json
+    run 'prune by a policy.json by hand' prune cfg/tiny.cfg -policy mine.json -out out/mine
+    check_pruned 'by hand' out/mine 1
+    check 'by hand: what it says' 'other counts' \
+        [ "$(sed -nE 's/^[ \t]*(filters|output) *= *//p' out/mine/tiny-amc.cfg | tr '\n' ' ')" = '12 12 16 16 3 16 5 4 ' ]
+
+    run 'prune -force -json' prune cfg/tiny.cfg -policy deep -flops .3 -force -json
+    check_json 'prune' 'cfg weights macs macs_before params params_before'
+    check_holds 'prune: values' "$(number macs "$work.out") <= .3 * 94032 && $(number macs_before "$work.out") == 94032 &&
+        $(number params "$work.out") < 8276 && $(number params_before "$work.out") == 8276"
+    check_pruned 'prune -force' amc-out/tiny .3
+}
+
+# search_to NAME FOLDER ARGS...: a search whose result goes to out/FOLDER succeeds.
+search_to() {
+    run "$1" search cfg/tiny.cfg -flops .6 -episodes 12 -warmup 5 -out "out/$2" "${@:3}"
+}
+
+without_seconds() { sed 's/,[^,]*$//' "$1/episodes.csv"; }
+
+same_result() {
+    cmp -s <(without_seconds "$1") <(without_seconds "$2") && cmp -s "$1/tiny-amc.cfg" "$2/tiny-amc.cfg" &&
+        cmp -s "$1/tiny-amc.weights" "$2/tiny-amc.weights" && cmp -s "$1/policy.json" "$2/policy.json"
+}
+
+# check_episodes NAME FOLDER ROWS BUDGET ACCURACY: a row an episode, none over the budget, the best one the result's.
+check_episodes() {
+    local csv=$2/episodes.csv
+    check "$1: columns" "$(head -1 "$csv")" \
+        grep -qE '^episode,reward,accuracy,flops,macs,params,g[0-9]+_layer0,.*,seconds$' "$csv"
+    check "$1: a row an episode" "$(wc -l <"$csv") lines" [ "$(wc -l <"$csv")" = $(($3 + 1)) ]
+    check "$1: every episode is within the budget" 'one is not' awk -F, -v budget="$4" \
+        'NR > 1 && ($4 > budget || $5 > budget * 94032) { bad = 1 } END { exit bad }' "$csv"
+    check "$1: the result is the best episode" 'its accuracy is another' awk -F, -v best="$5" \
+        'NR > 1 && $3 > most { most = $3 } END { exit !(most - best < 1e-6 && best - most < 1e-6) }' "$csv"
+}
+
+search() {
+    local accuracy
+    search_to 'search' first -threads 2 -json
+    check 'search: shows where it is' "$(cat "$work.err")" grep -qE '^episode 10/12: accuracy .* left$' "$work.err"
+    check_json 'search' 'cfg weights macs macs_before params params_before accuracy reward episodes'
+    accuracy=$(number accuracy "$work.out")
+    check_holds 'search: values' "$(number macs "$work.out") <= .6 * 94032 && $(number macs_before "$work.out") == 94032 &&
+        $(number episodes "$work.out") == 12 && $(number reward "$work.out") < $accuracy - .999999"
+    check_pruned 'search' out/first .6
+    check_episodes 'search' out/first 12 .6 "$accuracy"
+    amc eval out/first/tiny-amc.cfg out/first/tiny-amc.weights -data cfg/tiny.data -set search -json
+    check_holds 'search: eval agrees on the reward' "($(number top1 "$work.out") - $accuracy) ^ 2 < 1e-10"
+
+    search_to 'search again' second -threads 2
+    check 'search: the same seed, the same result' 'files differ' same_result out/first out/second
+    search_to 'search -threads 1' one_thread -threads 1
+    check 'search: one thread, the same result' 'files differ' same_result out/first out/one_thread
+    search_to 'search -seed 2' seed_2 -threads 2 -seed 2
+    check 'search: another seed, another search' 'the same episodes' \
+        eval '! cmp -s <(without_seconds out/first) <(without_seconds out/seed_2)'
+    search_to 'search -force' second -threads 2 -force
+    check 'search -force: the same result again' "$(cat "$work.err")" same_result out/first out/second
+    search_to 'search -agent random' random -agent random -calibrate 0 -data no_search.data -json
+    check 'search: says once that images are held out' "$(cat "$work.err")" \
+        [ "$(grep -c 'images of train= are held out' "$work.err")" = 1 ]
+
+    run 'search: defaults' search cfg/tiny.cfg -episodes 3 -force
+    check_pruned 'search: defaults' amc-out/tiny .5
+}
+
+# The top-1 that a `classifier valid` ended with.
+valid_top1() { tr '\r' '\n' <"$1" | sed -n 's/^[0-9]*: top 1: \([0-9.]*\),.*/\1/p' | tail -n 1; }
+
+# check_stock NAME DATA CFG WEIGHTS: Debian's stock Darknet gives the top-1 of eval.
+check_stock() {
+    "$STOCK" classifier valid "$2" "$3" "$4" >"$work.stock" 2>&1 </dev/null
+    amc eval "$3" "$4" -data "$2" -json
+    local stock ours
+    stock=$(valid_top1 "$work.stock") ours=$(number top1 "$work.out")
+    check_holds "$1: stock Darknet gives the same top-1" "${stock:-99} - ${ours:--99} < .0005 && ${ours:--99} - ${stock:-99} < .0005"
+}
+
+stock() {
+    if [ ! -x $STOCK ]; then
+        echo "# skipped: $STOCK, Debian's package darknet, is not installed"
+        return
+    fi
+    check_stock 'the network' cfg/tiny.data cfg/tiny.cfg weights/tiny.weights
+    check_stock 'search' cfg/tiny.data out/first/tiny-amc.cfg out/first/tiny-amc.weights
+    check_stock 'prune' cfg/tiny.data out/mine/tiny-amc.cfg out/mine/tiny-amc.weights
+    if [ ! -f "$root/weights/fashion.weights" ] || [ ! -f "$root/data/fashion-mnist/test.list" ]; then
+        echo '# skipped: fashion, whose weights or images are not there'
+        return
+    fi
+    ln -s "$root/data" data
+    awk 'NR % 40 == 0' data/fashion-mnist/test.list >few.list
+    sed 's/^valid=.*/valid=few.list/' "$root/cfg/fashion.data" >fashion.data
+    run 'prune fashion' prune "$root/cfg/fashion.cfg" "$root/weights/fashion.weights" -data fashion.data \
+        -policy uniform -flops .5 -calibrate 128 -out out/fashion
+    check_stock 'fashion' fashion.data out/fashion/fashion-amc.cfg out/fashion/fashion-amc.weights
+}
+
+darknet() { timeout 60 "$DARKNET" "$@"; }
+
+# The printed commands, as a person would paste them, for a folder whose name needs quotes.
+printed() {
+    local train valid folder="out/it's here"
+    run 'search into a folder with blanks' search cfg/tiny.cfg -episodes 2 -out "$folder"
+    train=$(tail -n 2 "$work.out" | head -n 1) valid=$(tail -n 1 "$work.out")
+    check 'the last but one line trains' "$train" [ "${train#darknet classifier train }" != "$train" ]
+    check 'the last line validates' "$valid" [ "${valid#darknet classifier valid }" != "$valid" ]
+
+    eval "$valid" >"$work.valid" 2>&1 </dev/null
+    amc eval "$folder/tiny-amc.cfg" "$folder/tiny-amc.weights" -data cfg/tiny.data -json
+    check_holds 'the printed valid command gives the top-1 of eval' \
+        "($(valid_top1 "$work.valid") - $(number top1 "$work.out")) ^ 2 < 2.5e-7"
+
+    eval "$train" >"$work.train" 2>&1 </dev/null
+    check 'the printed train command runs all batches of the .cfg' "$(tail -n 3 "$work.train")" \
+        [ "$(grep -cE '^[0-9]+, [0-9.]+: ' "$work.train")" = 60 ]
+    check 'training starts at batch 1' "$(grep -E -m1 '^[0-9]+, ' "$work.train")" \
+        grep -qE '^1, 0.250: ' "$work.train"
+    check 'training makes the loss smaller' "$(grep -E '^[0-9]+, ' "$work.train" | cut -c1-40 | tail -n 3)" \
+        awk '/^[0-9]+, / { if (!first) first = $3; loss = $4 } END { exit !(loss + 0 < .8 * first) }' "$work.train"
+    run 'what was trained is a network' eval "$folder/tiny-amc.cfg" backup/tiny-amc.weights -data cfg/tiny.data
+}
+
+# Ctrl-C: the best plan so far is exported.
+interrupt() {
+    "$DARKNET" amc search cfg/tiny.cfg -episodes 1000000 -out out/interrupted -json >"$work.out" 2>"$work.err" </dev/null &
+    local process=$! tries=0
+    until grep -q '^episode 10/' "$work.err" || [ $tries = 200 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    kill -INT $process
+    check 'Ctrl-C: exit status 0' "$(tail -n 2 "$work.err")" wait $process
+    check_json 'Ctrl-C' 'cfg weights macs macs_before params params_before accuracy reward episodes'
+    check_episodes 'Ctrl-C' out/interrupted "$(number episodes "$work.out")" .5 "$(number accuracy "$work.out")"
+    check_pruned 'Ctrl-C' out/interrupted .5
+}
+
+fixture_make 64 60 300
+help
+info
+evaluate
+prune
+search
+stock
+printed
+interrupt

@@ -1,0 +1,398 @@
+// The walk over a network's groups: the budget holds exactly whatever an agent asks for, no more is
+// cut than that takes, what can't be met is refused, and states describe the step at hand.
+
+#include "model/slice.h"
+#include "search/prune_env.h"
+#include "support/networks.h"
+
+// ---- networks to walk: a graph and its groups, without weights ----
+
+static networks_net walkable(int i) {
+    static const char *paths[] = {"cfg/fashion.cfg", "cfg/plain20.cfg", "cfg/resnet56.cfg",
+                                  "cfg/vgg16.cfg", "darknet/cfg/resnext50.cfg"};
+    enum { PATHS = sizeof paths / sizeof *paths };
+    if (i >= PATHS + NETWORKS) return (networks_net){0};
+    char *written = i < PATHS ? NULL : fixture_write("net.cfg", networks_all[i - PATHS].cfg);
+    networks_net net = {.graph = fixture_graph(written ? written : paths[i])};
+    net.groups = amc_channel_groups_new(net.graph);
+    free(written);
+    return net;
+}
+
+static amc_prune_env *new_env(const networks_net *net, double flops, double min_keep, int round) {
+    amc_error err = {""};
+    amc_prune_env_options options = {flops, min_keep, round};
+    amc_prune_env *env = amc_prune_env_new(net->graph, net->groups, options, &err);
+    if (!env) fail_msg("%s", err.text);
+    return env;
+}
+
+// Whether any group is left to choose in: in small ones rounding may leave none.
+static bool has_steps(const networks_net *net, double min_keep, int round) {
+    amc_error err = {""};
+    amc_prune_env_options options = {1, min_keep, round};
+    amc_prune_env *env = amc_prune_env_new(net->graph, net->groups, options, &err);
+    amc_prune_env_free(env);
+    return env != NULL;
+}
+
+// The smallest share of the multiply-accumulates that can be left.
+static double smallest_share(const networks_net *net, double min_keep, int round) {
+    amc_prune_env *env = new_env(net, 1, min_keep, round);
+    double share = (double)amc_prune_env_smallest(env) / (double)amc_cost_macs(net->graph);
+    amc_prune_env_free(env);
+    return share;
+}
+
+// ---- actions ----
+
+typedef enum actor { EVEN, GREEDY, MISERLY, EXTREME, AROUND, ACTORS } actor;
+
+static double act(actor who, amc_rng *rng) {
+    switch (who) {
+    case GREEDY:
+        return 1;
+    case MISERLY:
+        return 0;
+    case EXTREME:
+        return amc_rng_below(rng, 2);
+    case AROUND:
+        return amc_rng_truncated_normal(rng, 0.7, 0.2, 0, 1);
+    default:
+        return amc_rng_uniform(rng);
+    }
+}
+
+// ---- the budget ----
+
+// Costs of an independent kind: of the graph that is left.
+static int64_t sliced_macs(const networks_net *net, const int *counts, amc_rng *rng) {
+    amc_prune_plan *plan = networks_plan(net->groups, counts, rng);
+    amc_layer_graph *small = amc_slice_graph(net->graph, net->groups, plan);
+    int64_t macs = amc_cost_macs(small);
+    amc_layer_graph_free(small);
+    amc_prune_plan_free(plan);
+    return macs;
+}
+
+// A count is a multiple of the rounding step or the whole group, and not below the least.
+static void check_count(const networks_net *net, const amc_cost_model *cost, int g, int count,
+                        double min_keep, int round) {
+    const amc_channel_group *group = &net->groups->groups[g];
+    int step = amc_cost_model_step(cost, g, round);
+    assert_in_range(count, 1, group->n_units);
+    if (!group->prunable) assert_int_equal(count, group->n_units);
+    assert_true(count % step == 0 || count == group->n_units);
+    assert_true(count >= min_keep * group->n_units - 1e-6);
+}
+
+static void check_episode(const networks_net *net, const amc_cost_model *cost, amc_prune_env *env,
+                          double min_keep, int round, amc_rng *rng) {
+    actor who = (actor)amc_rng_below(rng, ACTORS);
+    amc_prune_env_reset(env);
+    for (int t = 0; t < amc_prune_env_steps(env); t++) {
+        int g = amc_prune_env_group(env, t);
+        double executed = amc_prune_env_step(env, act(who, rng));
+        int count = amc_prune_env_counts(env)[g];
+        assert_true(executed == (double)count / net->groups->groups[g].n_units);
+        check_count(net, cost, g, count, min_keep, round);
+    }
+    const int *counts = amc_prune_env_counts(env);
+    assert_true(amc_prune_env_macs(env, counts) <= amc_prune_env_budget(env));
+    assert_true(amc_prune_env_macs(env, counts) >= amc_prune_env_smallest(env));
+    for (int g = 0; g < net->groups->n; g++) check_count(net, cost, g, counts[g], min_keep, round);
+    if (amc_rng_below(rng, 8) == 0) {
+        assert_int_equal(sliced_macs(net, counts, rng), amc_prune_env_macs(env, counts));
+        assert_true(amc_prune_env_params(env, counts) <= amc_cost_params(net->graph));
+    }
+}
+
+static void test_budget_holds(void **state) {
+    (void)state;
+    static const double min_keeps[] = {0, 0.1, 0.25};
+    static const int rounds[] = {1, 4, 8};
+    amc_rng rng;
+    amc_rng_init(&rng, 1);
+    networks_net net;
+    int episodes = 0;
+    for (int i = 0; (net = walkable(i)).graph; i++) {
+        amc_cost_model *cost = amc_cost_model_new(net.graph, net.groups);
+        for (int k = 0; k < 18; k++) {
+            double min_keep = min_keeps[k % 3];
+            int round = rounds[k / 3 % 3];
+            if (!has_steps(&net, min_keep, round)) continue;
+            // Budgets down to the smallest, most of them tight.
+            double least = smallest_share(&net, min_keep, round), u = amc_rng_uniform(&rng);
+            double flops = k < 9 ? least : least + u * u * (1 - least);
+            amc_prune_env *env = new_env(&net, flops, min_keep, round);
+            assert_true(amc_prune_env_budget(env) <=
+                        flops * (double)amc_cost_macs(net.graph) + 1e-3);
+            for (int n = 0; n < 12; n++, episodes++)
+                check_episode(&net, cost, env, min_keep, round, &rng);
+            amc_prune_env_free(env);
+        }
+        amc_cost_model_free(cost);
+        networks_free(net);
+    }
+    assert_true(episodes > 3000);
+}
+
+// Had a step kept one rounding step more, the budget would be out of reach.
+static void check_not_overcut(const networks_net *net, const amc_cost_model *cost,
+                              amc_prune_env *env, int round, const int *least) {
+    int *counts = amc_memory_alloc((size_t)net->groups->n, sizeof *counts);
+    amc_prune_env_whole(env, counts);
+    for (int t = 0; t < amc_prune_env_steps(env); t++)
+        counts[amc_prune_env_group(env, t)] = least[amc_prune_env_group(env, t)];
+    amc_prune_env_reset(env);
+    for (int t = 0; t < amc_prune_env_steps(env); t++) {
+        int g = amc_prune_env_group(env, t), units = net->groups->groups[g].n_units;
+        amc_prune_env_step(env, 1);
+        int count = amc_prune_env_counts(env)[g], step = amc_cost_model_step(cost, g, round);
+        if (count < units) {
+            counts[g] = count + step < units ? count + step : units;
+            assert_true(amc_prune_env_macs(env, counts) > amc_prune_env_budget(env));
+        }
+        counts[g] = count;
+    }
+    free(counts);
+}
+
+static void test_no_more_is_cut_than_needed(void **state) {
+    (void)state;
+    networks_net net;
+    for (int i = 0; (net = walkable(i)).graph; i++) {
+        amc_cost_model *cost = amc_cost_model_new(net.graph, net.groups);
+        int *least = amc_memory_alloc((size_t)net.groups->n, sizeof *least);
+        for (int k = 0; k < 4; k++) {
+            int round = k % 2 && has_steps(&net, 0, 4) ? 4 : 1;
+            double smallest = smallest_share(&net, 0, round);
+            amc_prune_env *env = new_env(&net, smallest + (1 - smallest) * (k + 1) / 6, 0, round);
+            for (int g = 0; g < net.groups->n; g++)
+                least[g] = net.groups->groups[g].prunable ? amc_prune_env_round(env, g, 0)
+                                                          : net.groups->groups[g].n_units;
+            check_not_overcut(&net, cost, env, round, least);
+            amc_prune_env_free(env);
+        }
+        free(least);
+        amc_cost_model_free(cost);
+        networks_free(net);
+    }
+}
+
+// Where every action fits, every action is carried out, rounded to whole channels.
+static void test_no_budget_leaves_actions_free(void **state) {
+    (void)state;
+    amc_rng rng;
+    amc_rng_init(&rng, 4);
+    networks_net net;
+    for (int i = 0; (net = walkable(i)).graph; i++) {
+        amc_prune_env *env = new_env(&net, 1, 0, 1);
+        for (int episode = 0; episode < 20; episode++) {
+            actor who = (actor)(episode % ACTORS);
+            amc_prune_env_reset(env);
+            for (int t = 0; t < amc_prune_env_steps(env); t++) {
+                int units = net.groups->groups[amc_prune_env_group(env, t)].n_units;
+                double action = act(who, &rng), executed = amc_prune_env_step(env, action);
+                assert_true(fabs(executed - fmax(action, 1.0 / units)) <= 0.5 / units + 1e-12);
+            }
+            if (who == GREEDY)
+                assert_int_equal(amc_prune_env_macs(env, amc_prune_env_counts(env)),
+                                 amc_cost_macs(net.graph));
+        }
+        amc_prune_env_free(env);
+        networks_free(net);
+    }
+}
+
+// ---- what can't be met ----
+
+static void check_infeasible(const networks_net *net, double min_keep, int round) {
+    static const char before[] = "the smallest reachable is ";
+    amc_error err = {""};
+    double least = smallest_share(net, min_keep, round);
+    amc_prune_env_options options = {least * 0.97, min_keep, round};
+    assert_null(amc_prune_env_new(net->graph, net->groups, options, &err));
+    networks_assert_error(&err, net->graph->path, 0, "of the FLOPs can't be met");
+    char *said = strstr(err.text, before);
+    assert_non_null(said);
+    double percent = strtod(said + strlen(before), &said);
+    assert_int_equal(*said, '%');
+    assert_true(percent >= 100 * least - 1e-9 && percent < 100 * least + 0.0101);
+    amc_prune_env_free(
+        new_env(net, percent / 100, min_keep, round)); // what is said can be asked for
+    if (percent > 0.011) {
+        options.flops = percent / 100 - 1e-4;
+        assert_null(amc_prune_env_new(net->graph, net->groups, options, &err));
+    }
+}
+
+static void test_infeasible_budgets(void **state) {
+    (void)state;
+    networks_net net;
+    for (int i = 0; (net = walkable(i)).graph; i++) {
+        check_infeasible(&net, 0, 1);
+        check_infeasible(&net, 0.2, 1);
+        if (has_steps(&net, 0.3, 4)) check_infeasible(&net, 0.3, 4);
+        networks_free(net);
+    }
+}
+
+static void test_nothing_to_prune(void **state) {
+    (void)state;
+    amc_error err = {""};
+    networks_net net = networks_new(NET(3, 8, 8) CONV(5, 3, 1, relu), 1);
+    assert_null(amc_prune_env_new(net.graph, net.groups, (amc_prune_env_options){1, 0, 1}, &err));
+    networks_assert_error(&err, net.path, 0, "no channel group can be pruned");
+    networks_free(net);
+    // All is skipped, all is rounded to the whole group, all has to be kept.
+    net = networks_new(NET(3, 8, 8) CONV(12, 3, 1, relu) CONV(5, 3, 1, relu), 1);
+    assert_null(amc_prune_env_new(net.graph, net.groups, (amc_prune_env_options){1, 0, 16}, &err));
+    assert_null(amc_prune_env_new(net.graph, net.groups, (amc_prune_env_options){1, 1, 1}, &err));
+    assert_int_equal(amc_channel_groups_skip(net.groups, net.graph, 0, &err), 0);
+    assert_null(amc_prune_env_new(net.graph, net.groups, (amc_prune_env_options){1, 0, 1}, &err));
+    networks_free(net);
+    amc_prune_env_free(NULL);
+}
+
+static void test_skipped_groups_stay_whole(void **state) {
+    (void)state;
+    amc_error err = {""};
+    networks_net net = networks_load("cfg/plain20.cfg", 1);
+    assert_int_equal(amc_channel_groups_skip(net.groups, net.graph, 0, &err), 0);
+    assert_int_equal(amc_channel_groups_skip(net.groups, net.graph, 5, &err), 0);
+    amc_prune_env *env = new_env(&net, 0.3, 0, 1);
+    assert_int_equal(amc_prune_env_steps(env), 17);
+    for (int t = 0; t < 17; t++) amc_prune_env_step(env, 0.2);
+    assert_int_equal(amc_prune_env_counts(env)[0], net.graph->layers[0].out_c);
+    assert_int_equal(amc_prune_env_counts(env)[5], net.graph->layers[5].out_c);
+    amc_prune_env_free(env);
+    networks_free(net);
+}
+
+// ---- states ----
+
+// Multiply-accumulates of the layers that make channels which steps from t on decide.
+static int64_t undecided_macs(const networks_net *net, const amc_prune_env *env,
+                              const amc_layer_graph *now, int t) {
+    int64_t sum = 0;
+    for (int l = 0; l < now->n; l++) {
+        bool decided_later = false;
+        for (int later = t; later < amc_prune_env_steps(env); later++) {
+            const amc_channel_group *group = &net->groups->groups[amc_prune_env_group(env, later)];
+            for (int i = 0; i < group->n_layers; i++)
+                decided_later = decided_later || group->layers[i] == l;
+        }
+        if (decided_later) sum += amc_cost_layer_macs(&now->layers[l]);
+    }
+    return sum;
+}
+
+static void assert_feature(float value, double expected) {
+    if (fabs(value - expected) > 1e-5) fail_msg("%g, expected %g", value, expected);
+}
+
+static void check_states(const networks_net *net, amc_prune_env *env, amc_rng *rng) {
+    double all = (double)amc_cost_macs(net->graph), last = 1;
+    int steps = amc_prune_env_steps(env);
+    amc_prune_env_reset(env);
+    for (int t = 0; t < steps; t++) {
+        float features[AMC_PRUNE_ENV_STATE];
+        amc_prune_env_state(env, features);
+        for (int i = 0; i < AMC_PRUNE_ENV_STATE; i++)
+            assert_true(features[i] >= 0 && features[i] <= 1);
+        amc_prune_plan *plan = networks_plan(net->groups, amc_prune_env_counts(env), rng);
+        amc_layer_graph *now = amc_slice_graph(net->graph, net->groups, plan);
+        assert_feature(features[0], steps > 1 ? (double)t / (steps - 1) : 0);
+        assert_feature(features[8], 1 - (double)amc_cost_macs(now) / all);
+        assert_feature(features[9], (double)undecided_macs(net, env, now, t + 1) / all);
+        assert_feature(features[10], last);
+        amc_layer_graph_free(now);
+        amc_prune_plan_free(plan);
+        last = amc_prune_env_step(env, amc_rng_uniform(rng));
+    }
+}
+
+static void test_states(void **state) {
+    (void)state;
+    amc_rng rng;
+    amc_rng_init(&rng, 6);
+    networks_net net;
+    for (int i = 0; (net = walkable(i)).graph; i++) {
+        amc_prune_env *env = new_env(&net, 1 - (1 - smallest_share(&net, 0, 1)) / 2, 0, 1);
+        for (int episode = 0; episode < 3; episode++) check_states(&net, env, &rng);
+        amc_prune_env_free(env);
+        networks_free(net);
+    }
+}
+
+// n, c, h, w, stride, k and FLOPs of the layer at hand, scaled over the network's steps.
+static void test_layer_features(void **state) {
+    (void)state;
+    networks_net net = networks_new(NET(3, 16, 16) CONV(10, 3, 1, relu) CONV(30, 5, 2, relu)
+                                        CONV(20, 1, 1, relu) CONV(5, 1, 1, linear),
+                                    1);
+    // Made by hand: rows are steps; n, c, h, w, stride, k, multiply-accumulates.
+    static const double raw[3][7] = {
+        {10, 3, 16, 16, 1, 3, 10 * 27 * 256},
+        {30, 10, 16, 16, 2, 5, 30 * 250 * 64},
+        {20, 30, 8, 8, 1, 1, 20 * 30 * 64},
+    };
+    amc_prune_env *env = new_env(&net, 1, 0, 1);
+    assert_int_equal(amc_prune_env_steps(env), 3);
+    for (int t = 0; t < 3; t++) {
+        float features[AMC_PRUNE_ENV_STATE];
+        amc_prune_env_state(env, features);
+        for (int i = 0; i < 7; i++) {
+            double low = fmin(fmin(raw[0][i], raw[1][i]), raw[2][i]);
+            double high = fmax(fmax(raw[0][i], raw[1][i]), raw[2][i]);
+            assert_feature(features[i + 1], (raw[t][i] - low) / (high - low));
+        }
+        assert_int_equal(net.groups->groups[amc_prune_env_group(env, t)].layers[0], t);
+        amc_prune_env_step(env, 0.5);
+    }
+    amc_prune_env_free(env);
+    networks_free(net);
+    // What is the same at every step says nothing: 0.
+    net = networks_load("cfg/plain20.cfg", 1);
+    env = new_env(&net, 1, 0, 1);
+    float features[AMC_PRUNE_ENV_STATE];
+    amc_prune_env_state(env, features);
+    assert_true(features[6] == 0); // k: all are 3x3
+    amc_prune_env_free(env);
+    networks_free(net);
+}
+
+static void test_reset_forgets(void **state) {
+    (void)state;
+    networks_net net = networks_load("cfg/resnet56.cfg", 1);
+    amc_prune_env *env = new_env(&net, 0.5, 0.1, 4);
+    float first[AMC_PRUNE_ENV_STATE], again[AMC_PRUNE_ENV_STATE];
+    int *whole = amc_memory_alloc((size_t)net.groups->n, sizeof *whole);
+    amc_prune_env_whole(env, whole);
+    amc_prune_env_state(env, first);
+    for (int t = 0; t < amc_prune_env_steps(env); t++) amc_prune_env_step(env, 0.3);
+    amc_prune_env_reset(env);
+    amc_prune_env_state(env, again);
+    assert_memory_equal(first, again, sizeof first);
+    assert_memory_equal(amc_prune_env_counts(env), whole, (size_t)net.groups->n * sizeof *whole);
+    assert_true(amc_prune_env_min_keep(env) == 0.1);
+    free(whole);
+    amc_prune_env_free(env);
+    networks_free(net);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_budget_holds),
+        cmocka_unit_test(test_no_more_is_cut_than_needed),
+        cmocka_unit_test(test_no_budget_leaves_actions_free),
+        cmocka_unit_test(test_infeasible_budgets),
+        cmocka_unit_test(test_nothing_to_prune),
+        cmocka_unit_test(test_skipped_groups_stay_whole),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_layer_features),
+        cmocka_unit_test(test_reset_forgets),
+    };
+    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+}

@@ -1,0 +1,229 @@
+// The search on a made-up score: reproducible, the best evaluated plan is what it returns, and the
+// agent finds better plans than random search does with as many evaluations.
+
+#include "search/search_loop.h"
+#include "support/networks.h"
+
+// Layers of widths and costs of all kinds.
+static const char cfg[] = NET(3, 32, 32) CONV(16, 3, 1, relu) CONV(24, 3, 1, relu) MAXPOOL(2, 2)
+    CONV(48, 3, 1, relu) CONV(20, 1, 1, relu) CONV(48, 3, 1, relu) MAXPOOL(2, 2)
+        CONV(96, 3, 1, relu) CONV(32, 1, 1, relu) CONV(96, 3, 1, relu) CONV(64, 3, 1, relu)
+            BARE_CONV(10, 1, 1, linear) AVGPOOL();
+
+enum { MOST_EPISODES = 400, MOST_GROUPS = 16 };
+
+// A score that each group adds to, less and less the more of it is kept; some saturate soon, some
+// hardly, and none as its cost would suggest.
+typedef struct game {
+    networks_net net;
+    amc_prune_env *env;
+    double *unit_score; // (units)
+    double gain[MOST_GROUPS], rate[MOST_GROUPS];
+    int stop_after; // episodes
+    // What was reported, and what was asked to be scored.
+    int n;
+    amc_search_episode episodes[MOST_EPISODES];
+    int counts[MOST_EPISODES][MOST_GROUPS];
+    int scored;
+    unsigned char *kept[MOST_EPISODES]; // (units)
+} game;
+
+static game *new_game(uint64_t seed) {
+    amc_error err = {""};
+    amc_rng rng;
+    amc_rng_init(&rng, seed);
+    game *g = amc_memory_alloc(1, sizeof *g);
+    g->net = networks_new(cfg, 1);
+    g->env =
+        amc_prune_env_new(g->net.graph, g->net.groups, (amc_prune_env_options){0.5, 0.1, 1}, &err);
+    if (!g->env) fail_msg("%s", err.text);
+    g->unit_score = networks_random_scores(g->net.groups, &rng);
+    g->stop_after = MOST_EPISODES;
+    assert_true(g->net.groups->n <= MOST_GROUPS);
+    double sum = 0;
+    for (int i = 0; i < g->net.groups->n; i++) {
+        g->gain[i] = exp(amc_rng_normal(&rng));
+        g->rate[i] = exp(0.5 + 2.5 * amc_rng_uniform(&rng));
+        sum += g->gain[i] * (1 - exp(-g->rate[i]));
+    }
+    for (int i = 0; i < g->net.groups->n; i++) g->gain[i] /= sum;
+    return g;
+}
+
+static void free_game(game *g) {
+    for (int i = 0; i < g->scored; i++) free(g->kept[i]);
+    free(g->unit_score);
+    amc_prune_env_free(g->env);
+    networks_free(g->net);
+    free(g);
+}
+
+// In [0, 1]: 1 for the whole network.
+static float score(void *context, const amc_prune_plan *plan) {
+    game *g = context;
+    double sum = 0;
+    for (int i = 0; i < g->net.groups->n; i++) {
+        double units = g->net.groups->groups[i].n_units;
+        double keep = amc_prune_plan_count(plan, g->net.groups, i) / units;
+        sum += g->gain[i] * (1 - exp(-g->rate[i] * keep));
+    }
+    g->kept[g->scored++] = amc_memory_copy(plan->kept, (size_t)plan->n_units, 1);
+    return (float)sum;
+}
+
+static bool report(void *context, const amc_search_episode *episode) {
+    game *g = context;
+    g->episodes[g->n] = *episode;
+    memcpy(g->counts[g->n], episode->counts, (size_t)g->net.groups->n * sizeof(int));
+    return ++g->n < g->stop_after;
+}
+
+static amc_search_result search(game *g, int episodes, int warmup, bool random, uint64_t seed) {
+    amc_search_options options = {.episodes = episodes,
+                                  .warmup = warmup,
+                                  .random = random,
+                                  .seed = seed,
+                                  .unit_score = g->unit_score};
+    return amc_search_run(g->env, g->net.groups, options, score, report, g);
+}
+
+// Searches a game of its own and returns the best score that was found.
+static double best_score(uint64_t game_seed, int episodes, int warmup, bool random, uint64_t seed) {
+    game *g = new_game(game_seed);
+    amc_search_result result = search(g, episodes, warmup, random, seed);
+    double best = result.best.accuracy;
+    amc_prune_plan_free(result.plan);
+    free_game(g);
+    return best;
+}
+
+// ---- what is reported and returned ----
+
+static void check_run(bool random) {
+    game *g = new_game(1);
+    amc_search_result result = search(g, 60, 20, random, 7);
+    int n = g->net.groups->n, best = 0;
+    assert_int_equal(result.episodes, 60);
+    assert_int_equal(g->n, 60);
+    assert_int_equal(g->scored, 60); // every plan once
+    for (int i = 0; i < 60; i++) {
+        const amc_search_episode *e = &g->episodes[i];
+        if (e->accuracy > g->episodes[best].accuracy) best = i;
+        assert_int_equal(e->index, i);
+        assert_true(e->reward == (double)e->accuracy - 1);
+        assert_int_equal(e->best, best == i);
+        assert_int_equal(e->macs, amc_prune_env_macs(g->env, g->counts[i]));
+        assert_int_equal(e->params, amc_prune_env_params(g->env, g->counts[i]));
+        assert_true(e->macs <= amc_prune_env_budget(g->env));
+        assert_true(e->seconds >= 0);
+        // The plan that was scored keeps as many units as was reported, those of largest score.
+        amc_prune_plan *plan = amc_prune_plan_new(g->net.groups);
+        amc_prune_plan_keep_counts(plan, g->net.groups, g->counts[i], g->unit_score);
+        assert_memory_equal(g->kept[i], plan->kept, (size_t)plan->n_units);
+        amc_prune_plan_free(plan);
+    }
+    assert_int_equal(result.best.index, best);
+    assert_true(result.best.accuracy == g->episodes[best].accuracy);
+    assert_int_equal(result.best.macs, g->episodes[best].macs);
+    assert_memory_equal(result.plan->kept, g->kept[best], (size_t)result.plan->n_units);
+    assert_memory_not_equal(g->counts[0], g->counts[1], (size_t)n * sizeof(int));
+    amc_prune_plan_free(result.plan);
+    free_game(g);
+}
+
+static void test_best_evaluated_is_returned(void **state) {
+    (void)state;
+    check_run(true);
+    check_run(false);
+}
+
+static bool same_episodes(const game *x, const game *y) {
+    bool same = x->n == y->n;
+    for (int i = 0; same && i < x->n; i++) {
+        const amc_search_episode *a = &x->episodes[i], *b = &y->episodes[i];
+        same = a->accuracy == b->accuracy && a->reward == b->reward && a->macs == b->macs &&
+               a->params == b->params && a->best == b->best &&
+               memcmp(x->counts[i], y->counts[i], sizeof x->counts[i]) == 0;
+    }
+    return same;
+}
+
+static void test_same_seed_same_episodes(void **state) {
+    (void)state;
+    for (int random = 0; random < 2; random++) {
+        game *first = new_game(2), *again = new_game(2), *other = new_game(2);
+        amc_prune_plan_free(search(first, 50, 15, random, 5).plan);
+        amc_prune_plan_free(search(again, 50, 15, random, 5).plan);
+        amc_prune_plan_free(search(other, 50, 15, random, 6).plan);
+        assert_true(same_episodes(first, again));
+        assert_false(same_episodes(first, other));
+        // A search leaves nothing behind in its environment.
+        int n = again->scored;
+        again->n = 0;
+        amc_prune_plan_free(search(again, 50, 15, random, 5).plan);
+        assert_true(same_episodes(first, again));
+        assert_int_equal(again->scored, n + 50);
+        free_game(first), free_game(again), free_game(other);
+    }
+}
+
+// A longer search starts as the shorter one does.
+static void test_more_episodes_same_start(void **state) {
+    (void)state;
+    game *brief = new_game(3), *longer = new_game(3);
+    amc_prune_plan_free(search(brief, 30, 15, false, 5).plan);
+    amc_prune_plan_free(search(longer, 45, 15, false, 5).plan);
+    longer->n = 30;
+    assert_true(same_episodes(brief, longer));
+    free_game(brief), free_game(longer);
+}
+
+static void test_stops_when_told(void **state) {
+    (void)state;
+    static const int stops[] = {1, 7, 25};
+    for (int i = 0; i < 3; i++) {
+        game *g = new_game(4), *whole = new_game(4);
+        g->stop_after = stops[i];
+        amc_search_result result = search(g, 40, 10, false, 3);
+        amc_prune_plan_free(search(whole, 40, 10, false, 3).plan);
+        assert_int_equal(result.episodes, stops[i]);
+        assert_int_equal(g->n, stops[i]);
+        assert_int_equal(g->scored, stops[i]);
+        whole->n = stops[i];
+        assert_true(same_episodes(g, whole));
+        assert_in_range(result.best.index, 0, stops[i] - 1);
+        amc_prune_plan_free(result.plan);
+        free_game(g), free_game(whole);
+    }
+}
+
+// ---- learning ----
+
+enum { GAMES = 5, EPISODES = 250, WARMUP = 60 };
+
+static void test_agent_beats_random(void **state) {
+    (void)state;
+    double lost_by_agent = 0, lost_by_random = 0;
+    int wins = 0;
+    for (uint64_t seed = 1; seed <= GAMES; seed++) {
+        double agent = best_score(seed, EPISODES, WARMUP, false, seed);
+        double random = best_score(seed, EPISODES, WARMUP, true, seed);
+        lost_by_agent += 1 - agent;
+        lost_by_random += 1 - random;
+        wins += agent > random;
+        printf("# game %d: agent %.4f, random %.4f\n", (int)seed, agent, random);
+    }
+    assert_true(wins >= GAMES - 1);
+    assert_true(lost_by_agent < 0.75 * lost_by_random);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_best_evaluated_is_returned),
+        cmocka_unit_test(test_same_seed_same_episodes),
+        cmocka_unit_test(test_more_episodes_same_start),
+        cmocka_unit_test(test_stops_when_told),
+        cmocka_unit_test(test_agent_beats_random),
+    };
+    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+}
