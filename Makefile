@@ -87,7 +87,7 @@ endif
 # Make runs as many jobs as there are processors unless told otherwise.
 PARALLEL := $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all test run-tests demo bench lint format setup install uninstall clean help
+.PHONY: all test run-tests demo results bench lint format setup install uninstall clean help
 
 all: $(BIN) ## build bin/darknet (build/FLAVOUR/bin/darknet for DEBUG=1, SAN=1, OPENMP=0)
 
@@ -126,6 +126,9 @@ demo: ## search, prune, fine-tune and measure a network on real images
 	@if [ -x scripts/setup.sh ]; then scripts/setup.sh; fi
 	@+$(MAKE) --no-print-directory $(PARALLEL) all
 	@scripts/demo.sh
+
+results: all ## run the comparisons behind RESULTS.md (about an hour) and write it
+	@scripts/results.sh
 
 bench: all ## measure the kernels and the commands
 	@scripts/bench.sh

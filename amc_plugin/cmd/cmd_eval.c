@@ -16,7 +16,8 @@ typedef struct eval_options {
 
 static int find_part(const char *set, amc_dataset_part *part, amc_error *err) {
     static const char *names[] = {"train", "search", "test"};
-    static const amc_dataset_part parts[] = {AMC_DATASET_TRAIN, AMC_DATASET_SEARCH, AMC_DATASET_TEST};
+    static const amc_dataset_part parts[] = {AMC_DATASET_TRAIN, AMC_DATASET_SEARCH,
+                                             AMC_DATASET_TEST};
     for (int i = 0; i < 3; i++)
         if (strcmp(set, names[i]) == 0) {
             *part = parts[i];
@@ -69,13 +70,14 @@ int amc_cmd_eval(int argc, char **argv) {
     bool top_given = false;
     int top = 1, seed = 1;
     const amc_option table[] = {
-        {"data", AMC_OPTION_TEXT, &o.scorer.data, "FILE", "the .data file, else <name>.data beside the cfg",
-         0, 0, false, NULL},
-        {"set", AMC_OPTION_TEXT, &o.set, "NAME", "images: test, search or train", 0, 0, false, NULL},
-        {"limit", AMC_OPTION_INT, &o.scorer.limit, "N", "at most N images, spread over the classes; 0: all",
-         0, INT_MAX, false, NULL},
-        {"top", AMC_OPTION_INT, &top, "K", "top-K accuracy too, else top= of the .data file", 1, 1000,
-         false, &top_given},
+        {"data", AMC_OPTION_TEXT, &o.scorer.data, "FILE",
+         "the .data file, else <name>.data beside the cfg", 0, 0, false, NULL},
+        {"set", AMC_OPTION_TEXT, &o.set, "NAME", "images: test, search or train", 0, 0, false,
+         NULL},
+        {"limit", AMC_OPTION_INT, &o.scorer.limit, "N",
+         "at most N images, spread over the classes; 0: all", 0, INT_MAX, false, NULL},
+        {"top", AMC_OPTION_INT, &top, "K", "top-K accuracy too, else top= of the .data file", 1,
+         1000, false, &top_given},
         {"seed", AMC_OPTION_INT, &seed, "S", "chooses the images of -limit, and held-out ones", 0,
          INT_MAX, false, NULL},
         {"threads", AMC_OPTION_INT, &o.scorer.threads, "N", "threads", 1, 1024, false, NULL},

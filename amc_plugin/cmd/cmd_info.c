@@ -27,7 +27,8 @@ static void print_groups(const amc_network *network, int l) {
     const char *why = NULL;
     for (int i = 0; i < n; i++) {
         width += printf(i ? ",%d" : "%d", groups[i]);
-        if (!network->groups->groups[groups[i]].prunable) why = network->groups->groups[groups[i]].why;
+        if (!network->groups->groups[groups[i]].prunable)
+            why = network->groups->groups[groups[i]].why;
     }
     printf("%*s  %s", width < 7 ? 7 - width : 0, "", why ? why : "yes");
     free(groups);
@@ -38,7 +39,8 @@ static void print_layer(const amc_network *network, int l) {
     char input[32], output[32], kernel[16] = "";
     snprintf(input, sizeof input, "%dx%dx%d", layer->w, layer->h, layer->c);
     snprintf(output, sizeof output, "%dx%dx%d", layer->out_w, layer->out_h, layer->out_c);
-    if (layer->size) snprintf(kernel, sizeof kernel, "%dx%d/%d", layer->size, layer->size, layer->stride);
+    if (layer->size)
+        snprintf(kernel, sizeof kernel, "%dx%d/%d", layer->size, layer->size, layer->stride);
     printf("%5d  %-13s  %-7s  %-13s  %-13s  ", l, amc_layer_type_name(layer->type), kernel, input,
            output);
     if (amc_layer_has_weights(layer)) {
@@ -97,7 +99,8 @@ static void print_json(const amc_network *network) {
     cJSON_AddNumberToObject(root, "macs", (double)amc_cost_macs(network->graph));
     cJSON_AddNumberToObject(root, "params", (double)amc_cost_params(network->graph));
     cJSON *layers = cJSON_AddArrayToObject(root, "layers");
-    for (int l = 0; l < network->graph->n; l++) cJSON_AddItemToArray(layers, layer_json(network, l));
+    for (int l = 0; l < network->graph->n; l++)
+        cJSON_AddItemToArray(layers, layer_json(network, l));
     cJSON *groups = cJSON_AddArrayToObject(root, "groups");
     for (int g = 0; g < network->groups->n; g++)
         cJSON_AddItemToArray(groups, group_json(&network->groups->groups[g]));
@@ -112,9 +115,10 @@ int amc_cmd_info(int argc, char **argv) {
     const amc_options options = {
         .command = "info",
         .arguments = "<cfg> [weights]",
-        .summary = "Shows each layer with its multiply-accumulates (MACs), its parameters, the group\n"
-                   "of channels it belongs to and whether that can be pruned. Weights, if given, are\n"
-                   "checked against the .cfg.",
+        .summary =
+            "Shows each layer with its multiply-accumulates (MACs), its parameters, the group\n"
+            "of channels it belongs to and whether that can be pruned. Weights, if given, are\n"
+            "checked against the .cfg.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
         .least = 1,

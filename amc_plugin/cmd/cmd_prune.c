@@ -23,14 +23,16 @@ typedef struct prune_options {
 static int check(const prune_options *o, amc_error *err) {
     if (!o->policy)
         return amc_error_set(err, "prune: no -policy, expected uniform, shallow, deep, random or a "
-                             "policy.json");
+                                  "policy.json");
     if (amc_policy_find(o->policy) < 0) {
         if (!amc_files_exists(o->policy))
-            return amc_error_set(err, "prune: -policy %s is not there, expected uniform, shallow, deep, "
+            return amc_error_set(err,
+                                 "prune: -policy %s is not there, expected uniform, shallow, deep, "
                                  "random or a policy.json",
                                  o->policy);
         if (o->flops_given || o->keep_given)
-            return amc_error_set(err, "prune: -policy %s says what is kept, expected no -flops and "
+            return amc_error_set(err,
+                                 "prune: -policy %s says what is kept, expected no -flops and "
                                  "no -keep with it",
                                  o->policy);
     } else if (o->flops_given == o->keep_given) {
@@ -131,32 +133,36 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
 int amc_cmd_prune(int argc, char **argv) {
     prune_options o = {.flops = NAN, .keep = NAN, .min_keep = 0, .round = 1, .seed = 1};
     const amc_option table[] = {
-        {"policy", AMC_OPTION_TEXT, &o.policy, "P", "uniform, shallow, deep, random, or a policy.json", 0, 0,
-         false, NULL},
-        {"flops", AMC_OPTION_NUMBER, &o.flops, "R", "budget: share of the FLOPs (multiply-accumulates) left",
-         0, 1, true, &o.flops_given},
-        {"keep", AMC_OPTION_NUMBER, &o.keep, "R", "or the share of channels left in each group that is cut",
-         0, 1, true, &o.keep_given},
-        {"min-keep", AMC_OPTION_NUMBER, &o.min_keep, "R", "least share of a group's channels that is kept", 0,
-         1, false, NULL},
-        {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false, NULL},
-        {"skip", AMC_OPTION_TEXT, &o.skip, "LAYERS", "layers to leave whole, such as 0,3,12", 0, 0, false,
+        {"policy", AMC_OPTION_TEXT, &o.policy, "P",
+         "uniform, shallow, deep, random, or a policy.json", 0, 0, false, NULL},
+        {"flops", AMC_OPTION_NUMBER, &o.flops, "R",
+         "budget: share of the FLOPs (multiply-accumulates) left", 0, 1, true, &o.flops_given},
+        {"keep", AMC_OPTION_NUMBER, &o.keep, "R",
+         "or the share of channels left in each group that is cut", 0, 1, true, &o.keep_given},
+        {"min-keep", AMC_OPTION_NUMBER, &o.min_keep, "R",
+         "least share of a group's channels that is kept", 0, 1, false, NULL},
+        {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false,
          NULL},
+        {"skip", AMC_OPTION_TEXT, &o.skip, "LAYERS", "layers to leave whole, such as 0,3,12", 0, 0,
+         false, NULL},
         {"calibrate", AMC_OPTION_INT, &o.calibrate, "N",
          "training images to re-estimate batch normalization on; 0: don't", 0, 100000, false, NULL},
-        {"seed", AMC_OPTION_INT, &o.seed, "S", "of -policy random and -calibrate", 0, INT_MAX, false, NULL},
-        {"data", AMC_OPTION_TEXT, &o.data, "FILE", "the .data file, else <name>.data beside the cfg", 0, 0, false,
+        {"seed", AMC_OPTION_INT, &o.seed, "S", "of -policy random and -calibrate", 0, INT_MAX,
+         false, NULL},
+        {"data", AMC_OPTION_TEXT, &o.data, "FILE",
+         "the .data file, else <name>.data beside the cfg", 0, 0, false, NULL},
+        {"out", AMC_OPTION_TEXT, &o.out, "DIR", "where the result goes, else amc-out/<name>", 0, 0,
+         false, NULL},
+        {"force", AMC_OPTION_FLAG, &o.force, NULL, "replace a result that is there", 0, 0, false,
          NULL},
-        {"out", AMC_OPTION_TEXT, &o.out, "DIR", "where the result goes, else amc-out/<name>", 0, 0, false,
-         NULL},
-        {"force", AMC_OPTION_FLAG, &o.force, NULL, "replace a result that is there", 0, 0, false, NULL},
         {"json", AMC_OPTION_FLAG, &o.json, NULL, "print one JSON object", 0, 0, false, NULL},
     };
     const amc_options options = {
         .command = "prune",
         .arguments = "<cfg> [weights]",
-        .summary = "Applies a policy and writes the smaller .cfg and .weights. Channels of largest\n"
-                   "magnitude are kept. Left out, the weights are weights/<name>.weights.",
+        .summary =
+            "Applies a policy and writes the smaller .cfg and .weights. Channels of largest\n"
+            "magnitude are kept. Left out, the weights are weights/<name>.weights.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
         .least = 1,

@@ -83,8 +83,9 @@ static void print_start(const search *s) {
     fprintf(stderr, "%s: %s MACs, %s parameters, %d channel groups to decide\n",
             s->network->cfg_path, amc_cmd_count(amc_cost_macs(s->network->graph)),
             amc_cmd_count(amc_cost_params(s->network->graph)), amc_prune_env_steps(s->env));
-    fprintf(stderr, "accuracy %.2f%% on %d held-out training images; searching for the best network "
-                    "within %.2f%% of the FLOPs\n",
+    fprintf(stderr,
+            "accuracy %.2f%% on %d held-out training images; searching for the best network "
+            "within %.2f%% of the FLOPs\n",
             100.0 * base.top1 / base.images, base.images, 100 * s->options->flops);
 }
 
@@ -177,43 +178,53 @@ static int run(const search_options *o, const char *cfg, const char *weights, am
 }
 
 int amc_cmd_search(int argc, char **argv) {
-    search_options o = {.reward = "err", .agent = "ddpg", .flops = 0.5, .min_keep = 0.1,
-                        .episodes = 400, .warmup = 100, .round = 1, .seed = 1,
-                        .scorer = {.part = AMC_DATASET_SEARCH, .threads = amc_cmd_processors(),
-                                   .calibrate = 256}};
+    search_options o = {
+        .reward = "err",
+        .agent = "ddpg",
+        .flops = 0.5,
+        .min_keep = 0.1,
+        .episodes = 400,
+        .warmup = 100,
+        .round = 1,
+        .seed = 1,
+        .scorer = {.part = AMC_DATASET_SEARCH, .threads = amc_cmd_processors(), .calibrate = 256}};
     const amc_option table[] = {
-        {"data", AMC_OPTION_TEXT, &o.scorer.data, "FILE", "the .data file, else <name>.data beside the cfg",
-         0, 0, false, NULL},
-        {"flops", AMC_OPTION_NUMBER, &o.flops, "R", "budget: share of the FLOPs (multiply-accumulates) left",
-         0, 1, true, NULL},
+        {"data", AMC_OPTION_TEXT, &o.scorer.data, "FILE",
+         "the .data file, else <name>.data beside the cfg", 0, 0, false, NULL},
+        {"flops", AMC_OPTION_NUMBER, &o.flops, "R",
+         "budget: share of the FLOPs (multiply-accumulates) left", 0, 1, true, NULL},
         {"reward", AMC_OPTION_TEXT, &o.reward, "NAME", "err: minus the error", 0, 0, false, NULL},
-        {"agent", AMC_OPTION_TEXT, &o.agent, "NAME", "ddpg, or random for comparison", 0, 0, false, NULL},
-        {"episodes", AMC_OPTION_INT, &o.episodes, "N", "plans to try", 1, 1000000, false, NULL},
-        {"warmup", AMC_OPTION_INT, &o.warmup, "N", "first episodes, drawn around the budget", 0, 1000000,
-         false, NULL},
-        {"limit", AMC_OPTION_INT, &o.scorer.limit, "N", "score on at most N images; 0: all", 0, INT_MAX, false,
+        {"agent", AMC_OPTION_TEXT, &o.agent, "NAME", "ddpg, or random for comparison", 0, 0, false,
          NULL},
+        {"episodes", AMC_OPTION_INT, &o.episodes, "N", "plans to try", 1, 1000000, false, NULL},
+        {"warmup", AMC_OPTION_INT, &o.warmup, "N", "first episodes, drawn around the budget", 0,
+         1000000, false, NULL},
+        {"limit", AMC_OPTION_INT, &o.scorer.limit, "N", "score on at most N images; 0: all", 0,
+         INT_MAX, false, NULL},
         {"calibrate", AMC_OPTION_INT, &o.scorer.calibrate, "N",
          "training images to re-estimate batch normalization on; 0: don't", 0, 100000, false, NULL},
-        {"min-keep", AMC_OPTION_NUMBER, &o.min_keep, "R", "least share of a group's channels that is kept", 0,
-         1, false, NULL},
-        {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false, NULL},
-        {"skip", AMC_OPTION_TEXT, &o.skip, "LAYERS", "layers to leave whole, such as 0,3,12", 0, 0, false,
+        {"min-keep", AMC_OPTION_NUMBER, &o.min_keep, "R",
+         "least share of a group's channels that is kept", 0, 1, false, NULL},
+        {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false,
          NULL},
+        {"skip", AMC_OPTION_TEXT, &o.skip, "LAYERS", "layers to leave whole, such as 0,3,12", 0, 0,
+         false, NULL},
         {"seed", AMC_OPTION_INT, &o.seed, "S", "of everything random", 0, INT_MAX, false, NULL},
-        {"threads", AMC_OPTION_INT, &o.scorer.threads, "N", "threads; the result is the same for any", 1,
-         1024, false, NULL},
-        {"out", AMC_OPTION_TEXT, &o.out, "DIR", "where the result goes, else amc-out/<name>", 0, 0, false,
+        {"threads", AMC_OPTION_INT, &o.scorer.threads, "N",
+         "threads; the result is the same for any", 1, 1024, false, NULL},
+        {"out", AMC_OPTION_TEXT, &o.out, "DIR", "where the result goes, else amc-out/<name>", 0, 0,
+         false, NULL},
+        {"force", AMC_OPTION_FLAG, &o.force, NULL, "replace a result that is there", 0, 0, false,
          NULL},
-        {"force", AMC_OPTION_FLAG, &o.force, NULL, "replace a result that is there", 0, 0, false, NULL},
         {"json", AMC_OPTION_FLAG, &o.json, NULL, "print one JSON object", 0, 0, false, NULL},
     };
     const amc_options options = {
         .command = "search",
         .arguments = "<cfg> [weights]",
-        .summary = "Searches, layer by layer, how many channels to keep so that accuracy on held-out\n"
-                   "training images is best within a budget, and writes the smaller .cfg and\n"
-                   ".weights. Left out, the weights are weights/<name>.weights.",
+        .summary =
+            "Searches, layer by layer, how many channels to keep so that accuracy on held-out\n"
+            "training images is best within a budget, and writes the smaller .cfg and\n"
+            ".weights. Left out, the weights are weights/<name>.weights.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
         .least = 1,

@@ -60,12 +60,12 @@ void amc_cmd_use_threads(int threads) {
 
 static void print_usage(void) {
     printf("usage: darknet amc <command> <cfg> [weights] [options]\n\n"
-                  "Prunes networks trained with Darknet into smaller ones that any Darknet reads.\n\n"
-                  "commands:\n");
+           "Prunes networks trained with Darknet into smaller ones that any Darknet reads.\n\n"
+           "commands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-8s %s\n", commands[i].name, commands[i].summary);
     printf("\ndarknet amc <command> -h shows a command's options. To start:\n"
-                  "  darknet amc search cfg/mine.cfg      with weights/mine.weights, cfg/mine.data\n");
+           "  darknet amc search cfg/mine.cfg      with weights/mine.weights, cfg/mine.data\n");
 }
 
 // What can't be written, to a full disk say, was not done.

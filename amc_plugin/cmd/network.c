@@ -11,10 +11,11 @@
 static int load_weights(amc_network *network, const char *path, amc_network_weights need,
                         amc_error *err) {
     if (!path && need == AMC_WEIGHTS_IF_GIVEN) return 0;
-    network->weights_path = path ? amc_memory_text("%s", path)
-                                 : amc_memory_text("weights/%s.weights", network->name);
+    network->weights_path =
+        path ? amc_memory_text("%s", path) : amc_memory_text("weights/%s.weights", network->name);
     if (!path && !amc_files_exists(network->weights_path))
-        return amc_error_set(err, "%s: can't be opened; expected it there, or a .weights file after "
+        return amc_error_set(err,
+                             "%s: can't be opened; expected it there, or a .weights file after "
                              "%s",
                              network->weights_path, network->cfg_path);
     network->weights = amc_weights_load(network->weights_path, network->graph, err);
@@ -53,7 +54,8 @@ int amc_network_skip(amc_network *network, const char *layers, amc_error *err) {
         long layer = strtol(at, &end, 10);
         if (end == at || (*end && *end != ',') || errno || layer < 0 || layer > INT_MAX)
             return amc_error_set(err, "-skip %s, expected layer numbers such as 0,3,12", layers);
-        if (amc_channel_groups_skip(network->groups, network->graph, (int)layer, err) < 0) return -1;
+        if (amc_channel_groups_skip(network->groups, network->graph, (int)layer, err) < 0)
+            return -1;
         at = *end ? end + 1 : NULL;
     }
     return 0;

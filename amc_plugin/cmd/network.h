@@ -7,7 +7,7 @@
 #include "model/weights_file.h"
 
 typedef struct amc_network {
-    char *name;         // "vgg16" of cfg/vgg16.cfg
+    char *name; // "vgg16" of cfg/vgg16.cfg
     char *cfg_path;
     char *weights_path; // NULL if there are no weights
     amc_cfg_text *cfg;

@@ -48,8 +48,8 @@ static int set_number(const amc_options *options, const amc_option *option, cons
     errno = 0;
     double number = strtod(text, &end);
     bool whole = option->kind != AMC_OPTION_INT || number == floor(number);
-    bool in_range = number >= option->low && number <= option->high &&
-                    !(option->open && number == option->low);
+    bool in_range =
+        number >= option->low && number <= option->high && !(option->open && number == option->low);
     if (end == text || *end || errno || !whole || !in_range)
         return out_of_range(options, option, text, err);
     if (option->kind == AMC_OPTION_INT)
@@ -83,8 +83,8 @@ static struct option *getopt_table(const amc_options *options) {
     struct option *table = amc_memory_alloc((size_t)options->n_options + 3, sizeof *table);
     for (int i = 0; i < options->n_options; i++) {
         bool flag = options->options[i].kind == AMC_OPTION_FLAG;
-        table[i] = (struct option){options->options[i].name,
-                                   flag ? no_argument : required_argument, NULL, 0};
+        table[i] = (struct option){options->options[i].name, flag ? no_argument : required_argument,
+                                   NULL, 0};
     }
     table[options->n_options] = (struct option){"h", no_argument, NULL, 0};
     table[options->n_options + 1] = (struct option){"help", no_argument, NULL, 0};
@@ -107,14 +107,16 @@ int amc_options_parse(const amc_options *options, int argc, char **argv, const c
     int status = 0, found = 0, index;
     optind = 0; // glibc: start afresh
     opterr = 0;
-    while (status == 0 && (index = 0, found = getopt_long_only(argc, argv, ":", table, &index)) != -1) {
+    while (status == 0 &&
+           (index = 0, found = getopt_long_only(argc, argv, ":", table, &index)) != -1) {
         const char *word = argv[optind - 1];
         if (found == 0 && index >= options->n_options)
             status = 1;
         else if (found == 0)
             status = set_option(options, &options->options[index], optarg, err);
         else if (found == ':')
-            status = amc_error_set(err, "%s: %s, expected a value after it", options->command, word);
+            status =
+                amc_error_set(err, "%s: %s, expected a value after it", options->command, word);
         else
             status = amc_error_set(err, "%s: %s is not an option (see darknet amc %s -h)",
                                    options->command, word, options->command);

@@ -16,14 +16,14 @@ typedef enum amc_option_kind {
 } amc_option_kind;
 
 typedef struct amc_option {
-    const char *name;     // without its dash
+    const char *name; // without its dash
     amc_option_kind kind;
     void *value;          // holds the default before parsing
     const char *argument; // what stands for it in the help: "R"
     const char *help;
-    double low, high;     // of numbers
-    bool open;            // low itself is not allowed
-    bool *given;          // set to true where the option was there; may be NULL
+    double low, high; // of numbers
+    bool open;        // low itself is not allowed
+    bool *given;      // set to true where the option was there; may be NULL
 } amc_option;
 
 typedef struct amc_options {

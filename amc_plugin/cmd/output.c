@@ -139,11 +139,10 @@ static int write_files(const amc_output *output, const amc_prune_plan *plan,
                        amc_error *err) {
     const amc_network *network = output->network;
     amc_cfg_text *cfg = amc_slice_cfg(network->cfg, network->graph, pruned->graph);
-    bool written =
-        amc_weights_save(pruned->weights, pruned->graph, paths[0], err) == 0 &&
-        amc_cfg_text_save(cfg, paths[1], err) == 0 &&
-        amc_prune_plan_save(plan, network->graph, network->groups, paths[2], err) == 0 &&
-        (!episodes || amc_files_write(paths[3], episodes, strlen(episodes), err) == 0);
+    bool written = amc_weights_save(pruned->weights, pruned->graph, paths[0], err) == 0 &&
+                   amc_cfg_text_save(cfg, paths[1], err) == 0 &&
+                   amc_prune_plan_save(plan, network->graph, network->groups, paths[2], err) == 0 &&
+                   (!episodes || amc_files_write(paths[3], episodes, strlen(episodes), err) == 0);
     amc_cfg_text_free(cfg);
     return written ? 0 : -1;
 }
@@ -208,7 +207,8 @@ void amc_output_print_summary(const amc_output *output, const amc_network *prune
 
 // The word as a shell reads it, new text: in quotes where it holds more than what paths mostly do.
 static char *shell_word(const char *word) {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+@%,";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+@%,";
     if (word[strspn(word, plain)] == '\0') return amc_memory_text("%s", word);
     char *quoted = amc_memory_alloc(4 * strlen(word) + 3, 1), *end = stpcpy(quoted, "'");
     for (; *word; word++) {

@@ -29,8 +29,8 @@ amc_output *amc_output_new(const amc_network *network, const char *folder, bool 
 // A staged result that was not published is removed, and the folders made for it.
 void amc_output_free(amc_output *output);
 
-// Writes the network that `plan` left to the staging folder, episodes (may be NULL) too, and reads the
-// network back as any user would. NULL with err set.
+// Writes the network that `plan` left to the staging folder, episodes (may be NULL) too, and reads
+// the network back as any user would. NULL with err set.
 amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan,
                               const amc_pruned *pruned, const char *episodes, amc_error *err);
 

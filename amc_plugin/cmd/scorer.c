@@ -10,8 +10,7 @@ static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error
     scorer->data = amc_data_file_load(scorer->data_path, err);
     if (!scorer->data) return -1;
     scorer->top = options->top ? options->top : scorer->data->top;
-    scorer->model =
-        amc_host_model_new(network->cfg_path, network->graph, options->threads, err);
+    scorer->model = amc_host_model_new(network->cfg_path, network->graph, options->threads, err);
     if (!scorer->model ||
         amc_accuracy_check(scorer->model, scorer->data, network->cfg_path, err) < 0)
         return -1;

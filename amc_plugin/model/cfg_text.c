@@ -225,8 +225,7 @@ static char *replaced_value(const char *text, const char *value) {
 
 static void insert_line(amc_cfg_text *cfg, int at, int section) {
     cfg->lines = amc_memory_resize(cfg->lines, (size_t)cfg->n_lines + 1, sizeof *cfg->lines);
-    memmove(&cfg->lines[at + 1], &cfg->lines[at],
-            (size_t)(cfg->n_lines - at) * sizeof *cfg->lines);
+    memmove(&cfg->lines[at + 1], &cfg->lines[at], (size_t)(cfg->n_lines - at) * sizeof *cfg->lines);
     cfg->n_lines++;
     cfg->lines[at] = (amc_cfg_line){.section = section};
     for (int i = 0; i < cfg->n_sections; i++)

@@ -242,7 +242,8 @@ amc_channel_groups *amc_channel_groups_new(const amc_layer_graph *graph) {
     for (int c = 0; c < graph->c; c++) groups->image_unit[c] = new_node(&b, BY_IMAGE);
     for (int l = 0; l < graph->n; l++) add_layer(&b, l);
     int output = amc_layer_graph_output(graph);
-    for (int c = 0; c < graph->layers[output].out_c; c++) fix(&b, groups->unit[output][c], graph->n);
+    for (int c = 0; c < graph->layers[output].out_c; c++)
+        fix(&b, groups->unit[output][c], graph->n);
 
     int *number = number_units(&b);
     signature *signatures = sign_units(&b, number);

@@ -17,22 +17,22 @@
 
 typedef struct amc_channel_group {
     int n_units;
-    int *units;       // (n_units) ids, in channel order
-    int n_layers;     // layers whose filters make the units
-    int *layers;      // (n_layers) in network order
-    int n_consumers;  // layers with weights that read the units
-    int *consumers;   // (n_consumers) in network order
-    bool prunable;    // false: all units are always kept
-    char *why;        // why it isn't prunable; NULL if it is
+    int *units;      // (n_units) ids, in channel order
+    int n_layers;    // layers whose filters make the units
+    int *layers;     // (n_layers) in network order
+    int n_consumers; // layers with weights that read the units
+    int *consumers;  // (n_consumers) in network order
+    bool prunable;   // false: all units are always kept
+    char *why;       // why it isn't prunable; NULL if it is
 } amc_channel_group;
 
 typedef struct amc_channel_groups {
     int n_units;
-    int *group_of;    // (n_units) group of a unit; -1 for the image's channels
-    int **unit;       // (layers)(out_c) unit of each output channel of each layer
-    int *image_unit;  // (c) unit of each channel of the image
+    int *group_of;   // (n_units) group of a unit; -1 for the image's channels
+    int **unit;      // (layers)(out_c) unit of each output channel of each layer
+    int *image_unit; // (c) unit of each channel of the image
     int n_layers;
-    int n;            // groups
+    int n;                     // groups
     amc_channel_group *groups; // ordered by first layer
 } amc_channel_groups;
 

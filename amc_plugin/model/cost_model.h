@@ -6,7 +6,6 @@
 
 #include "model/channel_groups.h"
 
-
 // Multiply-accumulates of one layer for one image; 0 for layers without weights.
 int64_t amc_cost_layer_macs(const amc_layer *layer);
 

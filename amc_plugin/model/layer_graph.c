@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_SIDE (1 << 16)     // of an image or a channel count
-#define MAX_FILTER (1 << 10)   // height and width of a filter or window
-#define MAX_LAYERS (1 << 14)   // in one network
+#define MAX_SIDE (1 << 16)       // of an image or a channel count
+#define MAX_FILTER (1 << 10)     // height and width of a filter or window
+#define MAX_LAYERS (1 << 14)     // in one network
 #define MAX_FLOATS (INT_MAX / 4) // in one array: Darknet counts bytes of some of them in an int
 
 // What reads a layer's section; everything it needs to say where and why it fails.
@@ -46,26 +46,29 @@ static int read_flag(const reader *r, const char *key, bool *value) {
 
 // Darknet turns an activation it doesn't know into relu without a word.
 static int check_activation(const reader *r) {
-    static const char *known[] = {"logistic", "relu",   "relie", "linear", "ramp",    "tanh",  "plse",
-                                  "leaky",    "elu",    "loggy", "stair",  "hardtan", "lhtan", "selu"};
+    static const char *known[] = {"logistic", "relu",    "relie", "linear", "ramp",
+                                  "tanh",     "plse",    "leaky", "elu",    "loggy",
+                                  "stair",    "hardtan", "lhtan", "selu"};
     const char *name = amc_cfg_text_get(r->cfg, r->section, "activation");
     if (!name) return 0;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(name, known[i]) == 0) return 0;
-    return amc_error_set(r->err, "%s:%d: activation=%s, expected one that Darknet has (relu, leaky, "
+    return amc_error_set(r->err,
+                         "%s:%d: activation=%s, expected one that Darknet has (relu, leaky, "
                          "linear, logistic, ...)",
                          r->cfg->path, amc_cfg_text_line(r->cfg, r->section, "activation"), name);
 }
 
 // Options that change which weights a file holds, or what they mean.
 static int refuse_odd_weights(const reader *r) {
-    static const char *odd[] = {"dontload", "dontsave", "dontloadscales", "numload",
-                                "flipped",  "binary",   "xnor"};
+    static const char *odd[] = {"dontload", "dontsave", "dontloadscales", "numload", "flipped",
+                                "binary",   "xnor"};
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         int value;
         if (read_int(r, odd[i], 0, INT_MIN, INT_MAX, &value) < 0) return -1;
         if (value)
-            return amc_error_set(r->err, "%s:%d: %s=%d is not supported, expected a layer whose "
+            return amc_error_set(r->err,
+                                 "%s:%d: %s=%d is not supported, expected a layer whose "
                                  "weights are stored plainly",
                                  r->cfg->path, amc_cfg_text_line(r->cfg, r->section, odd[i]),
                                  odd[i], value);
@@ -105,7 +108,8 @@ static int read_convolutional(const reader *r, amc_layer *layer) {
         return -1;
     if (pad) layer->pad = layer->size / 2;
     if (layer->c % layer->groups || layer->out_c % layer->groups)
-        return amc_error_set(r->err, "%s:%d: groups=%d, expected a divisor of its %d input channels "
+        return amc_error_set(r->err,
+                             "%s:%d: groups=%d, expected a divisor of its %d input channels "
                              "and its %d filters",
                              r->cfg->path, amc_cfg_text_line(r->cfg, r->section, "groups"),
                              layer->groups, layer->c, layer->out_c);
@@ -178,7 +182,8 @@ static int resolve(const reader *r, const char *key, const char *text, int *inde
     long number = strtol(text, &end, 10);
     if (number < 0) number += r->index;
     if (end == text || (*end && *end != ',') || errno || number < 0 || number >= r->index)
-        return amc_error_set(r->err, "%s:%d: %s=%s names no earlier layer, expected 0 to %d or -%d "
+        return amc_error_set(r->err,
+                             "%s:%d: %s=%s names no earlier layer, expected 0 to %d or -%d "
                              "to -1",
                              r->cfg->path, amc_cfg_text_line(r->cfg, r->section, key), key,
                              amc_cfg_text_get(r->cfg, r->section, key), r->index - 1, r->index);
@@ -201,7 +206,8 @@ static int read_shortcut(const reader *r, amc_layer *layer) {
     // Darknet takes every so manieth pixel, the same in both directions: it asserts that.
     if (layer->w / other->out_w != layer->h / other->out_h ||
         other->out_w / layer->w != other->out_h / layer->h)
-        return amc_error_set(r->err, "%s:%d: [shortcut] adds %dx%d to %dx%d, expected the same ratio "
+        return amc_error_set(r->err,
+                             "%s:%d: [shortcut] adds %dx%d to %dx%d, expected the same ratio "
                              "of widths as of heights",
                              r->cfg->path, amc_cfg_text_line(r->cfg, r->section, "from"),
                              other->out_w, other->out_h, layer->w, layer->h);
@@ -250,8 +256,9 @@ static int find_kind(const reader *r) {
     for (int i = 0; i < AMC_LAYER_TYPES; i++)
         if (strcmp(type, kinds[i].name) == 0 || (kinds[i].alias && !strcmp(type, kinds[i].alias)))
             return i;
-    return fail(r, NULL, "is not a layer that can be pruned around, expected convolutional, "
-                         "connected, maxpool, avgpool, dropout, softmax, cost, shortcut or route");
+    return fail(r, NULL,
+                "is not a layer that can be pruned around, expected convolutional, "
+                "connected, maxpool, avgpool, dropout, softmax, cost, shortcut or route");
 }
 
 // Sizes that overflow Darknet's ints further on; in double, since they overflow int64_t too.
@@ -296,15 +303,16 @@ static int check_policy(const amc_cfg_text *cfg, amc_error *err) {
         found = found || strcmp(policy, known[i]) == 0;
     int line = amc_cfg_text_line(cfg, 0, "policy");
     if (!found)
-        return amc_error_set(err, "%s:%d: policy=%s, expected constant, poly, step, steps, exp, "
+        return amc_error_set(err,
+                             "%s:%d: policy=%s, expected constant, poly, step, steps, exp, "
                              "sigmoid or random",
                              cfg->path, line, policy);
     if (strcmp(policy, "steps") != 0) return 0;
     const char *steps = amc_cfg_text_get(cfg, 0, "steps");
     const char *scales = amc_cfg_text_get(cfg, 0, "scales");
     if (!steps || !scales || count_items(steps) != count_items(scales))
-        return amc_error_set(err, "%s:%d: policy=steps, expected as many steps= as scales=",
-                             cfg->path, line);
+        return amc_error_set(
+            err, "%s:%d: policy=steps, expected as many steps= as scales=", cfg->path, line);
     return 0;
 }
 
@@ -345,7 +353,8 @@ static int refuse_recurrent(const amc_cfg_text *cfg, amc_error *err) {
     for (r.section = 0; r.section < cfg->n_sections; r.section++)
         for (size_t i = 0; i < sizeof recurrent / sizeof *recurrent; i++)
             if (strcmp(cfg->sections[r.section].type, recurrent[i]) == 0)
-                return fail(&r, NULL, "is a recurrent layer, expected a network without recurrence");
+                return fail(&r, NULL,
+                            "is a recurrent layer, expected a network without recurrence");
     return 0;
 }
 
@@ -408,7 +417,6 @@ int amc_layer_graph_output(const amc_layer_graph *graph) {
 int64_t amc_layer_weight_count(const amc_layer *layer) {
     if (layer->type == AMC_CONVOLUTIONAL)
         return (int64_t)layer->out_c * (layer->c / layer->groups) * layer->size * layer->size;
-    if (layer->type == AMC_CONNECTED)
-        return (int64_t)layer->out_c * layer->c * layer->h * layer->w;
+    if (layer->type == AMC_CONNECTED) return (int64_t)layer->out_c * layer->c * layer->h * layer->w;
     return 0;
 }

@@ -37,9 +37,9 @@ typedef struct amc_layer {
 } amc_layer;
 
 typedef struct amc_layer_graph {
-    char *path;    // of the .cfg, for messages
-    int c, h, w;   // the network's input image
-    int n;         // layers
+    char *path;        // of the .cfg, for messages
+    int c, h, w;       // the network's input image
+    int n;             // layers
     amc_layer *layers; // (n)
 } amc_layer_graph;
 

@@ -60,8 +60,7 @@ void amc_prune_plan_keep_best(amc_prune_plan *plan, const amc_channel_groups *gr
 
 void amc_prune_plan_keep_counts(amc_prune_plan *plan, const amc_channel_groups *groups,
                                 const int *counts, const double *score) {
-    for (int g = 0; g < groups->n; g++)
-        amc_prune_plan_keep_best(plan, groups, g, counts[g], score);
+    for (int g = 0; g < groups->n; g++) amc_prune_plan_keep_best(plan, groups, g, counts[g], score);
 }
 
 int amc_prune_plan_channels(const amc_prune_plan *plan, const amc_channel_groups *groups,
@@ -116,8 +115,8 @@ static int find_group(const reader *r, const cJSON *entry) {
     if (exact >= 0) return exact;
     if (candidates == 1) return found;
     char *text = cJSON_PrintUnformatted(layers);
-    amc_error_set(r->err, "%s: \"layers\": %s, expected the layers of one channel group (%s)", r->path,
-                  text, candidates ? "several have them" : "none has them all");
+    amc_error_set(r->err, "%s: \"layers\": %s, expected the layers of one channel group (%s)",
+                  r->path, text, candidates ? "several have them" : "none has them all");
     cJSON_free(text);
     return -1;
 }
@@ -125,7 +124,8 @@ static int find_group(const reader *r, const cJSON *entry) {
 static int apply_ratio(const reader *r, amc_prune_plan *plan, int g, double ratio) {
     const amc_channel_group *group = &r->groups->groups[g];
     if (!(ratio > 0 && ratio <= 1))
-        return amc_error_set(r->err, "%s: the group of layer %d has ratio %g, expected more than 0 "
+        return amc_error_set(r->err,
+                             "%s: the group of layer %d has ratio %g, expected more than 0 "
                              "and at most 1",
                              r->path, group->layers[0], ratio);
     amc_cost_model *cost = amc_cost_model_new(r->graph, r->groups);
@@ -145,7 +145,8 @@ static int apply_channels(const reader *r, amc_prune_plan *plan, int g, const cJ
     cJSON_ArrayForEach(item, channels) {
         double index = cJSON_IsNumber(item) ? item->valuedouble : -1;
         if (!(index >= 0 && index < group->n_units) || index != (int)index)
-            return amc_error_set(r->err, "%s: the group of layer %d keeps channel %g, expected 0 to "
+            return amc_error_set(r->err,
+                                 "%s: the group of layer %d keeps channel %g, expected 0 to "
                                  "%d",
                                  r->path, group->layers[0], index, group->n_units - 1);
         if (plan->kept[group->units[(int)index]]++)
@@ -171,10 +172,12 @@ static int apply_entry(const reader *r, amc_prune_plan *plan, const cJSON *entry
     else if (cJSON_IsNumber(ratio))
         status = apply_ratio(r, plan, g, ratio->valuedouble);
     else
-        return amc_error_set(r->err, "%s: the group of layer %d has neither \"ratio\" nor "
+        return amc_error_set(r->err,
+                             "%s: the group of layer %d has neither \"ratio\" nor "
                              "\"channels\"",
                              r->path, group->layers[0]);
-    if (status == 0 && !group->prunable && amc_prune_plan_count(plan, r->groups, g) < group->n_units)
+    if (status == 0 && !group->prunable &&
+        amc_prune_plan_count(plan, r->groups, g) < group->n_units)
         return amc_error_set(r->err, "%s: layer %d can't be pruned: %s", r->path, group->layers[0],
                              group->why);
     return status;
@@ -231,8 +234,8 @@ int amc_prune_plan_save(const amc_prune_plan *plan, const amc_layer_graph *graph
     cJSON *list = cJSON_AddArrayToObject(root, "groups");
     for (int g = 0; g < groups->n; g++)
         if (groups->groups[g].prunable)
-            cJSON_AddItemToArray(list, group_json(plan, &groups->groups[g],
-                                                  amc_prune_plan_count(plan, groups, g)));
+            cJSON_AddItemToArray(
+                list, group_json(plan, &groups->groups[g], amc_prune_plan_count(plan, groups, g)));
     char *text = cJSON_Print(root);
     int status = amc_files_write(path, text, strlen(text), err);
     cJSON_free(text);

@@ -35,9 +35,9 @@ int amc_prune_plan_channels(const amc_prune_plan *plan, const amc_channel_groups
 // policy.json: {"groups": [{"layers": [3], "ratio": 0.5}, {"layers": [5, 8], "channels": [0, 2]}]}.
 // `layers` names a group by its layers, or by as many of them as no other group has; `channels` are
 // indices into the group's units (for a plain convolution: its filters). Groups that are not named
-// stay whole. A ratio keeps max(1, round(ratio * units)) units, rounded to `round` channels, those of
-// largest score.
-// NULL with err set for a file that is missing, no such JSON, or names what isn't there.
+// stay whole. A ratio keeps max(1, round(ratio * units)) units, rounded to `round` channels, those
+// of largest score. NULL with err set for a file that is missing, no such JSON, or names what isn't
+// there.
 amc_prune_plan *amc_prune_plan_load(const char *path, const amc_layer_graph *graph,
                                     const amc_channel_groups *groups, const double *score,
                                     int round, amc_error *err);

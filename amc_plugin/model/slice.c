@@ -21,8 +21,7 @@ amc_layer_graph *amc_slice_graph(const amc_layer_graph *graph, const amc_channel
         small->layers[l].out_c = count_kept(plan, groups->unit[l], layer->out_c);
         // Blocks go whole, so as many groups are left as blocks of outputs.
         if (layer->groups > 1)
-            small->layers[l].groups =
-                small->layers[l].out_c / (layer->out_c / layer->groups);
+            small->layers[l].groups = small->layers[l].out_c / (layer->out_c / layer->groups);
     }
     return small;
 }
@@ -111,8 +110,8 @@ amc_cfg_text *amc_slice_cfg(const amc_cfg_text *cfg, const amc_layer_graph *grap
         const amc_layer *old = &graph->layers[l], *new = &small->layers[l];
         if (!amc_layer_has_weights(old)) continue;
         if (new->out_c != old->out_c)
-            amc_cfg_text_set_int(edited, l + 1,
-                                 old->type == AMC_CONNECTED ? "output" : "filters", new->out_c);
+            amc_cfg_text_set_int(edited, l + 1, old->type == AMC_CONNECTED ? "output" : "filters",
+                                 new->out_c);
         if (new->groups != old->groups) amc_cfg_text_set_int(edited, l + 1, "groups", new->groups);
     }
     return edited;

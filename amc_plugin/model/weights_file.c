@@ -98,8 +98,8 @@ static int read_header(const char *path, const char *bytes, size_t length, heade
         return amc_error_set(err, "%s: has version %d.%d, expected a .weights file", path,
                              version[0], version[1]);
     if (length < h->length)
-        return amc_error_set(err, "%s: is %zu bytes long, less than its header of %zu", path, length,
-                             h->length);
+        return amc_error_set(err, "%s: is %zu bytes long, less than its header of %zu", path,
+                             length, h->length);
     return 0;
 }
 
@@ -128,7 +128,8 @@ static int fill(amc_weights *weights, const amc_layer_graph *graph, const char *
         for (int i = 0; i < n; i++) {
             size_t size = (size_t)arrays[i].n * sizeof(float);
             if (length - at < size)
-                return amc_error_set(err, "%s: is %zu bytes long, expected %zu for %s; it runs out "
+                return amc_error_set(err,
+                                     "%s: is %zu bytes long, expected %zu for %s; it runs out "
                                      "in the %s of layer %d (%s)",
                                      path, length, expected, graph->path, arrays[i].name, l,
                                      amc_layer_type_name(layer->type));
@@ -143,7 +144,8 @@ static int fill(amc_weights *weights, const amc_layer_graph *graph, const char *
                       layer->out_c);
     }
     if (at != length)
-        return amc_error_set(err, "%s: is %zu bytes long, expected %zu for %s; %zu bytes are left "
+        return amc_error_set(err,
+                             "%s: is %zu bytes long, expected %zu for %s; %zu bytes are left "
                              "over after its last layer",
                              path, length, expected, graph->path, length - at);
     return 0;

@@ -13,12 +13,12 @@ struct amc_prune_env {
     amc_prune_env_options options;
     int64_t budget;
     int n_steps;
-    int *group;  // (n_steps) group of each step
+    int *group;     // (n_steps) group of each step
     int *last_step; // (layers) the last that decides channels of the layer; -1 if none does
-    int *least;  // (groups) fewest units that may be kept
-    int *counts; // (groups) the episode's decisions; whole where undecided
-    int t;       // current step
-    double last; // a[t-1] as carried out
+    int *least;     // (groups) fewest units that may be kept
+    int *counts;    // (groups) the episode's decisions; whole where undecided
+    int t;          // current step
+    double last;    // a[t-1] as carried out
     // Features that stay the same over episodes, scaled: t, n, c, h, w, stride, k, FLOPs[t].
     float (*fixed)[8]; // (n_steps)
 };
@@ -72,7 +72,8 @@ static int check_options(const amc_prune_env *env, amc_error *err) {
     if (amc_prune_env_smallest(env) <= env->budget) return 0;
     // Rounded up to what is printed, so that it can be asked for.
     double smallest = ceil(1e4 * (double)amc_prune_env_smallest(env) / all) / 100;
-    return amc_error_set(err, "%s: a budget of %.2f%% of the FLOPs can't be met; the smallest "
+    return amc_error_set(err,
+                         "%s: a budget of %.2f%% of the FLOPs can't be met; the smallest "
                          "reachable is %.2f%% when at least %g of each group's channels are kept, "
                          "in multiples of %d",
                          env->graph->path, 100 * o->flops, smallest, o->min_keep, o->round);

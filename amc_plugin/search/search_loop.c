@@ -27,8 +27,8 @@ static void walk(amc_prune_env *env, const amc_channel_groups *groups, amc_ddpg 
         float *state = &trace->states[t * AMC_PRUNE_ENV_STATE];
         int g = amc_prune_env_group(env, t);
         amc_prune_env_state(env, state);
-        double wish = drawn ? (double)drawn[g] / groups->groups[g].n_units
-                            : amc_ddpg_act(agent, state);
+        double wish =
+            drawn ? (double)drawn[g] / groups->groups[g].n_units : amc_ddpg_act(agent, state);
         trace->actions[t] = amc_prune_env_step(env, wish);
     }
 }

@@ -12,16 +12,16 @@ typedef float amc_search_score(void *context, const amc_prune_plan *plan);
 
 typedef struct amc_search_options {
     int episodes;
-    int warmup;         // first episodes, whose actions are drawn around the budget
-    bool random;        // all of them are: the baseline that a learning agent has to beat
+    int warmup;  // first episodes, whose actions are drawn around the budget
+    bool random; // all of them are: the baseline that a learning agent has to beat
     uint64_t seed;
     const double *unit_score; // (units) importance: which channels a count keeps
 } amc_search_options;
 
 typedef struct amc_search_episode {
-    int index;         // 0, 1, ...
-    float accuracy;    // what the score function said
-    double reward;     // R_err = -(1 - accuracy)
+    int index;      // 0, 1, ...
+    float accuracy; // what the score function said
+    double reward;  // R_err = -(1 - accuracy)
     int64_t macs;
     int64_t params;
     const int *counts; // (groups) units kept; valid during the call
@@ -33,9 +33,9 @@ typedef struct amc_search_episode {
 typedef bool amc_search_report(void *context, const amc_search_episode *episode);
 
 typedef struct amc_search_result {
-    amc_prune_plan *plan; // best evaluated; the caller frees it
+    amc_prune_plan *plan;    // best evaluated; the caller frees it
     amc_search_episode best; // its counts are not valid
-    int episodes;         // run
+    int episodes;            // run
 } amc_search_result;
 
 // Runs the search. The same options give the same episodes, whatever the number of threads.

@@ -87,7 +87,7 @@ static void test_layout(void **state) {
     assert_memory_equal(bytes, header, HEADER);
     // Convolutional: biases, scales, means, variances, weights. Connected: the weights come second.
     const amc_layer_weights *conv = &net.weights->layers[0], *connected = &net.weights->layers[4];
-    const float *at = (const float *)(bytes + HEADER);
+    const float *at = (const void *)(bytes + HEADER);
     assert_memory_equal(at, conv->biases, 32);
     assert_memory_equal(at + 8, conv->scales, 32);
     assert_memory_equal(at + 16, conv->means, 32);
