@@ -33,7 +33,7 @@ fail() {
 
 describe() { # program
     case $1 in
-    debian:*) echo "Debian's darknet" ;;
+    debian:*) echo "Debian's darknet" ;; # has one thread
     stock:*) echo "Darknet's kernels (AMC_STOCK=1)" ;;
     ours:*) echo 'our kernels' ;;
     esac
@@ -159,7 +159,7 @@ score() { # program
 
 bench_scoring() {
     local programs round program
-    mapfile -t programs < <(available debian:1 debian:2 stock:1 stock:2 ours:1 ours:2)
+    mapfile -t programs < <(available debian:1 stock:1 stock:2 ours:1 ours:2)
     make_list 1
     make_list $SCORED
     make_list $((SCORED * TIMES))
@@ -180,7 +180,7 @@ train() { # program name images
 
 bench_training() { # name images
     local programs round program
-    mapfile -t programs < <(available debian:1 debian:2 stock:1 ours:1 ours:2)
+    mapfile -t programs < <(available debian:1 stock:1 ours:1 ours:2)
     for ((round = 0; round < ROUNDS; round++)); do
         for program in "${programs[@]}"; do train "$program" "$1" "$2"; done
     done

@@ -6,7 +6,7 @@ set -euo pipefail
 awk -F, '
 NR == 1 { next }
 {
-    if (!($1 in n)) { order[++policies] = $1; most[$1] = 0 }
+    if (!($1 in n)) most[$1] = 0
     i = ++n[$1]
     if ($3 > most[$1]) most[$1] = $3
     before[$1, i] = 100 * $4; after[$1, i] = 100 * $5
@@ -23,10 +23,12 @@ function cell(values, policy,    i, sum, low, high, text) {
 }
 END {
     title["base"] = "not pruned"; title["random"] = "random search"; title["amc"] = "**AMC**"
+    policies = split("base uniform shallow deep random amc", order, " ")
     print "| policy | FLOPs | test accuracy, % | after fine-tuning, % |"
     print "|---|---|---|---|"
     for (p = 1; p <= policies; p++) {
         name = order[p]
+        if (!(name in n)) continue
         printf "| %s | %.2f%% | %s | %s |\n", (name in title ? title[name] : name), 100 * most[name],
             cell(before, name), cell(after, name)
     }

@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly FLOPS=0.5 SEEDS="1 2 3" EPISODES=400 LIMIT=2000 BATCHES=1290 RATE=0.02
+readonly FLOPS=0.5 SEEDS="1 2 3" EPISODES=400 LIMIT=2000 BATCHES=1720 RATE=0.02
 readonly KEPT=scripts/results/fashion.csv
 
 run() {
@@ -30,8 +30,8 @@ search, calibration or fine-tuning sees. Where there are several seeds: mean (sm
 
 Searches: $EPISODES plans, each scored on $LIMIT held-out training images; random search has as many. Every policy keeps
 channels by the same criterion and re-estimates batch normalization on the same 256 training images. Fine-tuning:
-\`darknet classifier train\` for $BATCHES batches of 128 (3 epochs), learning rate $RATE falling to 0. Seeds: $SEEDS. FLOPs:
-the largest of the seeds.
+\`darknet classifier train\` for $BATCHES batches of 128 (4 epochs), learning rate $RATE falling to 0. Seeds of the searches:
+$SEEDS. FLOPs: the largest of the seeds.
 
 $(scripts/policy_table.sh "$KEPT")
 EOF

@@ -33,8 +33,7 @@ void amc_hooks_calm_threads(char **argv) {
     execv("/proc/self/exe", argv); // only returns when it fails, which costs speed only
 }
 
-// ---- what is shared by the layers
-// ----------------------------------------------------------------------------------
+// ---- what is shared by the layers ---------------------------------------------------------------
 
 void __real_activate_array(float *x, const int n, const ACTIVATION a);
 void __real_gradient_array(const float *x, const int n, const ACTIVATION a, float *delta);
@@ -77,8 +76,7 @@ static void backward_output(const layer *l, const network *net) {
                       l->bias_updates);
 }
 
-// ---- convolutional
-// -------------------------------------------------------------------------------------------------
+// ---- convolutional ------------------------------------------------------------------------------
 
 static amc_conv_shape shape_of(const layer *l) {
     return amc_conv_shape_make(l->c, l->h, l->w, l->n, l->size, l->stride, l->pad, l->groups);
@@ -122,8 +120,7 @@ layer __wrap_make_convolutional_layer(int batch, int h, int w, int c, int n, int
     return l;
 }
 
-// ---- connected
-// -----------------------------------------------------------------------------------------------------
+// ---- connected ----------------------------------------------------------------------------------
 
 static void forward_connected(layer l, network net) {
     amc_activation act;
@@ -163,8 +160,7 @@ layer __wrap_make_connected_layer(int batch, int inputs, int outputs, ACTIVATION
     return l;
 }
 
-// ---- maxpool
-// ---------------------------------------------------------------------------------------
+// ---- maxpool ------------------------------------------------------------------------------------
 
 static amc_maxpool_shape pool_of(const layer *l) {
     return (amc_maxpool_shape){l->h, l->w, l->out_h, l->out_w, l->size, l->stride, -l->pad / 2};
@@ -191,8 +187,7 @@ layer __wrap_make_maxpool_layer(int batch, int h, int w, int c, int size, int st
     return l;
 }
 
-// ---- loops that other layers call
-// ----------------------------------------------------------------------------------
+// ---- loops that other layers call ---------------------------------------------------------------
 
 void __real_gemm(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
                  int ldb, float beta, float *c, int ldc);

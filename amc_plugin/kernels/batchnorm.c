@@ -7,8 +7,7 @@
 
 static const float FORWARD_EPS = 1e-6f, BACKWARD_EPS = 1e-5f, ROLL = 0.01f;
 
-// ---- one channel, whose rows of `pixels` floats lie `step` floats apart
-// ----------------------------------------------
+// ---- one channel, whose rows of `pixels` floats lie `step` floats apart -------------------------
 
 AMC_CLONES static double sum_channel(const float *x, int batch, size_t step, int pixels) {
     double total = 0;
@@ -70,8 +69,7 @@ AMC_CLONES static void apply_gradients(const float *x, int batch, size_t step, i
     }
 }
 
-// ---- layers
-// --------------------------------------------------------------------------------------------------------
+// ---- layers -------------------------------------------------------------------------------------
 
 // Darknet divides 0 by 0 for a batch of one pixel; one is the only sensible denominator there.
 static double variance_count(int batch, int pixels) {
@@ -138,8 +136,7 @@ void amc_batchnorm_scale(const amc_batchnorm *bn, int c, float *scale) {
         scale[i] = bn->scales[i] / (sqrtf(bn->rolling_variance[i]) + FORWARD_EPS);
 }
 
-// ---- references
-// ----------------------------------------------------------------------------------------------------
+// ---- references ---------------------------------------------------------------------------------
 
 #define EACH(b, j)                                                                                 \
     for (int b = 0; b < batch; b++)                                                                \

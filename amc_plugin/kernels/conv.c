@@ -36,8 +36,7 @@ static int pixels_of(const amc_conv_shape *s) {
     return s->out_h * s->out_w;
 }
 
-// ---- tiles: a few small images, or a few rows of a large one
-// -----------------------------------------------------------
+// ---- tiles: a few small images, or a few rows of a large one ------------------------------------
 
 // One convolution of a batch. A tile and some of the panels of filters make a task for a thread; no
 // sum depends on how the work is cut.
@@ -45,7 +44,7 @@ typedef struct conv_job {
     const amc_conv_shape *s;
     int batch;
     const float *x;           // (batch, c, h, w)
-    const float *weights;     // packed, group after group
+    const float *w;           // the weights
     const amc_finish *finish; // of the sums, or NULL
     bool add;                 // sums are added to y rather than written
     float *y;                 // (batch, n, out_h, out_w)
@@ -62,7 +61,8 @@ typedef struct conv_task {
     float *line;            // (columns)
     float *patches;         // panels of columns
     float *sums;            // (filters, stride)
-    size_t stride, columns; // columns, rounded up to whole panels and not
+    int panels;             // of columns
+    size_t stride;          // columns in them
 } conv_task;
 
 // Images for a tile: as many as fit, preferring numbers that leave the last panel of columns full.
@@ -71,7 +71,7 @@ static int tile_images(int batch, int pixels, int columns) {
     double best_use = 0;
     for (int images = 1; images <= min(min(batch, TILE_IMAGES), columns / pixels); images++) {
         double use =
-            (double)images * pixels / (amc_panels_across(images * pixels) * AMC_PANELS_COLUMNS);
+            (double)images * pixels / (amc_panels_for(images * pixels) * AMC_PANELS_COLUMNS);
         if (use >= best_use) {
             best = images;
             best_use = use;
@@ -99,25 +99,25 @@ static int tiles_of(const conv_job *job) {
 
 // Too few tiles for the threads, a single image say: then filters are shared out as well.
 static void choose_blocks(conv_job *job) {
-    int threads = amc_parallel_threads(), tiles = tiles_of(job),
-        panels = amc_panels_over(filters_of(job->s));
-    job->blocks = tiles >= threads ? 1 : min(panels, ceiling(threads, tiles));
+    int threads = amc_parallel_threads(), tiles = tiles_of(job);
+    int most = ceiling(filters_of(job->s), AMC_PANELS_ROWS);
+    job->blocks = tiles >= threads ? 1 : min(most, ceiling(threads, tiles));
 }
 
 static conv_task task_of(const conv_job *job, int index) {
     const amc_conv_shape *s = job->s;
-    int block = index % job->blocks, tile = index / job->blocks,
-        panels = amc_panels_over(filters_of(s));
+    int block = index % job->blocks, tile = index / job->blocks;
+    int filters = ceiling(filters_of(s), job->blocks);
     conv_task t = {
         .image = tile / tiles_of_image(job) * job->images,
         .row = tile % tiles_of_image(job) * job->rows,
-        .filter = panels * block / job->blocks * AMC_PANELS_ROWS,
-        .end_filter = min(panels * (block + 1) / job->blocks * AMC_PANELS_ROWS, filters_of(s)),
+        .filter = min(filters * block, filters_of(s)),
+        .end_filter = min(filters * (block + 1), filters_of(s)),
     };
     t.images = min(job->images, job->batch - t.image);
     t.rows = min(job->rows, s->out_h - t.row);
-    t.columns = (size_t)t.images * t.rows * s->out_w;
-    t.stride = (size_t)amc_panels_across((int)t.columns) * AMC_PANELS_COLUMNS;
+    t.panels = amc_panels_for(t.images * t.rows * s->out_w);
+    t.stride = (size_t)t.panels * AMC_PANELS_COLUMNS;
     return t;
 }
 
@@ -134,8 +134,7 @@ static void give_memory(const conv_job *job, conv_task *t) {
     memset(t->line, 0, line * sizeof(float));
 }
 
-// ---- patches of a tile
-// -------------------------------------------------------------------------------------------------
+// ---- patches of a tile --------------------------------------------------------------------------
 
 // Row `tap` of the patches' matrix goes into the panels.
 AMC_CLONES static void store_line(const conv_task *t, int taps, int tap) {
@@ -182,8 +181,7 @@ static void store_patches(const conv_job *job, const conv_task *t, int group) {
     }
 }
 
-// ---- the convolution of a tile
-// -----------------------------------------------------------------------------------------
+// ---- the convolution of a tile ------------------------------------------------------------------
 
 AMC_CLONES static void add_row(const float *x, size_t n, float *y) {
     for (size_t i = 0; i < n; i++) y[i] += x[i];
@@ -206,43 +204,30 @@ static void finish_filter(const conv_job *job, const conv_task *t, int f, const 
 static void run_task(const conv_job *job, int index) {
     const amc_conv_shape *s = job->s;
     int filters = filters_of(s), taps = taps_of(s);
-    size_t packed = (size_t)amc_panels_over(filters) * AMC_PANELS_ROWS * taps;
     conv_task t = task_of(job, index);
     give_memory(job, &t);
     for (int g = 0; g < s->groups; g++) {
+        const float *w = job->w + ((size_t)g * filters + t.filter) * taps;
         if (amc_patches_is_image(s)) {
             store_image_patches(job, &t, g);
         } else {
             store_patches(job, &t, g);
         }
-        amc_panels_product(t.end_filter - t.filter, (int)t.columns, taps,
-                           job->weights + packed * g + (size_t)t.filter * taps, t.patches, t.sums,
-                           t.stride);
+        amc_panels_product(t.end_filter - t.filter, t.panels, taps, w, t.patches, t.sums);
         for (int f = t.filter; f < t.end_filter; f++)
             finish_filter(job, &t, g * filters + f, t.sums + (f - t.filter) * t.stride);
     }
 }
 
-static size_t packed_size(const amc_conv_shape *s) {
-    return (size_t)s->groups * amc_panels_over(filters_of(s)) * AMC_PANELS_ROWS * taps_of(s);
-}
-
-// Packs the weights w into `packed` and runs the job's tasks.
-static void run(conv_job *job, const float *w, float *packed) {
-    const amc_conv_shape *s = job->s;
-    for (int g = 0; g < s->groups; g++)
-        amc_panels_pack(filters_of(s), taps_of(s), w + amc_conv_shape_weights(s) / s->groups * g,
-                        packed + packed_size(s) / s->groups * g);
-    job->weights = packed;
-    choose_tiles(job);
-    choose_blocks(job);
-    int tasks = tiles_of(job) * job->blocks;
+static void run(conv_job job) {
+    choose_tiles(&job);
+    choose_blocks(&job);
+    int tasks = tiles_of(&job) * job.blocks;
 #pragma omp parallel for schedule(dynamic) if (tasks > 1 && amc_parallel_is_free())
-    for (int i = 0; i < tasks; i++) run_task(job, i);
+    for (int i = 0; i < tasks; i++) run_task(&job, i);
 }
 
-// ---- forward
-// -----------------------------------------------------------------------------------------------------------
+// ---- forward ------------------------------------------------------------------------------------
 
 void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
                       const amc_finish *finish, float *y) {
@@ -250,12 +235,10 @@ void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const 
         amc_depthwise_forward(s, batch, x, w, finish, y);
         return;
     }
-    conv_job job = {.s = s, .batch = batch, .x = x, .finish = finish, .y = y};
-    run(&job, w, amc_workspace_get(AMC_WORKSPACE_CALL, packed_size(s)));
+    run((conv_job){.s = s, .batch = batch, .x = x, .w = w, .finish = finish, .y = y});
 }
 
-// ---- backward, by the weights
-// ------------------------------------------------------------------------------------------
+// ---- backward, by the weights -------------------------------------------------------------------
 
 // This thread's room for one group's matrix and, after it, the frame that it is cut from.
 static float *matrix_workspace(const amc_conv_shape *s, float **frame) {
@@ -307,8 +290,7 @@ void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *
     for (int p = 0; p < pieces; p++) add_row(sums + weights * p, weights, dw);
 }
 
-// ---- backward, by the input
-// --------------------------------------------------------------------------------------------
+// ---- backward, by the input ---------------------------------------------------------------------
 
 // With a stride of 1 the gradient is itself a convolution, of dy, with the kernels turned by half a
 // turn and filters and channels swapped.
@@ -335,12 +317,9 @@ static void turn_weights(const amc_conv_shape *s, const float *w, float *turned)
 static void backward_input_turned(const amc_conv_shape *s, int batch, const float *w,
                                   const float *dy, float *dx) {
     amc_conv_shape back = turned_shape(s);
-    float *packed =
-        amc_workspace_get(AMC_WORKSPACE_CALL, packed_size(&back) + amc_conv_shape_weights(s));
-    float *turned = packed + packed_size(&back);
+    float *turned = amc_workspace_get(AMC_WORKSPACE_CALL, amc_conv_shape_weights(s));
     turn_weights(s, w, turned);
-    conv_job job = {.s = &back, .batch = batch, .x = dy, .add = true, .y = dx};
-    run(&job, turned, packed);
+    run((conv_job){.s = &back, .batch = batch, .x = dy, .w = turned, .add = true, .y = dx});
 }
 
 static void backward_input_image(const amc_conv_shape *s, const float *w, const float *dy,

@@ -2,79 +2,75 @@
 
 #include "kernels/parallel.h"
 
+#include <stdbool.h>
+
 enum { ROWS = AMC_PANELS_ROWS, COLUMNS = AMC_PANELS_COLUMNS, DEPTH = 768 };
 
-void amc_panels_pack(int rows, int depth, const float *left, float *packed) {
-#pragma omp parallel for schedule(static) if ((double)rows * depth > 1 << 17 &&                    \
-                                              amc_parallel_is_free())
-    for (int panel = 0; panel < amc_panels_over(rows); panel++) {
-        float *to = packed + (size_t)panel * ROWS * depth;
-        for (int i = 0; i < ROWS; i++) {
-            int row = panel * ROWS + i;
-            const float *from = left + (size_t)row * depth;
-            for (int p = 0; p < depth; p++) to[p * ROWS + i] = row < rows ? from[p] : 0;
-        }
-    }
-}
+// The size of one small product and of what surrounds it.
+typedef struct block {
+    int depth;     // of this product
+    size_t left;   // floats between rows of the left matrix
+    size_t result; // floats between rows of the result
+    bool add;      // to the result rather than overwriting it
+} block;
 
-// A panel of `rows` <= ROWS rows times one of COLUMNS columns, result = or +=. With `rows` known to
-// the compiler all sums stay in registers.
-static inline __attribute__((always_inline)) void multiply(int rows, int depth, const float *left,
-                                                           const float *right, bool add,
-                                                           float *result, size_t stride) {
+// `rows` <= ROWS rows times one panel. With `rows` known to the compiler all sums stay in
+// registers.
+static inline __attribute__((always_inline)) void
+multiply(int rows, const block *b, const float *left, const float *right, float *result) {
     amc_v8 sums[ROWS][2] = {0};
-    for (int p = 0; p < depth; p++, left += ROWS, right += COLUMNS) {
+    for (int p = 0; p < b->depth; p++, left++, right += COLUMNS) {
         amc_v8 first = *(const amc_v8 *)right, second = *(const amc_v8 *)(right + 8);
         for (int i = 0; i < rows; i++) {
-            sums[i][0] += left[i] * first;
-            sums[i][1] += left[i] * second;
+            sums[i][0] += left[i * b->left] * first;
+            sums[i][1] += left[i * b->left] * second;
         }
     }
-    for (int i = 0; i < rows; i++, result += stride) {
+    for (int i = 0; i < rows; i++, result += b->result) {
         for (int half = 0; half < 2; half++) {
             amc_v8 *to = (amc_v8 *)(result + 8 * half);
-            if (add) sums[i][half] += *to;
+            if (b->add) sums[i][half] += *to;
             *to = sums[i][half];
         }
     }
 }
 
-AMC_CLONES static void multiply_some(int rows, int depth, const float *left, const float *right,
-                                     bool add, float *result, size_t stride) {
+AMC_CLONES static void multiply_some(int rows, const block *b, const float *left,
+                                     const float *right, float *result) {
     switch (rows) {
     case 1:
-        multiply(1, depth, left, right, add, result, stride);
+        multiply(1, b, left, right, result);
         break;
     case 2:
-        multiply(2, depth, left, right, add, result, stride);
+        multiply(2, b, left, right, result);
         break;
     case 3:
-        multiply(3, depth, left, right, add, result, stride);
+        multiply(3, b, left, right, result);
         break;
     case 4:
-        multiply(4, depth, left, right, add, result, stride);
+        multiply(4, b, left, right, result);
         break;
     case 5:
-        multiply(5, depth, left, right, add, result, stride);
+        multiply(5, b, left, right, result);
         break;
     default:
-        multiply(ROWS, depth, left, right, add, result, stride);
+        multiply(ROWS, b, left, right, result);
     }
 }
 
-// Deep sums are taken in pieces, so that a piece of a right panel stays in the cache for all left
-// ones.
-void amc_panels_product(int rows, int columns, int depth, const float *left, const float *right,
-                        float *result, size_t stride) {
+// Deep sums are taken in pieces, so that a piece of a panel stays in the cache for all rows.
+void amc_panels_product(int rows, int panels, int depth, const float *left, const float *right,
+                        float *result) {
     int pieces = (depth + DEPTH - 1) / DEPTH, piece = (depth + pieces - 1) / pieces;
+    block b = {.left = depth, .result = (size_t)panels * COLUMNS};
     for (int from = 0; from < depth; from += piece) {
-        int deep = depth - from < piece ? depth - from : piece;
-        for (int across = 0; across < amc_panels_across(columns); across++) {
-            const float *r = right + ((size_t)across * depth + from) * COLUMNS;
+        b.depth = depth - from < piece ? depth - from : piece;
+        b.add = from > 0;
+        for (int panel = 0; panel < panels; panel++) {
+            const float *r = right + ((size_t)panel * depth + from) * COLUMNS;
             for (int row = 0; row < rows; row += ROWS)
-                multiply_some(rows - row < ROWS ? rows - row : ROWS, deep,
-                              left + (size_t)row * depth + (size_t)from * ROWS, r, from > 0,
-                              result + row * stride + across * COLUMNS, stride);
+                multiply_some(rows - row < ROWS ? rows - row : ROWS, &b, left + row * b.left + from,
+                              r, result + row * b.result + panel * COLUMNS);
         }
     }
 }
