@@ -7,7 +7,7 @@
 # A file that crashes, runs for more than TEST_SECONDS (default 600), or ends without the checks that it announced has
 # failed once more. Exit status 1 if anything failed.
 set -u
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 # Waiting threads give the processor up, and sanitizers know which leaks are Darknet's.
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT-1000}

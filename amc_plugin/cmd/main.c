@@ -5,7 +5,9 @@
 #include "host/hooks.h"
 
 #include <errno.h>
+#ifdef _OPENMP
 #include <omp.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 
@@ -50,6 +52,7 @@ const char *amc_cmd_count(int64_t n) {
     return text;
 }
 
+#ifdef _OPENMP
 int amc_cmd_processors(void) {
     return omp_get_num_procs();
 }
@@ -57,6 +60,15 @@ int amc_cmd_processors(void) {
 void amc_cmd_use_threads(int threads) {
     omp_set_num_threads(threads);
 }
+#else
+int amc_cmd_processors(void) {
+    return 1;
+}
+
+void amc_cmd_use_threads(int threads) {
+    (void)threads; // there is only the one
+}
+#endif
 
 static void print_usage(void) {
     printf("usage: darknet amc <command> <cfg> [weights] [options]\n\n"
