@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd/commands.h"
+#include "host/dataset.h"
 #include "model/cost_model.h"
 #include "model/slice.h"
 
@@ -221,11 +222,25 @@ static char *shell_word(const char *word) {
     return quoted;
 }
 
+// Darknet doesn't make the folder that it trains into.
+static void print_backup_command(const char *data_path) {
+    amc_error err;
+    amc_data_file *data = amc_data_file_load(data_path, &err);
+    if (data && data->backup && !amc_files_exists(data->backup)) {
+        char *backup = shell_word(data->backup);
+        printf("mkdir -p %s\n", backup);
+        free(backup);
+    }
+    amc_data_file_free(data);
+}
+
 void amc_output_print_commands(const amc_output *output, const char *data_path) {
-    char *data = shell_word(data_path), *cfg = shell_word(output->cfg_path);
-    char *weights = shell_word(output->weights_path);
-    printf("darknet classifier train %s %s %s\n", data, cfg, weights);
-    printf("darknet classifier valid %s %s %s\n", data, cfg, weights);
+    char *program = shell_word(program_invocation_name), *data = shell_word(data_path);
+    char *cfg = shell_word(output->cfg_path), *weights = shell_word(output->weights_path);
+    print_backup_command(data_path);
+    printf("%s classifier train %s %s %s\n", program, data, cfg, weights);
+    printf("%s classifier valid %s %s %s\n", program, data, cfg, weights);
+    free(program);
     free(data);
     free(cfg);
     free(weights);

@@ -90,6 +90,7 @@ static char **find_path(amc_data_file *data, const char *key) {
     if (strcmp(key, "search") == 0) return &data->search;
     if (strcmp(key, "valid") == 0) return &data->test;
     if (strcmp(key, "labels") == 0) return &data->labels;
+    if (strcmp(key, "backup") == 0) return &data->backup;
     return NULL;
 }
 
@@ -142,6 +143,7 @@ void amc_data_file_free(amc_data_file *data) {
     free(data->search);
     free(data->test);
     free(data->labels);
+    free(data->backup);
     free(data);
 }
 

@@ -23,6 +23,7 @@ typedef struct amc_data_file {
     int classes;                 // at least 1
     char *train, *search, *test; // lists of image paths; NULL where the key is missing
     char *labels;                // file of labels, one a line; NULL where missing
+    char *backup;                // folder that training writes to; NULL where missing
     int top;                     // k of top-k, at most classes; 1 where missing
 } amc_data_file;
 

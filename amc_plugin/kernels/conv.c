@@ -99,9 +99,8 @@ static int tiles_of(const conv_job *job) {
 
 // Too few tiles for the threads, a single image say: then filters are shared out as well.
 static void choose_blocks(conv_job *job) {
-    int threads = amc_parallel_threads(), tiles = tiles_of(job);
     int most = ceiling(filters_of(job->s), AMC_PANELS_ROWS);
-    job->blocks = tiles >= threads ? 1 : min(most, ceiling(threads, tiles));
+    job->blocks = min(most, ceiling(amc_parallel_threads(), tiles_of(job)));
 }
 
 static conv_task task_of(const conv_job *job, int index) {

@@ -110,9 +110,10 @@ static void transpose(float *values, int64_t rows, int64_t cols) {
     free(copy);
 }
 
-static bool all_finite(const array *a) {
+// Whether every value is at least `low` and finite.
+static bool all_from(const array *a, float low) {
     for (int64_t i = 0; i < a->n; i++)
-        if (!isfinite(a->values[i])) return false;
+        if (!isfinite(a->values[i]) || a->values[i] < low) return false;
     return true;
 }
 
@@ -135,9 +136,11 @@ static int fill(amc_weights *weights, const amc_layer_graph *graph, const char *
                                      amc_layer_type_name(layer->type));
             memcpy(arrays[i].values, bytes + at, size);
             at += size;
-            if (!all_finite(&arrays[i]))
-                return amc_error_set(err, "%s: the %s of layer %d (%s) hold a NaN or an infinity",
-                                     path, arrays[i].name, l, amc_layer_type_name(layer->type));
+            bool variances = arrays[i].values == weights->layers[l].variances;
+            if (!all_from(&arrays[i], variances ? 0 : -INFINITY))
+                return amc_error_set(err, "%s: the %s of layer %d (%s) hold a NaN or an infinity%s",
+                                     path, arrays[i].name, l, amc_layer_type_name(layer->type),
+                                     variances ? ", or are negative" : "");
         }
         if (layer->type == AMC_CONNECTED && h->transposed)
             transpose(weights->layers[l].weights, amc_layer_weight_count(layer) / layer->out_c,

@@ -244,22 +244,24 @@ stock() {
     check_stock 'fashion' fashion.data out/fashion/fashion-amc.cfg out/fashion/fashion-amc.weights
 }
 
-darknet() { timeout 60 "$DARKNET" "$@"; }
-
 # The printed commands, as a person would paste them, for a folder whose name needs quotes.
 printed() {
     local train valid folder="out/it's here"
+    rmdir backup
     run 'search into a folder with blanks' search cfg/tiny.cfg -episodes 2 -out "$folder"
+    check 'a missing backup folder is made first' "$(tail -n 3 "$work.out")" \
+        [ "$(tail -n 3 "$work.out" | head -n 1)" = 'mkdir -p backup' ]
+    mkdir backup
     train=$(tail -n 2 "$work.out" | head -n 1) valid=$(tail -n 1 "$work.out")
-    check 'the last but one line trains' "$train" [ "${train#darknet classifier train }" != "$train" ]
-    check 'the last line validates' "$valid" [ "${valid#darknet classifier valid }" != "$valid" ]
+    check 'the last but one line trains' "$train" [ "${train#"$DARKNET" classifier train }" != "$train" ]
+    check 'the last line validates' "$valid" [ "${valid#"$DARKNET" classifier valid }" != "$valid" ]
 
-    eval "$valid" >"$work.valid" 2>&1 </dev/null
+    eval "timeout 60 $valid" >"$work.valid" 2>&1 </dev/null
     amc eval "$folder/tiny-amc.cfg" "$folder/tiny-amc.weights" -data cfg/tiny.data -json
     check_holds 'the printed valid command gives the top-1 of eval' \
         "($(valid_top1 "$work.valid") - $(number top1 "$work.out")) ^ 2 < 2.5e-7"
 
-    eval "$train" >"$work.train" 2>&1 </dev/null
+    eval "timeout 60 $train" >"$work.train" 2>&1 </dev/null
     check 'the printed train command runs all batches of the .cfg' "$(tail -n 3 "$work.train")" \
         [ "$(grep -cE '^[0-9]+, [0-9.]+: ' "$work.train")" = 60 ]
     check 'training starts at batch 1' "$(grep -E -m1 '^[0-9]+, ' "$work.train")" \

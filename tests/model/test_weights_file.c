@@ -289,6 +289,10 @@ static void test_not_numbers(void **state) {
         *cases[i].value = old;
         free(path);
     }
+    net.weights->layers[1].variances[0] = -1e-3f;
+    char *path = save(&net);
+    assert_refused(path, net.graph, "the variances of layer 1 (convolutional) hold");
+    free(path);
     networks_free(net);
 }
 
