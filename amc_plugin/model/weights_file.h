@@ -37,8 +37,8 @@ amc_weights *amc_weights_copy(const amc_weights *weights);
 void amc_weights_free(amc_weights *weights);
 
 // Reads `path` for `graph`. NULL with err set if it is missing, has another length than the graph
-// asks for (with both byte counts and the layer at which it ran out), or holds a NaN or infinity or a
-// negative variance.
+// asks for (with both byte counts and the layer at which it ran out), or holds a NaN or infinity or
+// a negative variance.
 amc_weights *amc_weights_load(const char *path, const amc_layer_graph *graph, amc_error *err);
 
 // Writes version 0.2.0 with seen = 0, so that Darknet's training starts at its first batch.
