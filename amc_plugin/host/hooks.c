@@ -29,8 +29,12 @@ void amc_hooks_install(void) {
 
 void amc_hooks_calm_threads(char **argv) {
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
+    char path[4096]; // by its own name, which is what ps and killall show
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length < 0) return;
+    path[length] = '\0';
     setenv("GOMP_SPINCOUNT", "1000", 1);
-    execv("/proc/self/exe", argv); // only returns when it fails, which costs speed only
+    execv(path, argv); // only returns when it fails, which costs speed only
 }
 
 // ---- what is shared by the layers ---------------------------------------------------------------
