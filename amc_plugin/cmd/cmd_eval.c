@@ -67,40 +67,39 @@ static int run(const eval_options *options, const char *cfg, const char *weights
 
 int amc_cmd_eval(int argc, char **argv) {
     eval_options o = {.set = "test", .scorer = {.threads = amc_cmd_processors(), .seed = 1}};
-    bool top_given = false;
-    int top = 1, seed = 1;
+    int seed = 1;
     const amc_option table[] = {
-        {"data", AMC_OPTION_TEXT, &o.scorer.data, "FILE",
-         "the .data file, else <name>.data beside the cfg", 0, 0, false, NULL},
-        {"set", AMC_OPTION_TEXT, &o.set, "NAME", "images: test, search or train", 0, 0, false,
-         NULL},
-        {"limit", AMC_OPTION_INT, &o.scorer.limit, "N",
-         "at most N images, spread over the classes; 0: all", 0, INT_MAX, false, NULL},
-        {"top", AMC_OPTION_INT, &top, "K", "top-K accuracy too, else top= of the .data file", 1,
-         1000, false, &top_given},
-        {"seed", AMC_OPTION_INT, &seed, "S", "chooses the images of -limit, and held-out ones", 0,
-         INT_MAX, false, NULL},
-        {"threads", AMC_OPTION_INT, &o.scorer.threads, "N", "threads", 1, 1024, false, NULL},
-        {"json", AMC_OPTION_FLAG, &o.json, NULL, "print one JSON object", 0, 0, false, NULL},
+        AMC_OPTION_DATA(&o.scorer.data),
+        {.name = "set",
+         .kind = AMC_OPTION_TEXT,
+         .value = &o.set,
+         .argument = "NAME",
+         .help = "images: test, search or train"},
+        AMC_OPTION_LIMIT(&o.scorer.limit),
+        {.name = "top",
+         .kind = AMC_OPTION_INT,
+         .value = &o.scorer.top,
+         .argument = "K",
+         .help = "top-K accuracy too; 0: top= of the .data file",
+         .high = 1000},
+        AMC_OPTION_SEED(&seed, "-limit, and of holding images out"),
+        AMC_OPTION_THREADS(&o.scorer.threads),
+        AMC_OPTION_JSON(&o.json),
     };
     const amc_options options = {
         .command = "eval",
-        .arguments = "<cfg> [weights]",
         .summary = "Measures the network's top-1 accuracy as `darknet classifier valid` does, in\n"
                    "parallel. Left out, the weights are weights/<name>.weights.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
-        .least = 1,
-        .most = 2,
     };
-    const char *files[2];
+    amc_files_given files;
     amc_error err;
-    int status = amc_options_parse(&options, argc, argv, files, &err);
+    int status = amc_options_parse(&options, argc, argv, &files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
-    o.scorer.top = top_given ? top : 0;
     o.scorer.seed = (uint64_t)seed;
     amc_cmd_use_threads(o.scorer.threads);
-    if (find_part(o.set, &o.scorer.part, &err) < 0 || run(&o, files[0], files[1], &err) < 0)
+    if (find_part(o.set, &o.scorer.part, &err) < 0 || run(&o, files.cfg, files.weights, &err) < 0)
         return amc_cmd_fail(&err);
     return 0;
 }

@@ -110,25 +110,22 @@ static void print_json(const amc_network *network) {
 int amc_cmd_info(int argc, char **argv) {
     bool json = false;
     const amc_option table[] = {
-        {"json", AMC_OPTION_FLAG, &json, NULL, "print one JSON object", 0, 0, false, NULL},
+        AMC_OPTION_JSON(&json),
     };
     const amc_options options = {
         .command = "info",
-        .arguments = "<cfg> [weights]",
         .summary =
             "Shows each layer with its multiply-accumulates (MACs), its parameters, the group\n"
             "of channels it belongs to and whether that can be pruned. Weights, if given, are\n"
             "checked against the .cfg.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
-        .least = 1,
-        .most = 2,
     };
-    const char *files[2];
+    amc_files_given files;
     amc_error err;
-    int status = amc_options_parse(&options, argc, argv, files, &err);
+    int status = amc_options_parse(&options, argc, argv, &files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
-    amc_network *network = amc_network_load(files[0], files[1], AMC_WEIGHTS_IF_GIVEN, &err);
+    amc_network *network = amc_network_load(files.cfg, files.weights, AMC_WEIGHTS_IF_GIVEN, &err);
     if (!network) return amc_cmd_fail(&err);
     if (json)
         print_json(network);

@@ -133,45 +133,45 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
 int amc_cmd_prune(int argc, char **argv) {
     prune_options o = {.flops = NAN, .keep = NAN, .min_keep = 0, .round = 1, .seed = 1};
     const amc_option table[] = {
-        {"policy", AMC_OPTION_TEXT, &o.policy, "P",
-         "uniform, shallow, deep, random, or a policy.json", 0, 0, false, NULL},
-        {"flops", AMC_OPTION_NUMBER, &o.flops, "R",
-         "budget: share of the FLOPs (multiply-accumulates) left", 0, 1, true, &o.flops_given},
-        {"keep", AMC_OPTION_NUMBER, &o.keep, "R",
-         "or the share of channels left in each group that is cut", 0, 1, true, &o.keep_given},
-        {"min-keep", AMC_OPTION_NUMBER, &o.min_keep, "R",
-         "least share of a group's channels that is kept", 0, 1, false, NULL},
-        {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false,
-         NULL},
-        {"skip", AMC_OPTION_TEXT, &o.skip, "LAYERS", "layers to leave whole, such as 0,3,12", 0, 0,
-         false, NULL},
-        {"calibrate", AMC_OPTION_INT, &o.calibrate, "N",
-         "training images to re-estimate batch normalization on; 0: don't", 0, 100000, false, NULL},
-        {"seed", AMC_OPTION_INT, &o.seed, "S", "of -policy random and -calibrate", 0, INT_MAX,
-         false, NULL},
-        {"data", AMC_OPTION_TEXT, &o.data, "FILE",
-         "the .data file, else <name>.data beside the cfg", 0, 0, false, NULL},
-        {"out", AMC_OPTION_TEXT, &o.out, "DIR", "where the result goes, else amc-out/<name>", 0, 0,
-         false, NULL},
-        {"force", AMC_OPTION_FLAG, &o.force, NULL, "replace a result that is there", 0, 0, false,
-         NULL},
-        {"json", AMC_OPTION_FLAG, &o.json, NULL, "print one JSON object", 0, 0, false, NULL},
+        {.name = "policy",
+         .kind = AMC_OPTION_TEXT,
+         .value = &o.policy,
+         .argument = "P",
+         .help = "uniform, shallow, deep, random, or a policy.json"},
+        AMC_OPTION_FLOPS(&o.flops, &o.flops_given),
+        {.name = "keep",
+         .kind = AMC_OPTION_NUMBER,
+         .value = &o.keep,
+         .argument = "R",
+         .help = "or the share of channels left in each group that is cut",
+         .high = 1,
+         .open = true,
+         .given = &o.keep_given},
+        AMC_OPTION_MIN_KEEP(&o.min_keep),
+        AMC_OPTION_ROUND(&o.round),
+        AMC_OPTION_SKIP(&o.skip),
+        AMC_OPTION_CALIBRATE(&o.calibrate),
+        AMC_OPTION_SEED(&o.seed, "-policy random and -calibrate"),
+        AMC_OPTION_DATA(&o.data),
+        AMC_OPTION_OUT(&o.out),
+        AMC_OPTION_FORCE(&o.force),
+        AMC_OPTION_JSON(&o.json),
     };
     const amc_options options = {
         .command = "prune",
-        .arguments = "<cfg> [weights]",
         .summary =
-            "Applies a policy and writes the smaller .cfg and .weights. Channels of largest\n"
-            "magnitude are kept. Left out, the weights are weights/<name>.weights.",
+            "Applies a policy and writes the smaller .cfg and .weights. Of each group, the "
+            "channels\n"
+            "that matter most to the layers reading them are kept. Left out, the weights are\n"
+            "weights/<name>.weights.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
-        .least = 1,
-        .most = 2,
     };
-    const char *files[2];
+    amc_files_given files;
     amc_error err;
-    int status = amc_options_parse(&options, argc, argv, files, &err);
+    int status = amc_options_parse(&options, argc, argv, &files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
-    if (check(&o, &err) < 0 || run(&o, files[0], files[1], &err) < 0) return amc_cmd_fail(&err);
+    if (check(&o, &err) < 0 || run(&o, files.cfg, files.weights, &err) < 0)
+        return amc_cmd_fail(&err);
     return 0;
 }

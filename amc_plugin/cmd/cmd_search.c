@@ -189,53 +189,58 @@ int amc_cmd_search(int argc, char **argv) {
         .seed = 1,
         .scorer = {.part = AMC_DATASET_SEARCH, .threads = amc_cmd_processors(), .calibrate = 256}};
     const amc_option table[] = {
-        {"data", AMC_OPTION_TEXT, &o.scorer.data, "FILE",
-         "the .data file, else <name>.data beside the cfg", 0, 0, false, NULL},
-        {"flops", AMC_OPTION_NUMBER, &o.flops, "R",
-         "budget: share of the FLOPs (multiply-accumulates) left", 0, 1, true, NULL},
-        {"reward", AMC_OPTION_TEXT, &o.reward, "NAME", "err: minus the error", 0, 0, false, NULL},
-        {"agent", AMC_OPTION_TEXT, &o.agent, "NAME", "ddpg, or random for comparison", 0, 0, false,
-         NULL},
-        {"episodes", AMC_OPTION_INT, &o.episodes, "N", "plans to try", 1, 1000000, false, NULL},
-        {"warmup", AMC_OPTION_INT, &o.warmup, "N", "first episodes, drawn around the budget", 0,
-         1000000, false, NULL},
-        {"limit", AMC_OPTION_INT, &o.scorer.limit, "N", "score on at most N images; 0: all", 0,
-         INT_MAX, false, NULL},
-        {"calibrate", AMC_OPTION_INT, &o.scorer.calibrate, "N",
-         "training images to re-estimate batch normalization on; 0: don't", 0, 100000, false, NULL},
-        {"min-keep", AMC_OPTION_NUMBER, &o.min_keep, "R",
-         "least share of a group's channels that is kept", 0, 1, false, NULL},
-        {"round", AMC_OPTION_INT, &o.round, "K", "keep multiples of K channels", 1, 1024, false,
-         NULL},
-        {"skip", AMC_OPTION_TEXT, &o.skip, "LAYERS", "layers to leave whole, such as 0,3,12", 0, 0,
-         false, NULL},
-        {"seed", AMC_OPTION_INT, &o.seed, "S", "of everything random", 0, INT_MAX, false, NULL},
-        {"threads", AMC_OPTION_INT, &o.scorer.threads, "N",
-         "threads; the result is the same for any", 1, 1024, false, NULL},
-        {"out", AMC_OPTION_TEXT, &o.out, "DIR", "where the result goes, else amc-out/<name>", 0, 0,
-         false, NULL},
-        {"force", AMC_OPTION_FLAG, &o.force, NULL, "replace a result that is there", 0, 0, false,
-         NULL},
-        {"json", AMC_OPTION_FLAG, &o.json, NULL, "print one JSON object", 0, 0, false, NULL},
+        AMC_OPTION_DATA(&o.scorer.data),
+        AMC_OPTION_FLOPS(&o.flops, NULL),
+        {.name = "reward",
+         .kind = AMC_OPTION_TEXT,
+         .value = &o.reward,
+         .argument = "NAME",
+         .help = "err: minus the error"},
+        {.name = "agent",
+         .kind = AMC_OPTION_TEXT,
+         .value = &o.agent,
+         .argument = "NAME",
+         .help = "ddpg, or random for comparison"},
+        {.name = "episodes",
+         .kind = AMC_OPTION_INT,
+         .value = &o.episodes,
+         .argument = "N",
+         .help = "plans to try",
+         .low = 1,
+         .high = 1000000},
+        {.name = "warmup",
+         .kind = AMC_OPTION_INT,
+         .value = &o.warmup,
+         .argument = "N",
+         .help = "first episodes, drawn around the budget",
+         .high = 1000000},
+        AMC_OPTION_LIMIT(&o.scorer.limit),
+        AMC_OPTION_CALIBRATE(&o.scorer.calibrate),
+        AMC_OPTION_MIN_KEEP(&o.min_keep),
+        AMC_OPTION_ROUND(&o.round),
+        AMC_OPTION_SKIP(&o.skip),
+        AMC_OPTION_SEED(&o.seed, "everything random"),
+        AMC_OPTION_THREADS(&o.scorer.threads),
+        AMC_OPTION_OUT(&o.out),
+        AMC_OPTION_FORCE(&o.force),
+        AMC_OPTION_JSON(&o.json),
     };
     const amc_options options = {
         .command = "search",
-        .arguments = "<cfg> [weights]",
         .summary =
             "Searches, layer by layer, how many channels to keep so that accuracy on held-out\n"
             "training images is best within a budget, and writes the smaller .cfg and\n"
             ".weights. Left out, the weights are weights/<name>.weights.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
-        .least = 1,
-        .most = 2,
     };
-    const char *files[2];
+    amc_files_given files;
     amc_error err;
-    int status = amc_options_parse(&options, argc, argv, files, &err);
+    int status = amc_options_parse(&options, argc, argv, &files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
     o.scorer.seed = (uint64_t)o.seed;
     amc_cmd_use_threads(o.scorer.threads);
-    if (check(&o, &err) < 0 || run(&o, files[0], files[1], &err) < 0) return amc_cmd_fail(&err);
+    if (check(&o, &err) < 0 || run(&o, files.cfg, files.weights, &err) < 0)
+        return amc_cmd_fail(&err);
     return 0;
 }

@@ -18,8 +18,8 @@ static void print_default(const amc_option *option) {
 }
 
 static void print_help(const amc_options *options) {
-    printf("usage: darknet amc %s %s [options]\n\n%s\n\noptions:\n", options->command,
-           options->arguments, options->summary);
+    printf("usage: darknet amc %s <cfg> [weights] [options]\n\n%s\n\noptions:\n", options->command,
+           options->summary);
     for (int i = 0; i < options->n_options; i++) {
         const amc_option *option = &options->options[i];
         char left[64];
@@ -91,17 +91,19 @@ static struct option *getopt_table(const amc_options *options) {
     return table;
 }
 
-static int take_positional(const amc_options *options, int argc, char **argv,
-                           const char **positional, amc_error *err) {
+static int take_files(const amc_options *options, int argc, char **argv, amc_files_given *files,
+                      amc_error *err) {
     int n = argc - optind;
-    if (n < options->least || n > options->most)
-        return amc_error_set(err, "%s: %d arguments, expected %s (see darknet amc %s -h)",
-                             options->command, n, options->arguments, options->command);
-    for (int i = 0; i < options->most; i++) positional[i] = i < n ? argv[optind + i] : NULL;
+    if (n < 1 || n > 2)
+        return amc_error_set(err,
+                             "%s: %d arguments, expected <cfg> [weights] (see darknet amc %s -h)",
+                             options->command, n, options->command);
+    files->cfg = argv[optind];
+    files->weights = n == 2 ? argv[optind + 1] : NULL;
     return 0;
 }
 
-int amc_options_parse(const amc_options *options, int argc, char **argv, const char **positional,
+int amc_options_parse(const amc_options *options, int argc, char **argv, amc_files_given *files,
                       amc_error *err) {
     struct option *table = getopt_table(options);
     int status = 0, found = 0, index;
@@ -123,6 +125,6 @@ int amc_options_parse(const amc_options *options, int argc, char **argv, const c
     }
     free(table);
     if (status == 1) print_help(options);
-    if (status == 0) status = take_positional(options, argc, argv, positional, err);
+    if (status == 0) status = take_files(options, argc, argv, files, err);
     return status;
 }

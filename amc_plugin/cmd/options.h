@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
 typedef enum amc_option_kind {
@@ -26,18 +27,83 @@ typedef struct amc_option {
     bool *given;      // set to true where the option was there; may be NULL
 } amc_option;
 
+// Options that several commands have, so that they read the same everywhere. `to` is where the
+// value goes.
+#define AMC_OPTION_DATA(to)                                                                        \
+    {                                                                                              \
+        .name = "data", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "FILE",                \
+        .help = "the .data file, else <name>.data beside the cfg"                                  \
+    }
+#define AMC_OPTION_FLOPS(to, is_given)                                                             \
+    {                                                                                              \
+        .name = "flops", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",                \
+        .help = "budget: share of the FLOPs (multiply-accumulates) left", .high = 1, .open = true, \
+        .given = (is_given)                                                                        \
+    }
+#define AMC_OPTION_MIN_KEEP(to)                                                                    \
+    {                                                                                              \
+        .name = "min-keep", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",             \
+        .help = "least share of a group's channels that is kept", .high = 1                        \
+    }
+#define AMC_OPTION_ROUND(to)                                                                       \
+    {                                                                                              \
+        .name = "round", .kind = AMC_OPTION_INT, .value = (to), .argument = "K",                   \
+        .help = "keep multiples of K channels", .low = 1, .high = 1024                             \
+    }
+#define AMC_OPTION_SKIP(to)                                                                        \
+    {                                                                                              \
+        .name = "skip", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "LAYERS",              \
+        .help = "layers to leave whole, such as 0,3,12"                                            \
+    }
+#define AMC_OPTION_CALIBRATE(to)                                                                   \
+    {                                                                                              \
+        .name = "calibrate", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",               \
+        .help = "training images to re-estimate batch normalization on; 0: don't", .high = 100000  \
+    }
+#define AMC_OPTION_LIMIT(to)                                                                       \
+    {                                                                                              \
+        .name = "limit", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",                   \
+        .help = "score on at most N images, spread over the classes; 0: all", .high = INT_MAX      \
+    }
+#define AMC_OPTION_SEED(to, of)                                                                    \
+    {                                                                                              \
+        .name = "seed", .kind = AMC_OPTION_INT, .value = (to), .argument = "S", .help = "of " of,  \
+        .high = INT_MAX                                                                            \
+    }
+#define AMC_OPTION_THREADS(to)                                                                     \
+    {                                                                                              \
+        .name = "threads", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",                 \
+        .help = "threads; the result is the same for any", .low = 1, .high = 1024                  \
+    }
+#define AMC_OPTION_OUT(to)                                                                         \
+    {                                                                                              \
+        .name = "out", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "DIR",                  \
+        .help = "where the result goes, else amc-out/<name>"                                       \
+    }
+#define AMC_OPTION_FORCE(to)                                                                       \
+    {                                                                                              \
+        .name = "force", .kind = AMC_OPTION_FLAG, .value = (to),                                   \
+        .help = "replace a result that is there"                                                   \
+    }
+#define AMC_OPTION_JSON(to)                                                                        \
+    { .name = "json", .kind = AMC_OPTION_FLAG, .value = (to), .help = "print one JSON object" }
+
+// A command: darknet amc <command> <cfg> [weights] [options]
 typedef struct amc_options {
-    const char *command;   // "search"
-    const char *arguments; // "<cfg> [weights]"
-    const char *summary;   // what the command does, one paragraph
+    const char *command; // "search"
+    const char *summary; // what the command does, one paragraph
     const amc_option *options;
     int n_options;
-    int least, most; // number of positional arguments
 } amc_options;
 
-// Parses argv (argv[0] is the command). Positional arguments go to positional[0 .. most-1], NULL
-// where missing. Returns 0; 1 if -h was there (the help was printed to stdout); -1 with err set.
-int amc_options_parse(const amc_options *options, int argc, char **argv, const char **positional,
+typedef struct amc_files_given {
+    const char *cfg;
+    const char *weights; // NULL if left out
+} amc_files_given;
+
+// Parses argv (argv[0] is the command). Returns 0; 1 if -h was there (the help was printed to
+// stdout); -1 with err set.
+int amc_options_parse(const amc_options *options, int argc, char **argv, amc_files_given *files,
                       amc_error *err);
 
 #endif
