@@ -124,7 +124,7 @@ numbers() {
     refuse 'eval -threads 1e9' '-threads 1e9, expected an integer from 1' eval cfg/tiny.cfg -threads 1e9
     refuse 'search -limit -3' '-limit -3, expected an integer from 0' search cfg/tiny.cfg -limit -3
     refuse 'eval -limit 2.5' '-limit 2.5, expected an integer from 0 to 2147483647' eval cfg/tiny.cfg -limit 2.5
-    refuse 'eval -top 0' '-top 0, expected an integer from 1' eval cfg/tiny.cfg -top 0
+    refuse 'eval -top -1' '-top -1, expected an integer from 0' eval cfg/tiny.cfg -top -1
     refuse 'eval -top 5 of 4 classes' 'cfg/tiny.data: top-5 of 4 classes' eval cfg/tiny.cfg -top 5
     refuse 'search -min-keep 1.5' '-min-keep 1.5, expected a number from 0 to 1' search cfg/tiny.cfg -min-keep 1.5
     refuse 'search -warmup -1' '-warmup -1, expected an integer from 0' search cfg/tiny.cfg -warmup -1
