@@ -60,10 +60,13 @@ static void write_row(amc_progress *progress, const amc_search_episode *episode)
 static void show(const amc_progress *progress, const amc_search_episode *episode) {
     int done = episode->index + 1;
     double left = progress->seconds / done * (progress->episodes - done);
-    fprintf(stderr, "%sepisode %d/%d: accuracy %.2f%% at %.2f%% FLOPs, best %.2f%%, %d:%02d left%s",
-            progress->terminal ? "\r" : "", done, progress->episodes, 100 * episode->accuracy,
-            100 * (double)episode->macs / progress->macs, 100 * progress->best.accuracy,
-            (int)left / 60, (int)left % 60, progress->terminal ? "\033[K" : "\n");
+    fprintf(stderr,
+            "%sepisode %d/%d: reward %.4f, accuracy %.2f%% at %.2f%% FLOPs, best %.2f%%, %d:%02d "
+            "left%s",
+            progress->terminal ? "\r" : "", done, progress->episodes, episode->reward,
+            100 * episode->accuracy, 100 * (double)episode->macs / progress->macs,
+            100 * progress->best.accuracy, (int)left / 60, (int)left % 60,
+            progress->terminal ? "\033[K" : "\n");
 }
 
 void amc_progress_episode(amc_progress *progress, const amc_search_episode *episode) {
