@@ -57,12 +57,12 @@ static void write_row(amc_progress *progress, const amc_search_episode *episode)
     fprintf(csv, ",%.4f\n", episode->seconds);
 }
 
+// The accuracy stands in brackets; at most 80 columns, so that a terminal can rewrite the line.
 static void show(const amc_progress *progress, const amc_search_episode *episode) {
     int done = episode->index + 1;
     double left = progress->seconds / done * (progress->episodes - done);
     fprintf(stderr,
-            "%sepisode %d/%d: reward %.4f, accuracy %.2f%% at %.2f%% FLOPs, best %.2f%%, %d:%02d "
-            "left%s",
+            "%sepisode %d/%d: reward %.4f (%.2f%%), %.2f%% FLOPs, best %.2f%%, %d:%02d left%s",
             progress->terminal ? "\r" : "", done, progress->episodes, episode->reward,
             100 * episode->accuracy, 100 * (double)episode->macs / progress->macs,
             100 * progress->best.accuracy, (int)left / 60, (int)left % 60,
