@@ -185,7 +185,7 @@ check_episodes() {
 search() {
     local accuracy
     search_to 'search' first -threads 2 -json
-    check 'search: shows where it is' "$(cat "$work.err")" grep -qE '^episode 10/12: accuracy .* left$' "$work.err"
+    check 'search: shows where it is' "$(cat "$work.err")" grep -qE '^episode 10/12: reward -0\.[0-9]+ \([0-9.]+%\), [0-9.]+% FLOPs, best [0-9.]+%, [0-9]+:[0-9]{2} left$' "$work.err"
     check_json 'search' 'cfg weights macs macs_before params params_before accuracy reward episodes'
     accuracy=$(number accuracy "$work.out")
     check_holds 'search: values' "$(number macs "$work.out") <= .6 * 94032 && $(number macs_before "$work.out") == 94032 &&
