@@ -13,7 +13,7 @@ readonly KEPT=scripts/results/fashion.csv
 
 run() {
     scripts/get_fashion_mnist.sh
-    mkdir -p amc-out/results/fashion
+    mkdir -p amc-out/results/fashion scripts/results
     [ -f amc-out/results/fashion/results.csv ] || ! [ -f "$KEPT" ] || cp "$KEPT" amc-out/results/fashion/results.csv
     scripts/compare_policies.sh fashion amc-out/results/fashion "$FLOPS" "$SEEDS" "$EPISODES" "$LIMIT" "$BATCHES" "$RATE"
     cp amc-out/results/fashion/results.csv "$KEPT"
