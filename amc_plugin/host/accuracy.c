@@ -1,19 +1,13 @@
 #include "host/accuracy.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <assert.h>
 #include <darknet.h>
-#include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static int thread_number(void) {
 #ifdef _OPENMP
@@ -42,7 +36,7 @@ static void predict(amc_host_model *model, int thread, const amc_dataset *datase
 
 amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k) {
     int c, h, w, top1 = 0, topk = 0;
-    double start = now();
+    double start = amc_clock_seconds();
     amc_host_model_input(model, &c, &h, &w);
     assert(c == 3 && k > 0);
 #pragma omp parallel num_threads(amc_host_model_threads(model)) reduction(+ : top1, topk)
@@ -58,18 +52,14 @@ amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *data
         free(best);
         free(input);
     }
-    return (amc_accuracy){dataset->n, top1, topk, now() - start};
+    return (amc_accuracy){dataset->n, top1, topk, amc_clock_seconds() - start};
 }
 
 int amc_accuracy_check(const amc_host_model *model, const amc_data_file *data, const char *cfg_path,
                        amc_error *err) {
     int c, h, w, outputs = amc_host_model_classes(model);
     amc_host_model_input(model, &c, &h, &w);
-    if (c != 3)
-        return amc_error_set(err, "%s: channels=%d, expected 3, which images are loaded with",
-                             cfg_path, c);
-    if (h == 1) // Darknet's resize_image divides by h - 1
-        return amc_error_set(err, "%s: height=1, expected at least 2", cfg_path);
+    if (amc_dataset_check_input(cfg_path, c, h, err) < 0) return -1;
     if (outputs != data->classes)
         return amc_error_set(err, "%s: has %d outputs, expected %d (classes= in %s)", cfg_path,
                              outputs, data->classes, data->path);

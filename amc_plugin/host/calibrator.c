@@ -65,10 +65,7 @@ static void prepare(amc_calibrator *calibrator) {
 
 static int check(const char *path, const amc_layer_graph *graph, const amc_dataset *dataset,
                  amc_error *err) {
-    if (graph->c != 3)
-        return amc_error_set(err, "%s: channels=%d, expected 3 as images have", path, graph->c);
-    if (graph->h == 1) // Darknet's resize_image divides by h - 1
-        return amc_error_set(err, "%s: height=1, expected at least 2", path);
+    if (amc_dataset_check_input(path, graph->c, graph->h, err) < 0) return -1;
     if (dataset->n < 2)
         return amc_error_set(err, "%s: %d image, expected at least 2 to calibrate on",
                              dataset->list, dataset->n);

@@ -475,6 +475,15 @@ void amc_dataset_free(amc_dataset *dataset) {
     free(dataset);
 }
 
+int amc_dataset_check_input(const char *cfg_path, int c, int h, amc_error *err) {
+    if (c != 3)
+        return amc_error_set(err, "%s: channels=%d, expected 3, which images are loaded with",
+                             cfg_path, c);
+    if (h == 1) // Darknet's resize_image divides by h - 1
+        return amc_error_set(err, "%s: height=1, expected at least 2", cfg_path);
+    return 0;
+}
+
 // The image's centre square of side m as planes (3, m, m), rounded as Darknet does.
 static void crop_centre(const amc_image *source, int m, float *planes) {
     int left = (source->w - m) / 2, top = (source->h - m) / 2;

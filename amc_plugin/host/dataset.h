@@ -59,6 +59,10 @@ amc_dataset *amc_dataset_load(const amc_data_file *data, amc_dataset_part part, 
                               uint64_t seed, int threads, amc_error *err);
 void amc_dataset_free(amc_dataset *dataset);
 
+// Whether the network of the .cfg at `cfg_path`, with c input channels of height h, can be given
+// images. -1 with err set if not.
+int amc_dataset_check_input(const char *cfg_path, int c, int h, amc_error *err);
+
 // Writes image i as floats (3, h, w) in [0, 1], resized as `darknet classifier valid` does, to the
 // same bits: the centre square, scaled to w x h. h > 1.
 void amc_dataset_input(const amc_dataset *dataset, int i, int h, int w, float *input);

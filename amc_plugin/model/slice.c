@@ -18,7 +18,7 @@ amc_layer_graph *amc_slice_graph(const amc_layer_graph *graph, const amc_channel
         const amc_layer *layer = &graph->layers[l];
         const int *in = amc_channel_groups_input(groups, graph, l, 0);
         small->layers[l].c = count_kept(plan, in, layer->c);
-        small->layers[l].out_c = count_kept(plan, groups->unit[l], layer->out_c);
+        small->layers[l].out_c = amc_prune_plan_channels(plan, groups, graph, l);
         // Blocks go whole, so as many groups are left as blocks of outputs.
         if (layer->groups > 1)
             small->layers[l].groups = small->layers[l].out_c / (layer->out_c / layer->groups);

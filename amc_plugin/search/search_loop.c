@@ -1,23 +1,17 @@
 #include "search/search_loop.h"
 
 #include "agent/ddpg.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "search/policy.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 // One episode's transitions, as the agent learns from them.
 typedef struct trace {
     float *states;   // (steps, AMC_PRUNE_ENV_STATE)
     double *actions; // (steps) shares that were carried out
 } trace;
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 // Walks the network once; wished counts come from a drawn plan, or from the agent if that is NULL.
 static void walk(amc_prune_env *env, const amc_channel_groups *groups, amc_ddpg *agent,
@@ -54,7 +48,7 @@ amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *g
     amc_prune_plan *plan = amc_prune_plan_new(groups);
 
     for (bool go_on = true; go_on && result.episodes < options.episodes; result.episodes++) {
-        double start = now();
+        double start = amc_clock_seconds();
         bool draw = options.random || result.episodes < options.warmup;
         if (draw) amc_policy_meet_budget(AMC_POLICY_RANDOM, env, &rng, drawn);
         walk(env, groups, agent, draw ? drawn : NULL, &trace);
@@ -70,7 +64,7 @@ amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *g
         episode.best = result.episodes == 0 || episode.reward > result.best.reward;
         if (!options.random)
             amc_ddpg_end_episode(agent, trace.states, trace.actions, steps, episode.reward);
-        episode.seconds = now() - start;
+        episode.seconds = amc_clock_seconds() - start;
         if (episode.best) {
             amc_prune_plan_free(result.plan);
             result.plan = amc_prune_plan_copy(plan);
