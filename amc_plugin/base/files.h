@@ -1,4 +1,4 @@
-// Whole files: read at once, written at once and atomically.
+// Whole files: read at once or piece by piece, written at once and atomically.
 
 #ifndef AMC_BASE_FILES_H
 #define AMC_BASE_FILES_H
@@ -12,9 +12,24 @@
 // in *length). NULL with err set if it can't be read.
 char *amc_files_read(const char *path, size_t *length, amc_error *err);
 
+// Opens the regular file at `path` to be read by amc_files_take: a large file need not be held
+// twice. Returns a file descriptor, to be closed by close(); -1 with err set.
+int amc_files_open(const char *path, size_t *length, amc_error *err);
+
+// Reads the next `length` bytes; -1 with err set, also where the file ends before.
+int amc_files_take(int file, const char *path, void *bytes, size_t length, amc_error *err);
+
 // Replaces the file at `path` by `length` bytes: a temporary file beside it, fsync, rename. On
 // failure -1, err set, what stood at `path` is untouched and no temporary file is left.
 int amc_files_write(const char *path, const void *bytes, size_t length, amc_error *err);
+
+// The same for bytes that don't stand together.
+typedef struct amc_files_part {
+    const void *bytes;
+    size_t length;
+} amc_files_part;
+
+int amc_files_write_parts(const char *path, const amc_files_part *parts, int n, amc_error *err);
 
 // Makes the folder at `path` and those above it; -1 with err set if that fails or it can't be
 // written to.

@@ -198,7 +198,7 @@ void amc_output_print_summary(const amc_output *output, const amc_network *prune
     const amc_layer_graph *before = output->network->graph, *after = pruned->graph;
     printf("layer  type           channels\n");
     for (int l = 0; l < before->n; l++)
-        if (amc_layer_has_weights(&before->layers[l]))
+        if (before->layers[l].flow == AMC_FLOW_MAKES)
             printf("%5d  %-13s  %4d -> %4d\n", l, amc_layer_type_name(before->layers[l].type),
                    before->layers[l].out_c, after->layers[l].out_c);
     print_change("MACs", amc_cost_macs(before), amc_cost_macs(after));

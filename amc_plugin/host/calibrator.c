@@ -42,25 +42,17 @@ static float *load_images(const amc_dataset *dataset, int n, const amc_layer_gra
     return input;
 }
 
-static void pass_on(layer l, network net) {
-    (void)l, (void)net;
-}
-
-// Training mode, without what it would do besides: dropout drops nothing here.
 static void prepare(amc_calibrator *calibrator) {
     network *net = calibrator->net;
     calibrator->x =
         amc_memory_alloc((size_t)net->batch * amc_host_network_widest(net), sizeof(float));
     for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
-        if (l->type == DROPOUT) l->forward = pass_on;
-        if (!l->batch_normalize) continue;
+        if (!amc_host_network_normalizes(l)) continue;
         l->x = l->x_norm = calibrator->x; // x_norm: Darknet's own kernels copy there as well
         l->mean = amc_memory_alloc((size_t)l->out_c, sizeof *l->mean);
         l->variance = amc_memory_alloc((size_t)l->out_c, sizeof *l->variance);
     }
-    net->train = 1;
-    net->input = calibrator->input;
 }
 
 static int check(const char *path, const amc_layer_graph *graph, const amc_dataset *dataset,
@@ -87,7 +79,6 @@ amc_calibrator *amc_calibrator_new(const char *path, const amc_layer_graph *grap
 
 void amc_calibrator_free(amc_calibrator *calibrator) {
     if (!calibrator) return;
-    calibrator->net->input = NULL; // ours, as the layers' x is
     amc_host_network_free(calibrator->net);
     free(calibrator->input);
     free(calibrator->x);
@@ -98,14 +89,27 @@ int amc_calibrator_images(const amc_calibrator *calibrator) {
     return calibrator->net->batch;
 }
 
+// As Darknet's forward_network, but only normalization is in training mode: dropout drops nothing,
+// crop takes the middle, and yolo does without truth.
+static void forward(const amc_calibrator *calibrator) {
+    network net = *calibrator->net;
+    net.input = calibrator->input;
+    for (net.index = 0; net.index < net.n; net.index++) {
+        layer l = net.layers[net.index];
+        net.train = amc_host_network_normalizes(&l);
+        l.forward(l, net);
+        net.input = l.output;
+    }
+}
+
 void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph,
                         amc_weights *weights) {
     network *net = calibrator->net;
     amc_host_network_apply(net, graph, weights);
-    forward_network(net);
+    forward(calibrator);
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
-        if (!l->batch_normalize) continue;
+        if (!amc_host_network_normalizes(l)) continue;
         // The pass nudged the rolling averages, which are those of `weights`, towards these.
         memcpy(weights->layers[i].means, l->mean, (size_t)l->out_c * sizeof(float));
         memcpy(weights->layers[i].variances, l->variance, (size_t)l->out_c * sizeof(float));

@@ -1,5 +1,6 @@
 #include "host/hooks.h"
 
+#include "base/memory.h"
 #include "kernels/activation.h"
 #include "kernels/batchnorm.h"
 #include "kernels/connected.h"
@@ -161,6 +162,34 @@ layer __wrap_make_connected_layer(int batch, int inputs, int outputs, ACTIVATION
         l.forward = forward_connected;
         l.backward = backward_connected;
     }
+    return l;
+}
+
+// ---- batchnorm ----------------------------------------------------------------------------------
+
+layer __real_make_batchnorm_layer(int batch, int w, int h, int c);
+
+// Darknet allocates these for the GPU only, and crashes on the CPU.
+layer __wrap_make_batchnorm_layer(int batch, int w, int h, int c) {
+    layer l = __real_make_batchnorm_layer(batch, w, h, c);
+    size_t outputs = (size_t)l.outputs * (size_t)batch;
+    l.x = amc_memory_alloc(outputs, sizeof *l.x);
+    l.x_norm = amc_memory_alloc(outputs, sizeof *l.x_norm);
+    l.mean_delta = amc_memory_alloc((size_t)c, sizeof *l.mean_delta);
+    l.variance_delta = amc_memory_alloc((size_t)c, sizeof *l.variance_delta);
+    return l;
+}
+
+// ---- local --------------------------------------------------------------------------------------
+
+layer __real_make_local_layer(int batch, int h, int w, int c, int n, int size, int stride, int pad,
+                              ACTIVATION activation);
+
+// Darknet gives its size in floats where bytes are wanted, and writes past the workspace.
+layer __wrap_make_local_layer(int batch, int h, int w, int c, int n, int size, int stride, int pad,
+                              ACTIVATION activation) {
+    layer l = __real_make_local_layer(batch, h, w, c, n, size, stride, pad, activation);
+    l.workspace_size *= sizeof(float);
     return l;
 }
 

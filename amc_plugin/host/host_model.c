@@ -18,7 +18,7 @@ struct amc_host_model {
 static float *share_x(network *net) {
     float *x = amc_memory_alloc(amc_host_network_widest(net), sizeof *x);
     for (int i = 0; i < net->n; i++)
-        if (net->layers[i].batch_normalize) net->layers[i].x = x;
+        if (amc_host_network_normalizes(&net->layers[i])) net->layers[i].x = x;
     return x;
 }
 

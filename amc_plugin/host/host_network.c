@@ -24,11 +24,28 @@ static void restore_stderr(int kept) {
     close(kept);
 }
 
+// Darknet would read the files that they name, and trust every number there.
+static int refuse_trees(const amc_cfg_text *cfg, amc_error *err) {
+    static const char *const keys[] = {"tree", "map"};
+    for (int section = 1; section < cfg->n_sections; section++)
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            if (amc_cfg_text_get(cfg, section, keys[i]))
+                return amc_error_set(err,
+                                     "%s:%d: [%s] has a %s of classes, with which networks can be "
+                                     "pruned but not run here",
+                                     cfg->path, amc_cfg_text_line(cfg, section, keys[i]),
+                                     cfg->sections[section].type, keys[i]);
+    return 0;
+}
+
 // Darknet allocates activations for the whole training batch. The .cfg with another batch, in a
 // file in memory; -1 with err set.
 static int cfg_of_batch(const char *path, int batch, amc_error *err) {
     amc_cfg_text *cfg = amc_cfg_text_load(path, err);
-    if (!cfg) return -1;
+    if (!cfg || refuse_trees(cfg, err) < 0) {
+        amc_cfg_text_free(cfg);
+        return -1;
+    }
     amc_cfg_text_set_int(cfg, 0, "batch", batch);
     amc_cfg_text_set_int(cfg, 0, "subdivisions", 1);
     char *text = amc_cfg_text_print(cfg);
@@ -83,10 +100,11 @@ static void release(float **array) {
 
 // Frees what only training needs, and the random weights that apply replaces by borrowed ones.
 static void release_unused(layer *l) {
-    if (l->type == DROPOUT) l->delta = NULL; // not its own: the layer's before
+    if (l->type == DROPOUT) l->delta = NULL;                      // not its own: the layer's before
+    if (l->type != YOLO && l->type != REGION) release(&l->delta); // which those clear all the same
+    if (l->type != L2NORM) release(&l->scales);                   // where that notes its gradient
     float **arrays[] = {&l->weights,
                         &l->biases,
-                        &l->scales,
                         &l->rolling_mean,
                         &l->weight_updates,
                         &l->bias_updates,
@@ -95,7 +113,6 @@ static void release_unused(layer *l) {
                         &l->variance,
                         &l->mean_delta,
                         &l->variance_delta,
-                        &l->delta,
                         &l->x,
                         &l->x_norm,
                         &l->loss,
@@ -132,13 +149,22 @@ static size_t workspace_size(const network *net) {
     return most;
 }
 
+static void renew(float **array, int n) {
+    if (*array) *array = amc_memory_alloc((size_t)n, sizeof **array);
+}
+
 // Gives a copied layer memory of its own for everything that free_network frees.
 static void copy_layer_memory(layer *l, const layer *before) {
     size_t inputs = l->type == ROUTE ? (size_t)l->n : 0;
     if (l->type == DROPOUT)
         l->output = before->output; // as parse_network_cfg does
     else
-        l->output = amc_memory_alloc((size_t)l->outputs, sizeof *l->output);
+        renew(&l->output, l->outputs);
+    renew(&l->delta, l->outputs);
+    renew(&l->squared, l->outputs);
+    renew(&l->norms, l->outputs);
+    if (l->type == L2NORM) renew(&l->scales, l->outputs);
+    l->mask = NULL; // of yolo; only training reads it
     if (l->indexes) l->indexes = amc_memory_alloc((size_t)l->outputs, sizeof *l->indexes);
     l->input_layers = amc_memory_copy(l->input_layers, inputs, sizeof *l->input_layers);
     l->input_sizes = amc_memory_copy(l->input_sizes, inputs, sizeof *l->input_sizes);
@@ -163,7 +189,9 @@ void amc_host_network_free(network *net) {
     if (!net) return;
     for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
-        l->weights = l->biases = l->scales = l->rolling_mean = l->rolling_variance = NULL;
+        l->weights = l->biases = l->rolling_mean = l->rolling_variance = NULL;
+        if (l->type != L2NORM) l->scales = NULL;
+        free(l->mask);
         l->x = l->x_norm = NULL;
     }
     free(net->workspace);
@@ -222,11 +250,12 @@ static void apply_route(layer *l, const amc_layer_graph *graph, const amc_layer 
 
 static void apply_layer(layer *l, const amc_layer_graph *graph, int i, const amc_weights *weights) {
     const amc_layer *shape = &graph->layers[i];
+    if (weights->layers[i].n) apply_weights(l, &weights->layers[i]);
+    if (shape->flow == AMC_FLOW_NEEDS) return; // all of its channels are always there
     l->c = shape->c;
     l->out_c = shape->out_c;
     l->inputs = shape->c * shape->h * shape->w;
     l->outputs = count_outputs(shape);
-    if (amc_layer_has_weights(shape)) apply_weights(l, &weights->layers[i]);
     if (shape->type == AMC_CONVOLUTIONAL) apply_convolutional(l, shape);
     if (shape->type == AMC_CONNECTED) l->c = l->inputs;
     if (shape->type == AMC_SHORTCUT) apply_shortcut(l, graph, shape);

@@ -7,12 +7,20 @@
 #include "model/layer_graph.h"
 #include "model/weights_file.h"
 
+#include <stdbool.h>
+
 #include <darknet.h>
+
+// Whether the layer copies what it normalizes to `x`, and has means and variances.
+static inline bool amc_host_network_normalizes(const layer *l) {
+    return l->batch_normalize || l->type == BATCHNORM;
+}
 
 // Parses the .cfg at `path` (whose checked graph is `graph`) with Darknet, silently, for `batch`
 // images at a time, and frees what only training needs. It has no weights: call apply before a
 // forward pass. Redirects stderr meanwhile, so no other thread should print. NULL with err set if
-// the file can't be read or Darknet makes something else of it than the graph says.
+// the file can't be read, names a tree or map of classes (Darknet would read those files
+// unchecked), or Darknet makes something else of it than the graph says.
 network *amc_host_network_new(const char *path, const amc_layer_graph *graph, int batch,
                               amc_error *err);
 

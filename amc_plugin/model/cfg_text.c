@@ -179,6 +179,13 @@ int amc_cfg_text_line(const amc_cfg_text *cfg, int section, const char *key) {
     return line ? (int)(line - cfg->lines) + 1 : cfg->sections[section].line + 1;
 }
 
+int amc_cfg_text_count(const amc_cfg_text *cfg, int section, const char *key) {
+    const char *text = amc_cfg_text_get(cfg, section, key);
+    int n = text != NULL;
+    for (; text && *text; text++) n += *text == ',';
+    return n;
+}
+
 int amc_cfg_text_int(const amc_cfg_text *cfg, int section, const char *key, int missing, int low,
                      int high, int *value, amc_error *err) {
     const char *text = amc_cfg_text_get(cfg, section, key);

@@ -51,6 +51,9 @@ const char *amc_cfg_text_get(const amc_cfg_text *cfg, int section, const char *k
 // The 1-based line of `key` in `section`, or of the section's header if the key isn't there.
 int amc_cfg_text_line(const amc_cfg_text *cfg, int section, const char *key);
 
+// How many items its value lists, with commas between them; 0 if the key isn't there.
+int amc_cfg_text_count(const amc_cfg_text *cfg, int section, const char *key);
+
 // Reads an integer in [low, high]; `missing` if the key isn't there. -1 with err set if the value
 // is no integer or out of range.
 int amc_cfg_text_int(const amc_cfg_text *cfg, int section, const char *key, int missing, int low,

@@ -6,13 +6,17 @@
 #include <stdlib.h>
 
 int64_t amc_cost_layer_macs(const amc_layer *layer) {
-    int64_t positions = layer->type == AMC_CONVOLUTIONAL ? (int64_t)layer->out_h * layer->out_w : 1;
+    int64_t positions = 1; // at which each weight is used
+    if (layer->type == AMC_CONVOLUTIONAL) positions = (int64_t)layer->out_h * layer->out_w;
+    if (layer->type == AMC_DECONVOLUTIONAL) positions = (int64_t)layer->h * layer->w;
     return positions * amc_layer_weight_count(layer);
 }
 
 int64_t amc_cost_layer_params(const amc_layer *layer) {
-    if (!amc_layer_has_weights(layer)) return 0;
-    return amc_layer_weight_count(layer) + (layer->batch_normalize ? 4 : 1) * (int64_t)layer->out_c;
+    int64_t weights = amc_layer_weight_count(layer), n = layer->out_c;
+    if (layer->type == AMC_BATCHNORM) return 3 * n;
+    if (layer->type == AMC_LOCAL) n *= layer->out_h * layer->out_w;
+    return weights ? weights + (layer->batch_normalize ? 4 : 1) * n : 0;
 }
 
 int64_t amc_cost_macs(const amc_layer_graph *graph) {
@@ -38,8 +42,8 @@ typedef struct linear {
 struct amc_cost_model {
     const amc_layer_graph *graph;
     const amc_channel_groups *groups;
-    linear *in;  // (layers) channels of its first input; of layers with weights only
-    linear *out; // (layers) channels it makes; of layers with weights only
+    linear *in;  // (layers) channels of its first input; of layers that make channels
+    linear *out; // (layers) channels it makes; of layers that do
 };
 
 static linear count_channels(const amc_channel_groups *groups, const int *units, int n) {
@@ -76,7 +80,7 @@ amc_cost_model *amc_cost_model_new(const amc_layer_graph *graph, const amc_chann
     model->out = amc_memory_alloc((size_t)graph->n, sizeof *model->out);
     for (int l = 0; l < graph->n; l++) {
         const amc_layer *layer = &graph->layers[l];
-        if (!amc_layer_has_weights(layer)) continue;
+        if (layer->flow != AMC_FLOW_MAKES) continue;
         model->in[l] =
             count_channels(groups, amc_channel_groups_input(groups, graph, l, 0), layer->c);
         model->out[l] = count_channels(groups, groups->unit[l], layer->out_c);
@@ -97,10 +101,12 @@ void amc_cost_model_free(amc_cost_model *model) {
     free(model);
 }
 
-// The layer with the channels that `counts` leave. Its inputs are not to be used.
+// The layer with the channels that `counts` leave; boundaries keep theirs, and others cost nothing.
+// Its inputs are not to be used.
 static amc_layer shrunk(const amc_cost_model *model, const int *counts, int l) {
     amc_layer layer = model->graph->layers[l];
     int full = layer.out_c;
+    if (layer.flow != AMC_FLOW_MAKES) return layer;
     layer.c = evaluate(&model->in[l], counts);
     layer.out_c = evaluate(&model->out[l], counts);
     // Blocks go whole, so as many groups are left as blocks of outputs.
@@ -112,7 +118,6 @@ static int64_t sum_layers(const amc_cost_model *model, const int *counts,
                           int64_t (*price)(const amc_layer *)) {
     int64_t sum = 0;
     for (int l = 0; l < model->graph->n; l++) {
-        if (!amc_layer_has_weights(&model->graph->layers[l])) continue;
         amc_layer layer = shrunk(model, counts, l);
         sum += price(&layer);
     }
@@ -128,7 +133,6 @@ int64_t amc_cost_model_params(const amc_cost_model *model, const int *counts) {
 }
 
 int64_t amc_cost_model_layer_macs(const amc_cost_model *model, const int *counts, int layer) {
-    if (!amc_layer_has_weights(&model->graph->layers[layer])) return 0;
     amc_layer small = shrunk(model, counts, layer);
     return amc_cost_layer_macs(&small);
 }

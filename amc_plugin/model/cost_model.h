@@ -1,5 +1,5 @@
 // What a network or a plan costs: multiply-accumulates (the paper's "FLOPs") and parameters of its
-// convolutional and connected layers.
+// layers.
 
 #ifndef AMC_MODEL_COST_MODEL_H
 #define AMC_MODEL_COST_MODEL_H

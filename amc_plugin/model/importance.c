@@ -47,7 +47,7 @@ double *amc_importance_new(const amc_layer_graph *graph, const amc_channel_group
     for (int l = 0; l < graph->n; l++) {
         const amc_layer *layer = &graph->layers[l];
         const amc_layer_weights *w = &weights->layers[l];
-        if (!amc_layer_has_weights(layer)) continue;
+        if (layer->flow != AMC_FLOW_MAKES) continue;
         for (int o = 0; o < layer->out_c; o++) score[groups->unit[l][o]] += made_variance(w, o);
         add_reads(layer, w, amc_channel_groups_input(groups, graph, l, 0), reads);
     }

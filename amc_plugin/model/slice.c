@@ -82,21 +82,39 @@ static void slice_filters(const amc_layer *layer, channels kept, const float *fr
         }
 }
 
+static void slice_layer(const amc_layer *layer, channels kept, const amc_layer_weights *from,
+                        amc_layer_weights *to) {
+    slice_values(from->biases, to->biases, layer->out_c, kept.out);
+    slice_values(from->scales, to->scales, layer->out_c, kept.out);
+    slice_values(from->means, to->means, layer->out_c, kept.out);
+    slice_values(from->variances, to->variances, layer->out_c, kept.out);
+    slice_filters(layer, kept, from->weights, to->weights);
+}
+
+static void copy_values(const float *from, float *to, int64_t n) {
+    if (from) memcpy(to, from, (size_t)n * sizeof *to);
+}
+
+// A boundary's arrays are taken over as they are: all of its channels stay.
+static void copy_layer(const amc_layer_weights *from, amc_layer_weights *to) {
+    copy_values(from->biases, to->biases, from->n);
+    copy_values(from->scales, to->scales, from->n);
+    copy_values(from->means, to->means, from->n);
+    copy_values(from->variances, to->variances, from->n);
+    copy_values(from->weights, to->weights, from->n_weights);
+}
+
 amc_weights *amc_slice_weights(const amc_layer_graph *graph, const amc_channel_groups *groups,
                                const amc_prune_plan *plan, const amc_weights *weights) {
     amc_layer_graph *small_graph = amc_slice_graph(graph, groups, plan);
     amc_weights *small = amc_weights_new(small_graph);
+#pragma omp parallel for schedule(dynamic)
     for (int l = 0; l < graph->n; l++) {
-        const amc_layer *layer = &graph->layers[l];
-        const amc_layer_weights *from = &weights->layers[l];
-        amc_layer_weights *to = &small->layers[l];
-        if (!amc_layer_has_weights(layer)) continue;
         channels kept = kept_channels(graph, groups, plan, l);
-        slice_values(from->biases, to->biases, layer->out_c, kept.out);
-        slice_values(from->scales, to->scales, layer->out_c, kept.out);
-        slice_values(from->means, to->means, layer->out_c, kept.out);
-        slice_values(from->variances, to->variances, layer->out_c, kept.out);
-        slice_filters(layer, kept, from->weights, to->weights);
+        if (graph->layers[l].flow == AMC_FLOW_MAKES)
+            slice_layer(&graph->layers[l], kept, &weights->layers[l], &small->layers[l]);
+        else
+            copy_layer(&weights->layers[l], &small->layers[l]);
         free_channels(kept);
     }
     amc_layer_graph_free(small_graph);
@@ -108,7 +126,7 @@ amc_cfg_text *amc_slice_cfg(const amc_cfg_text *cfg, const amc_layer_graph *grap
     amc_cfg_text *edited = amc_cfg_text_copy(cfg);
     for (int l = 0; l < graph->n; l++) {
         const amc_layer *old = &graph->layers[l], *new = &small->layers[l];
-        if (!amc_layer_has_weights(old)) continue;
+        if (old->flow != AMC_FLOW_MAKES) continue;
         if (new->out_c != old->out_c)
             amc_cfg_text_set_int(edited, l + 1, old->type == AMC_CONNECTED ? "output" : "filters",
                                  new->out_c);
@@ -122,7 +140,7 @@ amc_weights *amc_slice_zeroed(const amc_layer_graph *graph, const amc_channel_gr
     amc_weights *zeroed = amc_weights_copy(weights);
     for (int l = 0; l < graph->n; l++) {
         const amc_layer *layer = &graph->layers[l];
-        if (!amc_layer_has_weights(layer)) continue;
+        if (layer->flow != AMC_FLOW_MAKES) continue;
         weight_shape shape = shape_of(layer);
         channels kept = kept_channels(graph, groups, plan, l);
         for (int o = 0; o < layer->out_c; o++)

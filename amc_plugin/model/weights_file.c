@@ -4,9 +4,15 @@
 #include "base/memory.h"
 #include "model/cost_model.h"
 
-#include <math.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+static int bias_count(const amc_layer *layer) {
+    if (layer->type == AMC_LOCAL) return layer->out_c * layer->out_h * layer->out_w;
+    return layer->batch_normalize || amc_layer_weight_count(layer) ? layer->out_c : 0;
+}
 
 amc_weights *amc_weights_new(const amc_layer_graph *graph) {
     amc_weights *weights = amc_memory_alloc(1, sizeof *weights);
@@ -15,8 +21,8 @@ amc_weights *amc_weights_new(const amc_layer_graph *graph) {
     for (int l = 0; l < graph->n; l++) {
         const amc_layer *layer = &graph->layers[l];
         amc_layer_weights *w = &weights->layers[l];
-        if (!amc_layer_has_weights(layer)) continue;
-        w->n = layer->out_c;
+        w->n = bias_count(layer);
+        if (w->n == 0) continue;
         w->n_weights = amc_layer_weight_count(layer);
         w->weights = amc_memory_alloc((size_t)w->n_weights, sizeof(float));
         w->biases = amc_memory_alloc((size_t)w->n, sizeof(float));
@@ -64,18 +70,20 @@ typedef struct array {
     int64_t n;
 } array;
 
-static int arrays_of(const amc_layer *layer, const amc_layer_weights *w, array out[5]) {
-    bool connected = layer->type == AMC_CONNECTED;
+enum { MOST_ARRAYS = 5 };
+
+static int arrays_of(const amc_layer *layer, const amc_layer_weights *w, array out[MOST_ARRAYS]) {
+    bool connected = layer->type == AMC_CONNECTED, plain = layer->type != AMC_BATCHNORM;
     int n = 0;
-    if (!amc_layer_has_weights(layer)) return 0;
-    out[n++] = (array){"biases", w->biases, w->n};
+    if (w->n == 0) return 0;
+    if (plain) out[n++] = (array){"biases", w->biases, w->n};
     if (connected) out[n++] = (array){"weights", w->weights, w->n_weights};
     if (layer->batch_normalize) {
         out[n++] = (array){"scales", w->scales, w->n};
         out[n++] = (array){"means", w->means, w->n};
         out[n++] = (array){"variances", w->variances, w->n};
     }
-    if (!connected) out[n++] = (array){"weights", w->weights, w->n_weights};
+    if (plain && !connected) out[n++] = (array){"weights", w->weights, w->n_weights};
     return n;
 }
 
@@ -84,15 +92,15 @@ typedef struct header {
     bool transposed; // connected weights are (inputs, n)
 } header;
 
-static int read_header(const char *path, const char *bytes, size_t length, header *h,
-                       amc_error *err) {
+static int read_header(int file, const char *path, size_t length, header *h, amc_error *err) {
     int32_t version[3];
+    char seen[8];
     if (length < sizeof version + sizeof(int32_t))
         return amc_error_set(err, "%s: is %zu bytes long, expected a .weights file", path, length);
-    memcpy(version, bytes, sizeof version);
+    if (amc_files_take(file, path, version, sizeof version, err) < 0) return -1;
     int64_t major = version[0], minor = version[1];
-    bool long_seen = major * 10 + minor >= 2 && major < 1000 && minor < 1000;
-    h->length = sizeof version + (long_seen ? 8 : 4);
+    size_t seen_size = major * 10 + minor >= 2 && major < 1000 && minor < 1000 ? 8 : 4;
+    h->length = sizeof version + seen_size;
     h->transposed = major > 1000 || minor > 1000;
     if (major < 0 || minor < 0)
         return amc_error_set(err, "%s: has version %d.%d, expected a .weights file", path,
@@ -100,7 +108,7 @@ static int read_header(const char *path, const char *bytes, size_t length, heade
     if (length < h->length)
         return amc_error_set(err, "%s: is %zu bytes long, less than its header of %zu", path,
                              length, h->length);
-    return 0;
+    return amc_files_take(file, path, seen, seen_size, err);
 }
 
 static void transpose(float *values, int64_t rows, int64_t cols) {
@@ -110,22 +118,31 @@ static void transpose(float *values, int64_t rows, int64_t cols) {
     free(copy);
 }
 
-// Whether every value is at least `low` and finite.
+// Whether every value is at least `low` and finite. Without a way out of the loop it is vectorized.
 static bool all_from(const array *a, float low) {
-    for (int64_t i = 0; i < a->n; i++)
-        if (!isfinite(a->values[i]) || a->values[i] < low) return false;
-    return true;
+    bool good = true;
+    for (int64_t i = 0; i < a->n; i++) good &= a->values[i] >= low && a->values[i] <= FLT_MAX;
+    return good;
 }
 
-// Copies the file's floats into the layers; the length was not checked yet, so that the layer at
+static int check_values(const char *path, const amc_layer *layer, int l, const array *a,
+                        bool variances, amc_error *err) {
+    if (all_from(a, variances ? 0 : -FLT_MAX)) return 0;
+    return amc_error_set(err, "%s: the %s of layer %d (%s) hold a NaN or an infinity%s", path,
+                         a->name, l, amc_layer_type_name(layer->type),
+                         variances ? ", or are negative" : "");
+}
+
+// Reads the file's floats into the layers; the length was not checked yet, so that the layer at
 // which a short file runs out can be named.
-static int fill(amc_weights *weights, const amc_layer_graph *graph, const char *path,
-                const char *bytes, size_t length, const header *h, amc_error *err) {
+static int fill(amc_weights *weights, const amc_layer_graph *graph, int file, const char *path,
+                size_t length, const header *h, amc_error *err) {
     size_t at = h->length, expected = h->length + (size_t)amc_cost_params(graph) * sizeof(float);
     for (int l = 0; l < graph->n; l++) {
         const amc_layer *layer = &graph->layers[l];
-        array arrays[5];
-        int n = arrays_of(layer, &weights->layers[l], arrays);
+        amc_layer_weights *w = &weights->layers[l];
+        array arrays[MOST_ARRAYS];
+        int n = arrays_of(layer, w, arrays);
         for (int i = 0; i < n; i++) {
             size_t size = (size_t)arrays[i].n * sizeof(float);
             if (length - at < size)
@@ -134,17 +151,13 @@ static int fill(amc_weights *weights, const amc_layer_graph *graph, const char *
                                      "in the %s of layer %d (%s)",
                                      path, length, expected, graph->path, arrays[i].name, l,
                                      amc_layer_type_name(layer->type));
-            memcpy(arrays[i].values, bytes + at, size);
+            if (amc_files_take(file, path, arrays[i].values, size, err) < 0 ||
+                check_values(path, layer, l, &arrays[i], arrays[i].values == w->variances, err) < 0)
+                return -1;
             at += size;
-            bool variances = arrays[i].values == weights->layers[l].variances;
-            if (!all_from(&arrays[i], variances ? 0 : -INFINITY))
-                return amc_error_set(err, "%s: the %s of layer %d (%s) hold a NaN or an infinity%s",
-                                     path, arrays[i].name, l, amc_layer_type_name(layer->type),
-                                     variances ? ", or are negative" : "");
         }
         if (layer->type == AMC_CONNECTED && h->transposed)
-            transpose(weights->layers[l].weights, amc_layer_weight_count(layer) / layer->out_c,
-                      layer->out_c);
+            transpose(w->weights, amc_layer_weight_count(layer) / layer->out_c, layer->out_c);
     }
     if (at != length)
         return amc_error_set(err,
@@ -157,16 +170,17 @@ static int fill(amc_weights *weights, const amc_layer_graph *graph, const char *
 amc_weights *amc_weights_load(const char *path, const amc_layer_graph *graph, amc_error *err) {
     size_t length;
     header h = {0};
-    char *bytes = amc_files_read(path, &length, err);
+    int file = amc_files_open(path, &length, err);
+    if (file < 0) return NULL;
     amc_weights *weights = NULL;
-    if (bytes && read_header(path, bytes, length, &h, err) == 0) {
+    if (read_header(file, path, length, &h, err) == 0) {
         weights = amc_weights_new(graph);
-        if (fill(weights, graph, path, bytes, length, &h, err) < 0) {
+        if (fill(weights, graph, file, path, length, &h, err) < 0) {
             amc_weights_free(weights);
             weights = NULL;
         }
     }
-    free(bytes);
+    close(file);
     return weights;
 }
 
@@ -174,17 +188,18 @@ int amc_weights_save(const amc_weights *weights, const amc_layer_graph *graph, c
                      amc_error *err) {
     const int32_t version[3] = {0, 2, 0};
     const uint64_t seen = 0;
-    size_t length = sizeof version + sizeof seen + (size_t)amc_cost_params(graph) * sizeof(float);
-    char *bytes = amc_memory_alloc(length, 1), *end = bytes;
-    end = mempcpy(end, version, sizeof version);
-    end = mempcpy(end, &seen, sizeof seen);
+    amc_files_part *parts = amc_memory_alloc(2 + (size_t)graph->n * MOST_ARRAYS, sizeof *parts);
+    int n_parts = 0;
+    parts[n_parts++] = (amc_files_part){version, sizeof version};
+    parts[n_parts++] = (amc_files_part){&seen, sizeof seen};
     for (int l = 0; l < graph->n; l++) {
-        array arrays[5];
+        array arrays[MOST_ARRAYS];
         int n = arrays_of(&graph->layers[l], &weights->layers[l], arrays);
         for (int i = 0; i < n; i++)
-            end = mempcpy(end, arrays[i].values, (size_t)arrays[i].n * sizeof(float));
+            parts[n_parts++] =
+                (amc_files_part){arrays[i].values, (size_t)arrays[i].n * sizeof(float)};
     }
-    int status = amc_files_write(path, bytes, length, err);
-    free(bytes);
+    int status = amc_files_write_parts(path, parts, n_parts, err);
+    free(parts);
     return status;
 }

@@ -5,7 +5,10 @@
 //     uint64 seen                      uint32 if major*10 + minor < 2
 //     for each layer in .cfg order
 //       convolutional: biases[n] (scales[n] means[n] variances[n]) weights[n][c/groups][k][k]
+//       deconvolutional: biases[n] (scales[n] means[n] variances[n]) weights[c][n][k][k]
+//       local:         biases[n][h][w] weights[h][w][n][c][k][k]
 //       connected:     biases[n] weights[n][inputs] (scales[n] means[n] variances[n])
+//       batchnorm:     scales[c] means[c] variances[c]
 //       others:        nothing
 //
 // where (...) is there with batch_normalize=1. Files with major or minor > 1000 hold the connected
@@ -17,13 +20,13 @@
 #include "model/layer_graph.h"
 
 typedef struct amc_layer_weights {
-    int n;             // filters of a convolutional layer, outputs of a connected one; else 0
+    int n;             // biases; 0 for a layer without weights
     int64_t n_weights; // floats in weights
-    float *biases;     // (n)
+    float *biases;     // (n) of a batchnorm layer: 0, since the file has none
     float *scales;     // (n) gamma; NULL without batch normalization
     float *means;      // (n) rolling mean; NULL without
     float *variances;  // (n) rolling variance; NULL without
-    float *weights;    // (n, c/groups, size, size) or (n, inputs)
+    float *weights;    // (n_weights) as drawn above
 } amc_layer_weights;
 
 typedef struct amc_weights {
@@ -36,9 +39,9 @@ amc_weights *amc_weights_new(const amc_layer_graph *graph);
 amc_weights *amc_weights_copy(const amc_weights *weights);
 void amc_weights_free(amc_weights *weights);
 
-// Reads `path` for `graph`. NULL with err set if it is missing, has another length than the graph
-// asks for (with both byte counts and the layer at which it ran out), or holds a NaN or infinity or
-// a negative variance.
+// Reads `path` for `graph`, array by array: there is never a second copy. NULL with err set if it
+// is missing, has another length than the graph asks for (with both byte counts and the layer at
+// which it ran out), or holds a NaN or infinity or a negative variance.
 amc_weights *amc_weights_load(const char *path, const amc_layer_graph *graph, amc_error *err);
 
 // Writes version 0.2.0 with seen = 0, so that Darknet's training starts at its first batch.

@@ -176,7 +176,8 @@ cfgs() {
     bad_cfg 'more steps than scales' 's/^policy=.*/policy=steps\nsteps=10,20\nscales=.1/' 'policy=steps' \
         'as many steps= as scales='
     bad_cfg 'an unknown layer' 's/^\[dropout\]/[dropuot]/' '[dropuot]' '\[dropuot] is not a layer'
-    bad_cfg 'a layer that is not supported' 's/^\[softmax\]/[yolo]/' '[yolo]' '\[yolo] is not a layer'
+    bad_cfg 'a layer that is not supported' 's/^\[softmax\]/[iseg]/' '[iseg]' '\[iseg] is not supported'
+    bad_cfg 'filters that no yolo can read' 's/^\[softmax\]/[yolo]/' '[yolo]' '\[yolo] reads 4 channels, expected 25'
     bad_cfg 'a section without its end' 's/^\[softmax\]/[softmax/' '[softmax' 'expected a section'
     bad_cfg 'no key=value' 's/^from=-2/from -2/' 'from -2' 'expected key=value'
     bad_cfg 'an unknown activation' 's/^activation=relu/activation=rleu/' 'activation=rleu' 'expected one that Darknet has'
@@ -193,7 +194,8 @@ cfgs() {
     bad_cfg 'a route without layers' '/^layers=/d' '[route]' 'has no layers='
     bad_cfg 'a route from far before' 's/^layers=.*/layers=-1,-9/' 'layers=-1,-9' 'names no earlier layer'
     bad_cfg 'a route from a later layer' 's/^layers=.*/layers=-1,9/' 'layers=-1,9' 'names no earlier layer'
-    bad_cfg 'a route of two sizes' 's/^layers=.*/layers=-1,0/' 'layers=-1,0' 'different height or width'
+    sed 's/^layers=.*/layers=-1,0/' cfg/tiny.cfg >bad.cfg
+    refuse 'cfg: a convolution of a route of two sizes' 'bad.cfg:[0-9]*: *works on images' info bad.cfg
     bad_cfg 'flipped weights' 's/^output=4/output=4\nflipped=1/' 'flipped=1' 'is not supported'
 }
 

@@ -85,12 +85,15 @@ help() {
 
 info() {
     run 'info' info cfg/tiny.cfg weights/tiny.weights
-    check 'info: totals' "$(tail -1 "$work.out")" \
-        grep -qx 'total: 94.0 k MACs, 8.28 k parameters, 5 of 6 channel groups prunable' "$work.out"
-    check 'info: a line a layer' "$(wc -l <"$work.out") lines" [ "$(wc -l <"$work.out")" = 15 ]
-    check 'info: what is read by the softmax stays' 'no such line' grep -q 'connected .* read by layer 12' "$work.out"
+    check 'info: totals' 'no such line' grep -qx 'total: 94.0 k MACs, 8.28 k parameters' "$work.out"
+    check 'info: prospects' "$(tail -1 "$work.out")" grep -q '^prunable: 5 of 6 groups; ' "$work.out"
+    check 'info: a line a layer' "$(grep -c '^ *[0-9]' "$work.out") lines" \
+        [ "$(grep -c '^ *[0-9]' "$work.out")" = 13 ]
+    check 'info: what is read by the softmax stays' 'no such line' \
+        grep -q '^group 5: 4 channels, not prunable: read by layer 12 (softmax)' "$work.out"
+    check 'info: what hands channels on' 'no such line' grep -q '^    passed by .*shortcut [0-9]' "$work.out"
     run 'info -json' info cfg/tiny.cfg -json
-    check_json 'info' 'macs params layers groups'
+    check_json 'info' 'macs params prunable_share smallest_share layers groups'
     check_holds 'info: MACs' "$(number macs "$work.out") == 94032"
     check_holds 'info: parameters' "$(number params "$work.out") == ($(stat -c %s weights/tiny.weights) - 20) / 4"
     check_holds 'info: the layers sum up to the totals' "$(sed -n 's/^\t\t\t"macs":[[:space:]]*\([0-9]*\).*/\1/p' \

@@ -65,7 +65,7 @@ static void test_chain(void **state) {
               CONV(5, 1, 1, linear),
           "0x12>2  2x16>3  3x5!");
     check(NET(3, 8, 8) CONV(12, 3, 1, relu) CONV(5, 1, 1, linear) AVGPOOL() SOFTMAX() COST(),
-          "0x12>1  1x5!");
+          "0x12>1  1x5>3!");
     check(NET(3, 8, 8) CONV(5, 3, 1, relu), "0x5!");
     check(NET(3, 8, 8) CONV(1, 3, 1, relu) CONV(5, 3, 1, relu),
           "0x1>1!  1x5!"); // nothing to choose
@@ -164,7 +164,7 @@ static void test_connected(void **state) {
     (void)state;
     check(NET(3, 8, 8) CONV(12, 3, 1, relu) MAXPOOL(2, 2) CONNECTED(20, relu) DROPOUT()
               CONNECTED(15, relu) CONNECTED(5, linear) SOFTMAX(),
-          "0x12>2  2x20>4  4x15>5  5x5!");
+          "0x12>2  2x20>4  4x15>5  5x5>6!");
 }
 
 // What a softmax or the cost reads stays, together with all that is tied to it; and it says why.
@@ -173,7 +173,7 @@ static void test_fixed(void **state) {
     networks_net net = networks_new(NET(3, 8, 8) DEPTHWISE(3, 1) CONV(8, 1, 1, relu)
                                         CONV(5, 1, 1, linear) SHORTCUT(1, linear) SOFTMAX() COST(),
                                     1);
-    assert_groups(net.groups, "0x3>0,1!  1,2x5>2!  1x3>2");
+    assert_groups(net.groups, "0x3>0,1!  1,2x5>2,4!  1x3>2");
     assert_string_equal(net.groups->groups[0].why, "tied to the image's channels");
     assert_string_equal(net.groups->groups[1].why, "read by layer 4 (softmax)");
     networks_free(net);
