@@ -4,7 +4,6 @@
 #include "cmd/options.h"
 #include "cmd/output.h"
 #include "model/cost_model.h"
-#include "model/importance.h"
 #include "search/policy.h"
 
 #include <cjson/cJSON.h>
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 
 typedef struct prune_options {
-    const char *policy, *data, *skip, *out;
+    const char *policy, *criterion, *data, *skip, *out;
     double flops, keep, min_keep;
     bool flops_given, keep_given, force, json;
     int round, seed, calibrate;
@@ -52,15 +51,18 @@ static amc_prune_plan *named_plan(const amc_network *network, const prune_option
     amc_prune_env_options limits = {o->flops_given ? o->flops : 1, o->min_keep, o->round};
     amc_prune_env *env = amc_prune_env_new(network->graph, network->groups, limits, err);
     if (!env) return NULL;
-    int *counts = amc_memory_alloc((size_t)network->groups->n, sizeof *counts);
+    amc_prune_plan *plan = NULL;
+    int status = 0, *counts = amc_memory_alloc((size_t)network->groups->n, sizeof *counts);
     amc_rng rng;
     amc_rng_init(&rng, (uint64_t)o->seed);
     if (o->keep_given)
-        amc_policy_keep(policy, env, o->keep, &rng, counts);
+        status = amc_policy_keep(policy, env, o->keep, &rng, counts, err);
     else
         amc_policy_meet_budget(policy, env, &rng, counts);
-    amc_prune_plan *plan = amc_prune_plan_new(network->groups);
-    amc_prune_plan_keep_counts(plan, network->groups, counts, score);
+    if (status == 0) {
+        plan = amc_prune_plan_new(network->groups);
+        amc_prune_plan_keep_counts(plan, network->groups, counts, score);
+    }
     free(counts);
     amc_prune_env_free(env);
     return plan;
@@ -68,7 +70,8 @@ static amc_prune_plan *named_plan(const amc_network *network, const prune_option
 
 static amc_prune_plan *make_plan(const amc_network *network, const prune_options *o,
                                  amc_error *err) {
-    double *score = amc_importance_new(network->graph, network->groups, network->weights);
+    double *score = amc_network_importance(network, o->criterion, (uint64_t)o->seed, err);
+    if (!score) return NULL;
     amc_prune_plan *plan =
         amc_policy_find(o->policy) >= 0
             ? named_plan(network, o, score, err)
@@ -131,7 +134,7 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
 }
 
 int amc_cmd_prune(int argc, char **argv) {
-    prune_options o = {.flops = NAN, .keep = NAN, .min_keep = 0, .round = 1, .seed = 1};
+    prune_options o = {.criterion = "bn", .flops = NAN, .keep = NAN, .round = 1, .seed = 1};
     const amc_option table[] = {
         {.name = "policy",
          .kind = AMC_OPTION_TEXT,
@@ -143,15 +146,16 @@ int amc_cmd_prune(int argc, char **argv) {
          .kind = AMC_OPTION_NUMBER,
          .value = &o.keep,
          .argument = "R",
-         .help = "or the share of channels left in each group that is cut",
+         .help = "or share of the channels left in each group that is cut, rounded down",
          .high = 1,
          .open = true,
          .given = &o.keep_given},
         AMC_OPTION_MIN_KEEP(&o.min_keep),
         AMC_OPTION_ROUND(&o.round),
         AMC_OPTION_SKIP(&o.skip),
+        AMC_OPTION_CRITERION(&o.criterion),
         AMC_OPTION_CALIBRATE(&o.calibrate),
-        AMC_OPTION_SEED(&o.seed, "-policy random and -calibrate"),
+        AMC_OPTION_SEED(&o.seed, "everything random"),
         AMC_OPTION_DATA(&o.data),
         AMC_OPTION_OUT(&o.out),
         AMC_OPTION_FORCE(&o.force),

@@ -5,7 +5,6 @@
 #include "cmd/progress.h"
 #include "cmd/scorer.h"
 #include "model/cost_model.h"
-#include "model/importance.h"
 #include "search/search_loop.h"
 
 #include <cjson/cJSON.h>
@@ -16,7 +15,7 @@
 #include <string.h>
 
 typedef struct search_options {
-    const char *reward, *agent, *skip, *out;
+    const char *reward, *agent, *criterion, *skip, *out;
     double flops, min_keep;
     bool force, json;
     int episodes, warmup, round, seed;
@@ -71,10 +70,10 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     if (!s->env) return -1;
     s->output = amc_output_new(s->network, o->out, o->force, err);
     if (!s->output) return -1;
+    s->unit_score = amc_network_importance(s->network, o->criterion, (uint64_t)o->seed, err);
+    if (!s->unit_score) return -1;
     s->scorer = amc_scorer_new(s->network, o->scorer, err);
-    if (!s->scorer) return -1;
-    s->unit_score = amc_importance_new(s->network->graph, s->network->groups, s->network->weights);
-    return 0;
+    return s->scorer ? 0 : -1;
 }
 
 static void print_start(const search *s) {
@@ -181,6 +180,7 @@ int amc_cmd_search(int argc, char **argv) {
     search_options o = {
         .reward = "err",
         .agent = "ddpg",
+        .criterion = "bn",
         .flops = 0.5,
         .min_keep = 0.1,
         .episodes = 400,
@@ -219,6 +219,7 @@ int amc_cmd_search(int argc, char **argv) {
         AMC_OPTION_MIN_KEEP(&o.min_keep),
         AMC_OPTION_ROUND(&o.round),
         AMC_OPTION_SKIP(&o.skip),
+        AMC_OPTION_CRITERION(&o.criterion),
         AMC_OPTION_SEED(&o.seed, "everything random"),
         AMC_OPTION_THREADS(&o.scorer.threads),
         AMC_OPTION_OUT(&o.out),

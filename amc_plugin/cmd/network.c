@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "model/importance.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -59,6 +60,16 @@ int amc_network_skip(amc_network *network, const char *layers, amc_error *err) {
         at = *end ? end + 1 : NULL;
     }
     return 0;
+}
+
+double *amc_network_importance(const amc_network *network, const char *criterion, uint64_t seed,
+                               amc_error *err) {
+    int found = amc_criterion_find(criterion);
+    if (found >= 0)
+        return amc_importance_new(network->graph, network->groups, network->weights,
+                                  (amc_criterion)found, seed);
+    amc_error_set(err, "-criterion %s, expected l1, l2, bn or random", criterion);
+    return NULL;
 }
 
 char *amc_network_data_path(const amc_network *network, const char *given) {

@@ -29,6 +29,11 @@ void amc_network_free(amc_network *network);
 // Keeps the layers of a list such as "0,3,12" whole. -1 with err set for a bad list.
 int amc_network_skip(amc_network *network, const char *layers, amc_error *err);
 
+// Scores of the channels by the criterion of that name (see model/importance). NULL with err set
+// for an unknown one.
+double *amc_network_importance(const amc_network *network, const char *criterion, uint64_t seed,
+                               amc_error *err);
+
 // The .data file to use: `given`, or <name>.data beside the .cfg. New text.
 char *amc_network_data_path(const amc_network *network, const char *given);
 

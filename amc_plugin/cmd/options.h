@@ -60,6 +60,11 @@ typedef struct amc_option {
         .name = "calibrate", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",               \
         .help = "training images to re-estimate batch normalization on; 0: don't", .high = 100000  \
     }
+#define AMC_OPTION_CRITERION(to)                                                                   \
+    {                                                                                              \
+        .name = "criterion", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "NAME",           \
+        .help = "how the channels to keep are chosen: bn, l1, l2 or random"                        \
+    }
 #define AMC_OPTION_LIMIT(to)                                                                       \
     {                                                                                              \
         .name = "limit", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",                   \

@@ -63,26 +63,51 @@ void amc_policy_meet_budget(amc_policy policy, const amc_prune_env *env, amc_rng
     free(draws);
 }
 
-// The strength whose shares have the mean `keep`.
-static double strength_of(const double *draws, int n, double keep) {
+// Random shares, rounded down, at a strength; returns the mean share that is kept.
+static double apply_below(const amc_prune_env *env, double s, const double *draws, int *counts) {
+    int n = amc_prune_env_steps(env);
+    double sum = 0;
+    for (int t = 0; t < n; t++) {
+        int g = amc_prune_env_group(env, t);
+        counts[g] = amc_prune_env_floor(env, g, share(AMC_POLICY_RANDOM, t, n, s, draws[t]));
+        sum += amc_prune_env_share(env, g, counts[g]);
+    }
+    return sum / n;
+}
+
+// The mildest random plan whose mean share is at most `keep`; false if there is none.
+static bool keep_random(const amc_prune_env *env, double keep, const double *draws, int *counts) {
     double low = 0, high = 1;
     for (int i = 0; i < 50; i++) {
-        double s = (low + high) / 2, sum = 0;
-        for (int t = 0; t < n; t++) sum += share(AMC_POLICY_RANDOM, t, n, s, draws[t]);
-        if (sum > keep * n)
+        double s = (low + high) / 2;
+        if (apply_below(env, s, draws, counts) > keep)
             low = s;
         else
             high = s;
     }
-    return high;
+    return apply_below(env, high, draws, counts) <= keep;
 }
 
-void amc_policy_keep(amc_policy policy, const amc_prune_env *env, double keep, amc_rng *rng,
-                     int *counts) {
-    double *draws = draw(env, policy, rng), s = 1 - keep;
-    if (policy == AMC_POLICY_SHALLOW || policy == AMC_POLICY_DEEP) s /= 2;
-    if (policy == AMC_POLICY_RANDOM) s = strength_of(draws, amc_prune_env_steps(env), keep);
+// `keep` of each group that the policy cuts; false if a group can't be cut so far.
+static bool keep_each(amc_policy policy, const amc_prune_env *env, double keep, int *counts) {
+    int n = amc_prune_env_steps(env);
+    double s = policy == AMC_POLICY_UNIFORM ? 1 - keep : (1 - keep) / 2;
+    bool kept = true;
+    for (int t = 0; t < n; t++) {
+        int g = amc_prune_env_group(env, t);
+        double wish = share(policy, t, n, s, 0);
+        counts[g] = amc_prune_env_floor(env, g, wish);
+        kept = kept && amc_prune_env_share(env, g, counts[g]) <= wish + 1e-9;
+    }
+    return kept;
+}
+
+int amc_policy_keep(amc_policy policy, const amc_prune_env *env, double keep, amc_rng *rng,
+                    int *counts, amc_error *err) {
+    double *draws = draw(env, policy, rng);
     amc_prune_env_whole(env, counts);
-    apply(policy, env, s, draws, counts);
+    bool kept = policy == AMC_POLICY_RANDOM ? keep_random(env, keep, draws, counts)
+                                            : keep_each(policy, env, keep, counts);
     free(draws);
+    return kept ? 0 : amc_prune_env_refuse_share(env, keep, err);
 }

@@ -21,9 +21,11 @@ int amc_policy_find(const char *name);
 // from by AMC_POLICY_RANDOM only.
 void amc_policy_meet_budget(amc_policy policy, const amc_prune_env *env, amc_rng *rng, int *counts);
 
-// The policy's plan at a channel keep ratio: the share of every group that it cuts (random: the
-// mean of the shares drawn). Not bound to the budget.
-void amc_policy_keep(amc_policy policy, const amc_prune_env *env, double keep, amc_rng *rng,
-                     int *counts);
+// The policy's plan at a channel keep ratio: at most that share of every group that it cuts,
+// rounded down to what the environment's rounding allows (random: at most that share in the mean
+// over the groups). Not bound to the budget. -1 with err set if a group's least is more than the
+// share.
+int amc_policy_keep(amc_policy policy, const amc_prune_env *env, double keep, amc_rng *rng,
+                    int *counts, amc_error *err);
 
 #endif

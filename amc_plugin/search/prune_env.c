@@ -185,11 +185,40 @@ int amc_prune_env_round(const amc_prune_env *env, int g, double ratio) {
     return count > env->least[g] ? count : env->least[g];
 }
 
+double amc_prune_env_share(const amc_prune_env *env, int g, int count) {
+    return (double)count / env->groups->groups[g].n_units;
+}
+
+int amc_prune_env_floor(const amc_prune_env *env, int g, double ratio) {
+    int units = env->groups->groups[g].n_units;
+    int step = amc_cost_model_step(env->cost, g, env->options.round);
+    double wish = ratio * units + 1e-9; // 0.7 * 10 is a little less than 7
+    int count = wish >= units ? units : (int)wish / step * step;
+    return count > env->least[g] ? count : env->least[g];
+}
+
+int amc_prune_env_refuse_share(const amc_prune_env *env, double keep, amc_error *err) {
+    int worst = env->group[0];
+    for (int t = 1; t < env->n_steps; t++)
+        if (amc_prune_env_share(env, env->group[t], env->least[env->group[t]]) >
+            amc_prune_env_share(env, worst, env->least[worst]))
+            worst = env->group[t];
+    const amc_channel_group *group = &env->groups->groups[worst];
+    return amc_error_set(
+        err,
+        "%s:%d: layer %d can't be cut to %.4g of its channels: %.4g (%d of %d) "
+        "is the least when at least %g of each group's channels are kept, in "
+        "multiples of %d",
+        env->graph->path, env->graph->layers[group->layers[0]].line, group->layers[0], keep,
+        ceil(1e4 * amc_prune_env_share(env, worst, env->least[worst])) / 1e4, env->least[worst],
+        group->n_units, env->options.min_keep, env->options.round);
+}
+
 double amc_prune_env_step(amc_prune_env *env, double action) {
     int g = env->group[env->t];
     int count = amc_prune_env_round(env, g, action), most = most_feasible(env);
     env->counts[g] = count < most ? count : most;
-    env->last = (double)env->counts[g] / env->groups->groups[g].n_units;
+    env->last = amc_prune_env_share(env, g, env->counts[g]);
     env->t++;
     return env->last;
 }

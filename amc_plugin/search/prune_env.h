@@ -55,6 +55,16 @@ void amc_prune_env_whole(const amc_prune_env *env, int *counts);
 // policy shares.
 int amc_prune_env_round(const amc_prune_env *env, int g, double ratio);
 
+// The largest count of group g that is at most that share of it: the whole group, a multiple of the
+// rounding step, or where there is none the least that the options allow.
+int amc_prune_env_floor(const amc_prune_env *env, int g, double ratio);
+
+// The share of group g that `count` units are.
+double amc_prune_env_share(const amc_prune_env *env, int g, int count);
+
+// -1 with err set: some group can't be cut to the share `keep`, named with what it can be cut to.
+int amc_prune_env_refuse_share(const amc_prune_env *env, double keep, amc_error *err);
+
 int64_t amc_prune_env_macs(const amc_prune_env *env, const int *counts);
 int64_t amc_prune_env_params(const amc_prune_env *env, const int *counts);
 int64_t amc_prune_env_budget(const amc_prune_env *env); // multiply-accumulates

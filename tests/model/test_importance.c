@@ -1,5 +1,5 @@
-// Scores of channels: what never varies or is never read scores nothing, and what changes the
-// numbers of a network but not what it computes changes no score.
+// Scores of channels. By bn, what never varies or is never read scores nothing, and what changes
+// the numbers of a network but not what it computes changes no score.
 
 #include "model/importance.h"
 #include "support/networks.h"
@@ -9,7 +9,7 @@ static const char cfg[] = NET(3, 8, 8) CONV(10, 3, 1, relu) BARE_CONV(8, 1, 1, l
     CONV(10, 3, 1, linear) SHORTCUT(0, relu) CONV(6, 3, 1, relu) CONV(5, 1, 1, linear);
 
 static double *scores_of(const networks_net *net) {
-    return amc_importance_new(net->graph, net->groups, net->weights);
+    return amc_importance_new(net->graph, net->groups, net->weights, AMC_CRITERION_BN, 1);
 }
 
 static double score_of(const networks_net *net, int layer, int channel) {
@@ -136,6 +136,58 @@ static void test_reads(void **state) {
     networks_free(net);
 }
 
+// l1 and l2 by hand: all weights that make or read a unit, over shortcuts, depthwise convolutions
+// and connected layers.
+static void test_norms(void **state) {
+    (void)state;
+    networks_net net = networks_new(NET(3, 4, 4) CONV(6, 3, 1, relu) DEPTHWISE(6, 1)
+                                        SHORTCUT(0, relu) CONNECTED(9, relu) CONNECTED(4, linear),
+                                    6);
+    double *l1 = amc_importance_new(net.graph, net.groups, net.weights, AMC_CRITERION_L1, 1);
+    double *l2 = amc_importance_new(net.graph, net.groups, net.weights, AMC_CRITERION_L2, 1);
+    const amc_layer_weights *w = net.weights->layers;
+    for (int c = 0; c < 6; c++) {
+        double sum1 = 0, sum2 = 0;
+        for (int i = 0; i < 27; i++)
+            sum1 += fabs(w[0].weights[c * 27 + i]), sum2 += pow(w[0].weights[c * 27 + i], 2);
+        for (int i = 0; i < 9; i++) { // the depthwise filter makes its channel and reads it
+            sum1 += 2 * fabs(w[1].weights[c * 9 + i]);
+            sum2 += 2 * pow(w[1].weights[c * 9 + i], 2);
+        }
+        for (int i = 0; i < 9 * 16; i++) {
+            float weight = w[3].weights[i / 16 * 96 + c * 16 + i % 16];
+            sum1 += fabs(weight), sum2 += pow(weight, 2);
+        }
+        assert_near(l1[net.groups->unit[0][c]], sum1);
+        assert_near(l2[net.groups->unit[0][c]], sum2);
+    }
+    free(l1), free(l2);
+    networks_free(net);
+}
+
+static void test_random_follows_seed(void **state) {
+    (void)state;
+    networks_net net = networks_new(cfg, 1);
+    size_t size = (size_t)net.groups->n_units * sizeof(double);
+    double *x[3];
+    for (int i = 0; i < 3; i++)
+        x[i] = amc_importance_new(net.graph, net.groups, net.weights, AMC_CRITERION_RANDOM,
+                                  (uint64_t[]){7, 7, 8}[i]);
+    assert_memory_equal(x[0], x[1], size);
+    assert_memory_not_equal(x[0], x[2], size);
+    for (int i = 0; i < 3; i++) free(x[i]);
+    networks_free(net);
+}
+
+static void test_names(void **state) {
+    (void)state;
+    assert_int_equal(amc_criterion_find("l1"), AMC_CRITERION_L1);
+    assert_int_equal(amc_criterion_find("l2"), AMC_CRITERION_L2);
+    assert_int_equal(amc_criterion_find("bn"), AMC_CRITERION_BN);
+    assert_int_equal(amc_criterion_find("random"), AMC_CRITERION_RANDOM);
+    assert_int_equal(amc_criterion_find("L1"), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dead_channels_score_lowest),
@@ -143,6 +195,9 @@ int main(void) {
         cmocka_unit_test(test_normalized_size_does_not_count),
         cmocka_unit_test(test_tied_channels_add_up),
         cmocka_unit_test(test_reads),
+        cmocka_unit_test(test_norms),
+        cmocka_unit_test(test_random_follows_seed),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -179,44 +179,100 @@ static void test_smallest_budget(void **state) {
 
 // ---- keep ratios ----
 
-static void test_keep_ratios(void **state) {
-    (void)state;
-    static const double keeps[] = {1, 0.75, 0.5, 0.3, 0.01};
-    amc_rng rng;
-    amc_rng_init(&rng, 5);
-    for (int i = 0; i < 5; i++) {
-        subject s = new_subject("cfg/resnet56.cfg", 1, 1);
-        int n = amc_prune_env_steps(s.env);
+// Of each group that is cut: at most the share, a multiple of the rounding step, and no step more
+// would do.
+static void assert_kept(const subject *s, amc_policy policy, double keep) {
+    int n = amc_prune_env_steps(s->env);
+    for (int t = 0; t < n; t++) {
+        int g = amc_prune_env_group(s->env, t), units = units_at(s, t), count = count_at(s, t);
+        bool cut = keep < 1 && (policy == AMC_POLICY_UNIFORM || in_first_half(policy, t, n));
+        int step = amc_cost_model_step(s->cost, g, s->round);
+        if (!cut) assert_int_equal(count, units);
+        if (!cut) continue;
+        assert_true(count > 0 && count <= keep * units + 1e-6);
+        assert_true(count % step == 0 && count + step > keep * units);
+        for (int i = 0; i < s->net.groups->groups[g].n_layers; i++) {
+            int layer = s->net.groups->groups[g].layers[i];
+            int channels = count * amc_channel_groups_each(s->net.groups, s->net.graph, g, layer);
+            assert_int_equal(channels % s->round, 0);
+        }
+    }
+}
+
+// Whether some group that is cut can't be: its least is more.
+static bool impossible(const subject *s, amc_policy policy, double keep) {
+    int n = amc_prune_env_steps(s->env);
+    for (int t = 0; t < n; t++) {
+        bool cut = policy == AMC_POLICY_UNIFORM || in_first_half(policy, t, n);
+        int step = amc_cost_model_step(s->cost, amc_prune_env_group(s->env, t), s->round);
+        if (cut && keep < 1 && step > keep * units_at(s, t) + 1e-6) return true;
+    }
+    return false;
+}
+
+static int kept, refused;
+
+// Either exactly that, or one sentence.
+static void check_keeps(const char *path) {
+    amc_error err = {""};
+    static const double keeps[] = {1, 0.75, 0.5, 0.25, 0.1};
+    if (strstr(path, "rnn") || strstr(path, "gru")) return;
+    for (int i = 0; i < 15; i++) {
+        subject s = new_subject(path, 1, (int[]){1, 4, 8}[i % 3]);
         for (amc_policy policy = AMC_POLICY_UNIFORM; policy <= AMC_POLICY_DEEP; policy++) {
-            amc_policy_keep(policy, s.env, keeps[i], &rng, s.counts);
-            for (int t = 0; t < n; t++) {
-                bool cut = policy == AMC_POLICY_UNIFORM || in_first_half(policy, t, n);
-                double wish = cut ? fmax(1, keeps[i] * units_at(&s, t)) : units_at(&s, t);
-                assert_true(fabs(count_at(&s, t) - wish) <= 0.5 + 1e-9);
+            double keep = keeps[i / 3];
+            if (amc_policy_keep(policy, s.env, keep, NULL, s.counts, &err) == 0) {
+                assert_kept(&s, policy, keep);
+                assert_false(impossible(&s, policy, keep));
+                kept++;
+            } else {
+                assert_true(impossible(&s, policy, keep));
+                assert_non_null(strstr(err.text, "can't be cut to"));
+                refused++;
             }
         }
         free_subject(s);
     }
 }
 
-// The shares of a random plan have the mean that was asked for, up to rounding, and differ.
+static void test_keep_ratios(void **state) {
+    (void)state;
+    networks_each_cfg(check_keeps);
+    assert_true(kept > 1000 && refused > 100);
+}
+
+static void test_keep_names_the_layer(void **state) {
+    (void)state;
+    amc_error err = {""};
+    subject s = new_subject("cfg/fashion.cfg", 1, 4);
+    assert_int_equal(amc_policy_keep(AMC_POLICY_UNIFORM, s.env, 0.25, NULL, s.counts, &err), -1);
+    networks_assert_error(&err, "cfg/fashion.cfg", s.net.graph->layers[0].line,
+                          "layer 0 can't be cut to 0.25 of its channels: 0.3334 (4 of 12) is the");
+    assert_int_equal(amc_policy_keep(AMC_POLICY_UNIFORM, s.env, 0.3334, NULL, s.counts, &err), 0);
+    free_subject(s);
+}
+
+// The shares of a random plan have the mean that was asked for, down to rounding, and differ.
 static void test_random_keep(void **state) {
     (void)state;
     subject s = new_subject("darknet/cfg/densenet201.cfg", 1, 1);
     amc_rng rng;
     amc_rng_init(&rng, 6);
     int n = amc_prune_env_steps(s.env);
+    amc_error err = {""};
     for (int percent = 20; percent <= 90; percent += 35) {
         double sum = 0, squares = 0;
-        amc_policy_keep(AMC_POLICY_RANDOM, s.env, percent / 100.0, &rng, s.counts);
+        double keep = percent / 100.0;
+        assert_int_equal(amc_policy_keep(AMC_POLICY_RANDOM, s.env, keep, &rng, s.counts, &err), 0);
         for (int t = 0; t < n; t++) {
             double share = (double)count_at(&s, t) / units_at(&s, t);
             sum += share, squares += share * share;
         }
         double mean = sum / n;
-        assert_true(fabs(mean - percent / 100.0) < 0.01);
+        assert_true(mean <= keep && mean > keep - 0.01);
         assert_true(squares / n - mean * mean > 0.002);
     }
+    assert_int_equal(amc_policy_keep(AMC_POLICY_RANDOM, s.env, 1e-4, &rng, s.counts, &err), -1);
     free_subject(s);
 }
 
@@ -250,6 +306,7 @@ int main(void) {
         cmocka_unit_test(test_no_budget_cuts_nothing),
         cmocka_unit_test(test_smallest_budget),
         cmocka_unit_test(test_keep_ratios),
+        cmocka_unit_test(test_keep_names_the_layer),
         cmocka_unit_test(test_random_keep),
         cmocka_unit_test(test_random_follows_seed),
     };
