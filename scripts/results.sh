@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes RESULTS.md. The runs behind it (about an hour on 2 cores) go to amc-out/results and are not
-# made again where they are there: an interrupted run goes on. Their figures are kept in
-# scripts/results/, and RESULTS.md is written from those alone.
+# Makes RESULTS.md. The runs behind it (about an hour and a half on 2 cores) are not made again where
+# their figures are in scripts/results/ or amc-out/results: an interrupted run goes on. RESULTS.md is
+# written from scripts/results/ alone.
 #
-#   scripts/results.sh          run what is missing, then write RESULTS.md
-#   scripts/results.sh -write   only write RESULTS.md
+#   scripts/results.sh           run what is missing, then write RESULTS.md
+#   scripts/results.sh -write    only write RESULTS.md
+#   scripts/results.sh networks  only run what is missing of the table of networks, then write
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,7 +26,7 @@ finetune_fully() { # seed
         sed -n "s/.*\"top1\":[[:space:]]*\([0-9.]*\).*/$1,\1/p" >>"$FULL"
 }
 
-run() {
+run_fashion() {
     local seed
     scripts/get_fashion_mnist.sh
     mkdir -p "$RUNS" scripts/results
@@ -40,6 +41,28 @@ full_table() {
         if (n == 1 || 100 * $2 < low) low = 100 * $2
         if (100 * $2 > high) high = 100 * $2 }
         END { printf "| **AMC**, seeds %s | %.2f (%.2f to %.2f) |\n", seeds, sum / n, low, high }' "$FULL"
+}
+
+# Mean and spread of each criterion, and in how many of the plans bn does better.
+criteria_table() {
+    awk -F, 'NR > 1 { n[$1]++; x = 100 * $3; sum[$1] += x; squares[$1] += x * x; at[$1, $2] = x }
+        END {
+            print "| criterion | accuracy, % | standard deviation | plans in which bn is better |"
+            print "|---|---|---|---|"
+            split("bn l2 l1 random", order, " ")
+            for (i = 1; i <= 4; i++) {
+                c = order[i]; mean = sum[c] / n[c]; wins = 0
+                for (s = 1; s <= n[c]; s++) wins += at["bn", s] > at[c, s]
+                printf "| %s | %.2f | %.2f | %s |\n", c, mean, sqrt(squares[c] / n[c] - mean * mean),
+                    c == "bn" ? "" : wins " of " n[c]
+            }
+        }' scripts/results/criteria.csv
+}
+
+networks_table() {
+    awk -F, 'NR > 1 {
+        printf "| %s | %d of %d | %.1f%% | %.2f%% | %.1f | %.2f | %.0f (%.1f) |\n", $1, $3, $2, 100 * $4, 100 * $5,
+            $6 / 1e6, $7, $8 * 1024 / 1e6, $8 * 1024 / $6 }' scripts/results/networks.csv
 }
 
 write() {
@@ -64,9 +87,41 @@ batches, 17 epochs), AMC's networks reach:
 | policy | after full fine-tuning, % |
 |---|---|
 $(full_table)
+
+## Which channels to keep
+
+\`-criterion\` decides which channels of a group stay. The same $(grep -c ^bn, scripts/results/criteria.csv) random
+policies (\`-policy random -flops 0.5\`) were carried out by each on cfg/fashion.cfg, batch normalization re-estimated,
+and scored on the held-out training images (\`scripts/criteria.sh\`). \`bn\` is the default.
+
+$(criteria_table)
+
+## Networks
+
+What can be pruned of the networks that come with Darknet and of those in cfg/ (\`scripts/networks.sh\`). Groups: the
+prunable ones, of all. Share of MACs: what layers with prunable filters do. Smallest: the MACs left when each group is
+cut to one unit. Seconds and memory: \`amc prune -policy uniform -flops 0.5\` with random weights from start to end,
+median of three, on $(cat scripts/results/networks.machine); in brackets the memory as a multiple of the weights file.
+The recurrent ones (gru, rnn, rnn.train) are refused. The MACs of local layers are counted.
+
+| network | groups | share of MACs | smallest | weights, MB | seconds | memory, MB |
+|---|---|---|---|---|---|---|
+$(networks_table)
 EOF
 }
 
-[ "${1:-}" = -write ] || run
+case ${1:-} in
+-write) ;;
+networks) scripts/networks.sh ;;
+'')
+    run_fashion
+    scripts/criteria.sh
+    scripts/networks.sh
+    ;;
+*)
+    echo "usage: scripts/results.sh [-write | networks]" >&2
+    exit 1
+    ;;
+esac
 write >RESULTS.md.part
 mv RESULTS.md.part RESULTS.md

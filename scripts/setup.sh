@@ -9,11 +9,12 @@ readonly PACKAGES=(
     libcjson-dev          # policies and -json
     libcmocka-dev         # unit tests
     darknet               # the stock program: reads what this project writes, in the tests
+    python3-opencv        # so does this, written by others again
     dataset-fashion-mnist # pictures for the demo
     curl ca-certificates  # CIFAR-10's archive
     gnuplot-nox           # figures
     clang-format cppcheck # make lint
-    hyperfine             # make bench
+    hyperfine time        # make bench, make results
 )
 
 fail() {

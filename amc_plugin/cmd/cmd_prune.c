@@ -121,13 +121,14 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
     if (network && (!o->skip || amc_network_skip(network, o->skip, err) == 0))
         plan = make_plan(network, o, err);
     if (plan) output = amc_output_new(network, o->out, o->force, err);
-    if (output && carry_out(network, o, plan, &made, err) == 0)
-        pruned = amc_output_stage(output, plan, &made, NULL, err);
+    bool staged = output && carry_out(network, o, plan, &made, err) == 0 &&
+                  amc_output_stage(output, plan, &made, NULL, err) == 0;
+    amc_pruned_clear(&made); // large networks are held no more often than needed
+    if (staged) pruned = amc_output_read_back(output, err);
     if (pruned) status = amc_output_publish(output, err);
     if (status == 0) print_result(o, network, pruned, output);
     amc_output_free(output);
     amc_network_free(pruned);
-    amc_pruned_clear(&made);
     amc_prune_plan_free(plan);
     amc_network_free(network);
     return status;

@@ -124,9 +124,10 @@ static int verify(search *s, amc_error *err) {
 static int write_result(search *s, amc_error *err) {
     char *episodes = amc_progress_csv(s->progress);
     amc_pruned best = amc_pruned_make(s->network, s->result.plan, s->scorer->calibrator);
-    s->pruned = amc_output_stage(s->output, s->result.plan, &best, episodes, err);
+    int status = amc_output_stage(s->output, s->result.plan, &best, episodes, err);
     amc_pruned_clear(&best);
     free(episodes);
+    if (status == 0) s->pruned = amc_output_read_back(s->output, err);
     if (!s->pruned || verify(s, err) < 0) return -1;
     return amc_output_publish(s->output, err);
 }

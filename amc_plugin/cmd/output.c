@@ -148,18 +148,24 @@ static int write_files(const amc_output *output, const amc_prune_plan *plan,
     return written ? 0 : -1;
 }
 
-amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan,
-                              const amc_pruned *pruned, const char *episodes, amc_error *err) {
+int amc_output_stage(amc_output *output, const amc_prune_plan *plan, const amc_pruned *pruned,
+                     const char *episodes, amc_error *err) {
     const char *files[FILES];
     char *paths[FILES];
     list_files(output, files);
-    if (make_staging(output, err) < 0) return NULL;
+    if (make_staging(output, err) < 0) return -1;
     for (int i = 0; i < FILES; i++) paths[i] = staged(output, files[i]);
-    amc_network *read_back = NULL;
-    if (write_files(output, plan, pruned, episodes, paths, err) == 0)
-        read_back = amc_network_load(paths[1], paths[0], AMC_WEIGHTS_NEEDED, err);
+    int status = write_files(output, plan, pruned, episodes, paths, err);
     for (int i = 0; i < FILES; i++) free(paths[i]);
-    return read_back;
+    return status;
+}
+
+amc_network *amc_output_read_back(const amc_output *output, amc_error *err) {
+    char *cfg = staged(output, output->cfg_path), *weights = staged(output, output->weights_path);
+    amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
+    free(cfg);
+    free(weights);
+    return network;
 }
 
 int amc_output_publish(amc_output *output, amc_error *err) {
@@ -234,12 +240,23 @@ static void print_backup_command(const char *data_path) {
     amc_data_file_free(data);
 }
 
+// Darknet's command for networks of this kind; yolo is that of version 1, which reads no .data
+// file.
+static const char *darknet_command(const amc_layer_graph *graph) {
+    amc_layer_type last = graph->layers[amc_layer_graph_output(graph)].type;
+    if (last == AMC_DETECTION) return "yolo";
+    return amc_layer_detects(last) ? "detector" : "classifier";
+}
+
 void amc_output_print_commands(const amc_output *output, const char *data_path) {
+    const char *command = darknet_command(output->network->graph);
     char *program = shell_word(program_invocation_name), *data = shell_word(data_path);
     char *cfg = shell_word(output->cfg_path), *weights = shell_word(output->weights_path);
-    print_backup_command(data_path);
-    printf("%s classifier train %s %s %s\n", program, data, cfg, weights);
-    printf("%s classifier valid %s %s %s\n", program, data, cfg, weights);
+    bool reads_data = strcmp(command, "yolo") != 0;
+    if (reads_data) print_backup_command(data_path);
+    for (int i = 0; i < 2; i++)
+        printf("%s %s %s %s%s%s %s\n", program, command, i ? "valid" : "train",
+               reads_data ? data : "", reads_data ? " " : "", cfg, weights);
     free(program);
     free(data);
     free(cfg);

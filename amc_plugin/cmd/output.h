@@ -29,10 +29,13 @@ amc_output *amc_output_new(const amc_network *network, const char *folder, bool 
 // A staged result that was not published is removed, and the folders made for it.
 void amc_output_free(amc_output *output);
 
-// Writes the network that `plan` left to the staging folder, episodes (may be NULL) too, and reads
-// the network back as any user would. NULL with err set.
-amc_network *amc_output_stage(amc_output *output, const amc_prune_plan *plan,
-                              const amc_pruned *pruned, const char *episodes, amc_error *err);
+// Writes the network that `plan` left to the staging folder, episodes (may be NULL) too. -1 with
+// err set.
+int amc_output_stage(amc_output *output, const amc_prune_plan *plan, const amc_pruned *pruned,
+                     const char *episodes, amc_error *err);
+
+// The staged network, read back as any user would. NULL with err set.
+amc_network *amc_output_read_back(const amc_output *output, amc_error *err);
 
 // Moves the staged result into place. -1 with err set, a result that came to be there meanwhile
 // included.
@@ -44,7 +47,8 @@ cJSON *amc_output_json(const amc_output *output, const amc_network *pruned);
 // Prints what each layer kept, and the totals.
 void amc_output_print_summary(const amc_output *output, const amc_network *pruned);
 
-// Prints the commands that fine-tune and validate the result with this program, as the last lines
+// Prints the commands that fine-tune and validate the result with this program, those of detectors
+// for a network that ends in one, as the last lines
 // of stdout and as a shell reads them; before them one that makes the .data file's backup folder,
 // if that is missing.
 void amc_output_print_commands(const amc_output *output, const char *data_path);

@@ -5,8 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static int refuse_detector(const amc_network *network, amc_error *err) {
+    amc_layer_type last = network->graph->layers[amc_layer_graph_output(network->graph)].type;
+    if (!amc_layer_detects(last)) return 0;
+    return amc_error_set(
+        err,
+        "%s: ends in a [%s] layer; accuracy is that of classifiers, so detectors can "
+        "be pruned by amc prune, but not scored",
+        network->cfg_path, amc_layer_type_name(last));
+}
+
 static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error *err) {
     const amc_network *network = scorer->network;
+    if (refuse_detector(network, err) < 0) return -1;
     scorer->data = amc_data_file_load(scorer->data_path, err);
     if (!scorer->data) return -1;
     scorer->top = options->top ? options->top : scorer->data->top;

@@ -114,6 +114,10 @@ int amc_layer_graph_output(const amc_layer_graph *graph) {
     return i;
 }
 
+bool amc_layer_detects(amc_layer_type type) {
+    return type == AMC_DETECTION || type == AMC_REGION || type == AMC_YOLO;
+}
+
 int64_t amc_layer_weight_count(const amc_layer *layer) {
     int64_t taps = (int64_t)layer->size * layer->size;
     switch (layer->type) {

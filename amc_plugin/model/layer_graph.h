@@ -80,6 +80,9 @@ int amc_layer_graph_output(const amc_layer_graph *graph);
 // "convolutional", "maxpool", ...
 const char *amc_layer_type_name(amc_layer_type type);
 
+// Whether it is the last layer of a network that finds objects: detection, region or yolo.
+bool amc_layer_detects(amc_layer_type type);
+
 // Number of floats in a layer's weight array; 0 for layers without. A local layer has filters of
 // its own for every position of its output.
 int64_t amc_layer_weight_count(const amc_layer *layer);

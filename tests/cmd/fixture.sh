@@ -16,6 +16,12 @@ cd "$work/home" || exit 1
 ok() { printf 'ok %s\n' "$1"; }
 not_ok() { printf 'not ok %s: %s\n' "$1" "$2"; }
 
+# A test that calls what isn't there has failed, not passed by.
+command_not_found_handle() {
+    not_ok "${BASH_SOURCE[1]##*/}:${BASH_LINENO[0]}" "$1: command not found"
+    return 127
+}
+
 # check NAME WHY COMMAND...: whether the command succeeds; WHY says what is wrong where it doesn't.
 check() {
     if "${@:3}"; then ok "$1"; else not_ok "$1" "$2"; fi

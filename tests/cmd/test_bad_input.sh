@@ -236,6 +236,23 @@ weights() {
     rm bad.weights
 }
 
+detectors() {
+    sed 's/^\[softmax\]/[region]\nclasses=0\ncoords=3/' cfg/tiny.cfg >bad.cfg
+    for command in eval search; do
+        refuse "$command of a detector" 'bad.cfg: ends in a \[region] layer; accuracy is that of classifiers' \
+            $command bad.cfg weights/tiny.weights -data cfg/tiny.data
+    done
+    sed 's/^\[softmax\]/[softmax]\ntree=nosuch.tree/' cfg/tiny.cfg >bad.cfg
+    refuse 'eval with a tree of classes' "bad.cfg:$(line_of tree=nosuch.tree bad.cfg): \[softmax] has a tree of classes" \
+        eval bad.cfg weights/tiny.weights -data cfg/tiny.data
+    rm bad.cfg
+    refuse 'another criterion' '-criterion taylor, expected l1, l2, bn or random' \
+        prune cfg/tiny.cfg -policy uniform -keep .5 -criterion taylor
+    refuse 'another criterion in a search' '-criterion taylor, expected' search cfg/tiny.cfg -criterion taylor
+    refuse 'a share that rounding does not allow' "can't be cut to 0.25 of its channels: * is the least" \
+        prune cfg/tiny.cfg -policy uniform -keep .25 -round 8
+}
+
 data() {
     refuse 'data: missing' "nosuch.data: can't be opened: No such file" eval cfg/tiny.cfg -data nosuch.data
     refuse 'data: missing, search' "nosuch.data: can't be opened" search cfg/tiny.cfg -data nosuch.data
@@ -404,6 +421,7 @@ numbers
 budgets
 cfgs
 weights
+detectors
 data
 policies
 outputs
