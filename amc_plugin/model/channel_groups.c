@@ -19,15 +19,13 @@ typedef struct fixed_by {
 typedef struct builder {
     const amc_layer_graph *graph;
     amc_channel_groups *groups;
-    int n_nodes;
+    int n_nodes;     // so far; the arrays have room for as many as there are channels
     int *parent;     // (n_nodes) union-find
     fixed_by *fixed; // (n_nodes) of a root: what fixes it
 } builder;
 
 static int new_node(builder *b, fixed_by fixed) {
     int id = b->n_nodes++;
-    b->parent = amc_memory_resize(b->parent, (size_t)b->n_nodes, sizeof *b->parent);
-    b->fixed = amc_memory_resize(b->fixed, (size_t)b->n_nodes, sizeof *b->fixed);
     b->parent[id] = id;
     b->fixed[id] = fixed;
     return id;
@@ -287,9 +285,17 @@ static void keep_lone_units(amc_channel_groups *groups) {
     }
 }
 
+static size_t count_channels(const amc_layer_graph *graph) {
+    size_t n = (size_t)graph->c;
+    for (int l = 0; l < graph->n; l++) n += (size_t)graph->layers[l].out_c;
+    return n;
+}
+
 amc_channel_groups *amc_channel_groups_new(const amc_layer_graph *graph) {
     amc_channel_groups *groups = amc_memory_alloc(1, sizeof *groups);
     builder b = {.graph = graph, .groups = groups};
+    b.parent = amc_memory_alloc(count_channels(graph), sizeof *b.parent);
+    b.fixed = amc_memory_alloc(count_channels(graph), sizeof *b.fixed);
     groups->n_layers = graph->n;
     groups->unit = amc_memory_alloc((size_t)graph->n, sizeof *groups->unit);
     groups->image_unit = amc_memory_alloc((size_t)graph->c, sizeof *groups->image_unit);
