@@ -4,83 +4,11 @@
 
 #include "host/hooks.h"
 #include "host/host_model.h"
-#include "model/cost_model.h"
-#include "model/slice.h"
-#include "support/networks.h"
-
-// ---- networks computed by Darknet from files ----
-
-static network *run_files(const amc_cfg_text *cfg, const amc_layer_graph *graph,
-                          const amc_weights *weights) {
-    amc_error err = {""};
-    char *cfg_path = fixture_path("run.cfg"), *weights_path = fixture_path("run.weights");
-    assert_int_equal(amc_cfg_text_save(cfg, cfg_path, &err), 0);
-    assert_int_equal(amc_weights_save(weights, graph, weights_path, &err), 0);
-    network *net = fixture_darknet(cfg_path, weights_path);
-    for (int i = 0; i < net->n; i++) net->layers[i].truth = 0; // Darknet would compute losses
-    free(cfg_path), free(weights_path);
-    return net;
-}
-
-// The channels of `layer` that the plan keeps, of the whole network's output; new memory.
-static float *kept_outputs(const networks_net *net, const amc_prune_plan *plan, int layer,
-                           const float *output) {
-    const amc_layer *shape = &net->graph->layers[layer];
-    size_t per = (size_t)shape->out_h * shape->out_w;
-    float *kept = amc_memory_alloc((size_t)shape->out_c * per, sizeof *kept), *end = kept;
-    for (int c = 0; c < shape->out_c; c++)
-        if (plan->kept[net->groups->unit[layer][c]])
-            end = mempcpy(end, output + (size_t)c * per, per * sizeof *end);
-    return kept;
-}
-
-// The largest difference, relative to the largest magnitude in `y`.
-static double difference(const float *x, const float *y, int n) {
-    double worst = 0, size = 1e-30;
-    for (int i = 0; i < n; i++) {
-        double d = fabs((double)x[i] - y[i]);
-        if (!(d <= worst)) worst = d;
-        if (fabs(y[i]) > size) size = fabs(y[i]);
-    }
-    return worst / size;
-}
+#include "support/exact.h"
 
 // ---- one plan ----
 
-typedef struct pruned {
-    amc_layer_graph *graph;
-    amc_weights *weights;
-    amc_cfg_text *cfg;
-} pruned;
-
-static pruned prune(const networks_net *net, const amc_prune_plan *plan) {
-    pruned small = {.graph = amc_slice_graph(net->graph, net->groups, plan),
-                    .weights = amc_slice_weights(net->graph, net->groups, plan, net->weights)};
-    small.cfg = amc_slice_cfg(net->cfg, net->graph, small.graph);
-    return small;
-}
-
-static void free_pruned(pruned small) {
-    amc_layer_graph_free(small.graph);
-    amc_weights_free(small.weights);
-    amc_cfg_text_free(small.cfg);
-}
-
-// Every layer's kept channels, not only the network's output.
-static void assert_equal_networks(const char *name, const networks_net *net,
-                                  const amc_prune_plan *plan, const network *small,
-                                  const network *zeroed) {
-    for (int l = 0; l < net->graph->n; l++) {
-        if (net->graph->layers[l].type == AMC_COST) continue; // Darknet leaves it undefined
-        float *expected = kept_outputs(net, plan, l, zeroed->layers[l].output);
-        double d = difference(small->layers[l].output, expected, small->layers[l].outputs);
-        free(expected);
-        if (!(d < 1e-5)) fail_msg("%s: layer %d differs by %g", name, l, d);
-    }
-    assert_int_equal(small->outputs, zeroed->outputs);
-}
-
-static void assert_same_in_memory(amc_host_model *model, pruned small, const network *files,
+static void assert_same_in_memory(amc_host_model *model, exact_pruned small, const network *files,
                                   const float *input) {
     amc_host_model_apply(model, small.graph, small.weights);
     const float *output = amc_host_model_predict(model, 0, input);
@@ -90,27 +18,27 @@ static void assert_same_in_memory(amc_host_model *model, pruned small, const net
 // Returns how far the smaller network's output is from that of the original as it was.
 static double check_plan(const char *name, const networks_net *net, const amc_prune_plan *plan,
                          amc_host_model *model, uint64_t seed) {
-    pruned small = prune(net, plan);
+    exact_pruned small = exact_prune(net, plan);
     amc_weights *zeroed_weights = amc_slice_zeroed(net->graph, net->groups, plan, net->weights);
-    network *whole = run_files(net->cfg, net->graph, net->weights);
-    network *zeroed = run_files(net->cfg, net->graph, zeroed_weights);
-    network *files = run_files(small.cfg, small.graph, small.weights);
+    network *whole = exact_run_files(net->cfg, net->graph, net->weights);
+    network *zeroed = exact_run_files(net->cfg, net->graph, zeroed_weights);
+    network *files = exact_run_files(small.cfg, small.graph, small.weights);
     double change = 0;
     for (uint64_t i = 0; i < 2; i++) {
         float *input = fixture_input(net->graph->c * net->graph->h * net->graph->w, seed * 2 + i);
         network_predict(whole, input);
         network_predict(zeroed, input);
         network_predict(files, input);
-        assert_equal_networks(name, net, plan, files, zeroed);
+        exact_assert_layers(name, net, plan, files, zeroed, 1e-5);
         assert_same_in_memory(model, small, files, input);
-        change = difference(files->output, whole->output, files->outputs);
+        change = exact_difference(files->output, whole->output, files->outputs);
         free(input);
     }
     fixture_darknet_free(whole);
     fixture_darknet_free(zeroed);
     fixture_darknet_free(files);
     amc_weights_free(zeroed_weights);
-    free_pruned(small);
+    exact_free_pruned(small);
     return change;
 }
 
@@ -186,7 +114,7 @@ static void test_whole_plan_changes_nothing(void **state) {
     for (int i = 0; i < NETWORKS; i++) {
         networks_net net = networks_new(networks_all[i].cfg, 1);
         amc_prune_plan *plan = amc_prune_plan_new(net.groups);
-        pruned small = prune(&net, plan);
+        exact_pruned small = exact_prune(&net, plan);
         char *before = amc_cfg_text_print(net.cfg), *after = amc_cfg_text_print(small.cfg);
         assert_string_equal(after, before);
         amc_weights *zeroed = amc_slice_zeroed(net.graph, net.groups, plan, net.weights);
@@ -199,7 +127,7 @@ static void test_whole_plan_changes_nothing(void **state) {
         }
         amc_weights_free(zeroed);
         free(before), free(after);
-        free_pruned(small);
+        exact_free_pruned(small);
         amc_prune_plan_free(plan);
         networks_free(net);
     }
@@ -214,7 +142,7 @@ static void test_cfg_says_what_the_graph_is(void **state) {
     for (int i = 0; i < NETWORKS; i++) {
         networks_net net = networks_new(networks_all[i].cfg, 1);
         amc_prune_plan *plan = networks_random_plan(net.groups, &rng);
-        pruned small = prune(&net, plan);
+        exact_pruned small = exact_prune(&net, plan);
         amc_layer_graph *read = amc_layer_graph_new(small.cfg, &err);
         if (!read) fail_msg("%s: %s", networks_all[i].name, err.text);
         assert_int_equal(read->n, small.graph->n);
@@ -227,7 +155,7 @@ static void test_cfg_says_what_the_graph_is(void **state) {
             assert_int_equal(x->out_c, amc_prune_plan_channels(plan, net.groups, net.graph, l));
         }
         amc_layer_graph_free(read);
-        free_pruned(small);
+        exact_free_pruned(small);
         amc_prune_plan_free(plan);
         networks_free(net);
     }
@@ -250,14 +178,14 @@ static void test_edits_only_values(void **state) {
                                     "[conv]\nsize=1\n# last\nfilters=2",
                                     1);
     amc_prune_plan *plan = first_units(net.groups, 2);
-    pruned small = prune(&net, plan);
+    exact_pruned small = exact_prune(&net, plan);
     char *text = amc_cfg_text_print(small.cfg);
     assert_string_equal(text, "# mine\n[net]\nheight=8\nwidth=8\nchannels=3\n\n[conv]\n"
                               "filters = 6  # wide\nsize=3\nactivation=leaky\n"
                               "[conv]\ngroups= 2\nfilters=4\n\n[connected]\n output=2 \n"
                               "[conv]\nsize=1\n# last\nfilters=2");
     free(text);
-    free_pruned(small);
+    exact_free_pruned(small);
     amc_prune_plan_free(plan);
     networks_free(net);
 }
