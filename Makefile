@@ -119,8 +119,11 @@ test: ## set the machine up, build, run every test
 	@if [ -x scripts/setup.sh ]; then scripts/setup.sh; fi
 	@+$(MAKE) --no-print-directory $(PARALLEL) run-tests
 
+# What the tests' scripts run besides bin/darknet.
+TOOLS := $(B)/tests/support/random_weights
+
 # ONLY=kernels runs the tests whose path contains that word.
-run-tests: $(BIN) $(TESTS)
+run-tests: $(BIN) $(TESTS) $(TOOLS)
 	@DARKNET=$(CURDIR)/$(BIN) ONLY='$(ONLY)' tests/run.sh $(TESTS) $(wildcard tests/*/test_*.sh)
 
 demo: ## search, prune, fine-tune and measure a network on real images
@@ -156,4 +159,4 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 	@echo 'Variables: OPENMP=1 DEBUG=0 SAN=0 GPU=0 PREFIX=/usr/local, ONLY=WORD for test'
 
--include $(DARKNET_OBJ:.o=.d) $(AMC_OBJ:.o=.d) $(TESTS:=.d)
+-include $(DARKNET_OBJ:.o=.d) $(AMC_OBJ:.o=.d) $(TESTS:=.d) $(TOOLS:=.d)

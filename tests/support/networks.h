@@ -101,25 +101,92 @@ typedef struct networks_net {
     amc_weights *weights;
 } networks_net;
 
-// Weights that keep activations in a sensible range however wide a layer is, with batch
-// normalization that does something: scales of both signs, means and variances far from 0 and 1.
-static inline amc_weights *networks_weights(const amc_layer_graph *graph, uint64_t seed) {
+// What to expect of a layer's outputs, taken as normal numbers.
+typedef struct networks_moments {
+    double mean, square; // of all of them; the mean of their squares
+} networks_moments;
+
+// The moments of max(0, x).
+static inline networks_moments networks_positive(networks_moments x) {
+    double sigma = sqrt(fmax(1e-9, x.square - x.mean * x.mean)), z = x.mean / sigma;
+    double density = exp(-z * z / 2) / sqrt(2 * M_PI), above = erfc(-z / sqrt(2)) / 2;
+    return (networks_moments){x.mean * above + sigma * density,
+                              x.square * above + x.mean * sigma * density};
+}
+
+static inline networks_moments networks_activated(const amc_cfg_text *cfg, int l,
+                                                  networks_moments x) {
+    const char *name = amc_cfg_text_get(cfg, l + 1, "activation");
+    if (name && strcmp(name, "logistic") == 0) return (networks_moments){0.5, 0.3};
+    if (!name || (strcmp(name, "relu") != 0 && strcmp(name, "leaky") != 0)) return x;
+    networks_moments above = networks_positive(x);
+    if (strcmp(name, "relu") == 0) return above;
+    networks_moments below = networks_positive((networks_moments){-x.mean, x.square});
+    return (networks_moments){above.mean - 0.1 * below.mean, above.square + 0.01 * below.square};
+}
+
+// Of the numbers in an image, which run from 0 to 1, or of the outputs of layer `from`.
+static inline networks_moments networks_input(const networks_moments *outputs, int from) {
+    return from < 0 ? (networks_moments){0.5, 0.3} : outputs[from];
+}
+
+// Layer l's outputs, from those before it and the mean square of what its own weights make.
+static inline networks_moments networks_expected(const amc_cfg_text *cfg,
+                                                 const amc_layer_graph *graph, int l,
+                                                 const networks_moments *outputs, double made) {
+    const amc_layer *layer = &graph->layers[l];
+    networks_moments sum = {0, 0}, mean = {0, 0};
+    double channels = 0;
+    if (made > 0) return networks_activated(cfg, l, (networks_moments){0, made});
+    for (int i = 0; i < layer->n_inputs; i++) {
+        int from = layer->inputs[i], c = from < 0 ? graph->c : graph->layers[from].out_c;
+        networks_moments x = networks_input(outputs, from);
+        sum.square += x.square + 2 * sum.mean * x.mean;
+        sum.mean += x.mean;
+        channels += c;
+        mean.square += (x.square - mean.square) * c / channels;
+        mean.mean += (x.mean - mean.mean) * c / channels;
+    }
+    return networks_activated(cfg, l, layer->flow == AMC_FLOW_ADDS ? sum : mean);
+}
+
+// Standard deviation of biases and means. More of it, and a deep network forgets its image.
+#define NETWORKS_OFFSET 0.2
+
+// Batch normalization that does something to numbers of mean square 1: scales of both signs, means
+// and variances far from 0 and 1. Returns the mean square that it leaves.
+static inline double networks_normalize(amc_layer_weights *w, amc_rng *rng) {
+    for (int i = 0; i < w->n; i++) {
+        w->scales[i] = (float)(0.5 + amc_rng_uniform(rng)) * (amc_rng_below(rng, 4) ? 1 : -1);
+        w->means[i] = (float)(NETWORKS_OFFSET * amc_rng_normal(rng));
+        w->variances[i] = (float)(0.5 + amc_rng_uniform(rng));
+    }
+    return (1 + 1. / 12) * log(3) *
+           (1 + NETWORKS_OFFSET * NETWORKS_OFFSET); // <scale^2> <1 / variance> (1 + <mean^2>)
+}
+
+// Weights that keep activations in a sensible range however wide a layer and however deep the
+// network is: each layer's are small by as much as its inputs are expected to be large.
+static inline amc_weights *networks_weights(const amc_cfg_text *cfg, const amc_layer_graph *graph,
+                                            uint64_t seed) {
     amc_rng rng;
     amc_rng_init(&rng, seed);
     amc_weights *weights = amc_weights_new(graph);
+    networks_moments *outputs = amc_memory_alloc((size_t)graph->n, sizeof *outputs);
     for (int l = 0; l < graph->n; l++) {
         amc_layer_weights *w = &weights->layers[l];
-        double fan_in = w->n ? (double)w->n_weights / w->n : 1;
+        double fan_in = w->n ? (double)w->n_weights / w->n : 1, made = w->scales ? 1 : 4;
+        double power = networks_input(outputs, graph->layers[l].inputs[0]).square;
+        double size = sqrt(made / fan_in / power);
         for (int64_t i = 0; i < w->n_weights; i++)
-            w->weights[i] = (float)(amc_rng_normal(&rng) * sqrt(2 / fan_in));
-        for (int i = 0; i < w->n; i++) {
-            w->biases[i] = (float)amc_rng_normal(&rng);
-            if (!w->scales) continue;
-            w->scales[i] = (float)(0.5 + amc_rng_uniform(&rng)) * (amc_rng_below(&rng, 4) ? 1 : -1);
-            w->means[i] = (float)amc_rng_normal(&rng);
-            w->variances[i] = (float)(0.2 + 2 * amc_rng_uniform(&rng));
-        }
+            w->weights[i] = (float)(size * amc_rng_normal(&rng));
+        for (int i = 0; i < w->n; i++)
+            w->biases[i] = (float)(NETWORKS_OFFSET * amc_rng_normal(&rng));
+        if (w->scales) made = networks_normalize(w, &rng);
+        outputs[l] = networks_expected(cfg, graph, l, outputs,
+                                       w->n ? made + NETWORKS_OFFSET * NETWORKS_OFFSET : 0);
     }
+    free(outputs);
     return weights;
 }
 
@@ -130,7 +197,7 @@ static inline networks_net networks_load(const char *path, uint64_t seed) {
     net.graph = net.cfg ? amc_layer_graph_new(net.cfg, &err) : NULL;
     if (!net.graph) fail_msg("%s", err.text);
     net.groups = amc_channel_groups_new(net.graph);
-    net.weights = networks_weights(net.graph, seed);
+    net.weights = networks_weights(net.cfg, net.graph, seed);
     return net;
 }
 
