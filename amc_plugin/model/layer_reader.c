@@ -46,6 +46,12 @@ static int read_switch(const reader *r, const char *key, bool *value) {
     return 0;
 }
 
+// What follows the next comma of a list; NULL after its last item.
+static const char *next_item(const char *item) {
+    const char *comma = strchr(item, ',');
+    return comma ? comma + 1 : NULL;
+}
+
 // Darknet turns an activation it doesn't know into relu without a word.
 static int check_activation(const reader *r) {
     static const char *known[] = {"logistic", "relu",    "relie", "linear", "ramp",
@@ -315,8 +321,7 @@ static int join_shapes(const reader *r, amc_layer *layer) {
 static int read_route(const reader *r, amc_layer *layer) {
     const char *list = amc_cfg_text_get(r->cfg, r->section, "layers");
     if (!list) return fail(r, NULL, "has no layers=, expected the layers it joins");
-    for (const char *item = list; item; item = strchr(item, ',')) {
-        if (*item == ',') item++;
+    for (const char *item = list; item; item = next_item(item)) {
         layer->inputs = amc_memory_resize(layer->inputs, (size_t)layer->n_inputs + 1, sizeof(int));
         if (resolve(r, "layers", item, &layer->inputs[layer->n_inputs]) < 0) return -1;
         layer->n_inputs++;
@@ -349,6 +354,8 @@ static int read_reorg(const reader *r, amc_layer *layer) {
         read_switch(r, "reverse", &reverse) < 0 || read_switch(r, "flatten", &flatten) < 0 ||
         read_int(r, "extra", 0, 0, AMC_MOST_SIDE, &extra) < 0)
         return -1;
+    if (flatten && extra)
+        return fail(r, "extra", "has flatten= and extra=, with which Darknet reads past its input");
     int numbers = layer->c * layer->h * layer->w;
     layer->flow = reverse ? AMC_FLOW_GATHERS : AMC_FLOW_SPREADS;
     if (extra || flatten) layer->flow = AMC_FLOW_NEEDS;
@@ -360,9 +367,12 @@ static int read_reorg(const reader *r, amc_layer *layer) {
 // ---- layers that need every channel ----
 
 static int read_normalization(const reader *r, amc_layer *layer) {
-    int size; // Darknet reads half of it past the first channel
-    if (read_image(r, layer) < 0) return -1;
-    return read_int(r, "size", 5, 1, 2 * layer->c + 1, &size);
+    int size;
+    if (read_image(r, layer) < 0 || read_int(r, "size", 5, 1, AMC_MOST_SIDE, &size) < 0) return -1;
+    if (size / 2 <= layer->c) return 0;
+    return amc_error_set(r->err, "%s:%d: [%s] sums %d channels of %d, where Darknet reads too far",
+                         r->cfg->path, amc_cfg_text_line(r->cfg, r->section, "size"),
+                         r->cfg->sections[r->section].type, size, layer->c);
 }
 
 static int read_l2norm(const reader *r, amc_layer *layer) {
@@ -426,6 +436,8 @@ static int read_region(const reader *r, amc_layer *layer) {
         read_int(r, "classes", 20, 0, AMC_MOST_SIDE, &classes) < 0 ||
         read_int(r, "num", 1, 1, AMC_MOST_SIDE, &num) < 0 || check_anchors(r, num) < 0)
         return -1;
+    if (classes + coords == 0)
+        return fail(r, "classes", "has classes=0 and coords=0, expected some of either");
     return check_count(r, "channels", layer->c, num * ((int64_t)classes + coords + 1));
 }
 
@@ -433,9 +445,8 @@ static int read_region(const reader *r, amc_layer *layer) {
 static int read_mask(const reader *r, int num) {
     const char *mask = amc_cfg_text_get(r->cfg, r->section, "mask");
     if (!mask) return num;
-    for (const char *item = mask; item; item = strchr(item, ',')) {
+    for (const char *item = mask; item; item = next_item(item)) {
         char *end;
-        if (*item == ',') item++;
         long anchor = strtol(item, &end, 10);
         if (end == item || (*end && *end != ',') || anchor < 0 || anchor >= num)
             return amc_error_set(r->err, "%s:%d: mask=%s, expected numbers from 0 to %d (num= - 1)",

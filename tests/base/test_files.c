@@ -1,8 +1,11 @@
-// Whole files: what is written is read, a failed write leaves all as it was, folders, stems.
+// Whole files: what is written is read, at once and piece by piece, a failed write leaves all as it
+// was, folders, stems.
 
 #include "host/fixture.h"
 
 #include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static int count_entries(const char *folder) {
@@ -125,6 +128,142 @@ static void test_read_refuses(void **state) {
     free(missing);
 }
 
+// ---- piece by piece ----
+
+static void test_open_and_take(void **state) {
+    (void)state;
+    amc_error err = {""};
+    size_t length = 99;
+    char *path = fixture_write("pieces", "abcdefghij"), bytes[8] = "-------";
+    int file = amc_files_open(path, &length, &err);
+    assert_true(file >= 0);
+    assert_int_equal(length, 10);
+    assert_true(fcntl(file, F_GETFD) & FD_CLOEXEC);
+    assert_int_equal(amc_files_take(file, path, bytes, 3, &err), 0);
+    assert_string_equal(bytes, "abc----");
+    assert_int_equal(amc_files_take(file, path, NULL, 0, &err), 0);
+    assert_int_equal(amc_files_take(file, path, bytes, 7, &err), 0);
+    assert_string_equal(bytes, "defghij");
+    assert_int_equal(amc_files_take(file, path, bytes, 0, &err), 0); // at its end
+    assert_int_equal(amc_files_take(file, path, bytes, 1, &err), -1);
+    assert_says(&err, path, "became shorter while it was read");
+    close(file);
+    file = open(path, O_WRONLY);
+    assert_int_equal(amc_files_take(file, path, bytes, 1, &err), -1);
+    assert_says(&err, path, "can't be read: Bad file descriptor");
+    close(file);
+    unlink(path);
+    free(path);
+}
+
+// As when somebody writes it anew meanwhile.
+static void test_truncated_while_reading(void **state) {
+    (void)state;
+    amc_error err = {""};
+    size_t length, more = 1 << 20;
+    char *path = fixture_path("shrinking"), *bytes = amc_memory_alloc(more, 1);
+    assert_int_equal(amc_files_write(path, bytes, more, &err), 0);
+    int file = amc_files_open(path, &length, &err);
+    assert_int_equal(length, more);
+    assert_int_equal(amc_files_take(file, path, bytes, 1000, &err), 0);
+    assert_int_equal(truncate(path, 5000), 0);
+    assert_int_equal(amc_files_take(file, path, bytes, 4000, &err), 0);
+    assert_int_equal(amc_files_take(file, path, bytes, more - 5000, &err), -1);
+    assert_says(&err, path, "became shorter while it was read");
+    close(file);
+    unlink(path);
+    free(bytes), free(path);
+}
+
+// A pipe that nobody writes to must not be waited for, and one with bytes is no file either.
+static void test_pipes_are_refused(void **state) {
+    (void)state;
+    amc_error err = {""};
+    size_t length;
+    char *path = fixture_path("pipe");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(20); // ends the program if it waits
+    assert_int_equal(amc_files_open(path, &length, &err), -1);
+    assert_says(&err, path, "expected a regular file");
+    assert_null(amc_files_read(path, &length, &err));
+    assert_says(&err, path, "expected a regular file");
+    int writer = open(path, O_RDWR);
+    assert_int_equal(write(writer, "[net]", 5), 5);
+    assert_null(amc_files_read(path, &length, &err));
+    assert_says(&err, path, "expected a regular file");
+    alarm(0);
+    close(writer);
+    unlink(path);
+    free(path);
+}
+
+static int count_descriptors(void) {
+    return count_entries("/proc/self/fd");
+}
+
+// Of what is refused none stays open.
+static void test_open_refuses(void **state) {
+    (void)state;
+    amc_error err = {""};
+    size_t length;
+    int before = count_descriptors();
+    char *missing = fixture_path("missing");
+    const char *paths[] = {missing, fixture_folder, "/dev/null", "/dev/zero", ""};
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(amc_files_open(paths[i], &length, &err), -1);
+        assert_says(&err, paths[i], i % 4 ? "expected a regular file" : "can't be opened");
+        assert_null(amc_files_read(paths[i], &length, &err));
+    }
+    assert_int_equal(count_descriptors(), before);
+    free(missing);
+}
+
+static void test_write_parts(void **state) {
+    (void)state;
+    amc_error err = {""};
+    enum { LARGE = 300000 };
+    char *path = fixture_path("parts"), *large = amc_memory_alloc(LARGE + 5, 1);
+    for (int i = 0; i < LARGE + 5; i++) large[i] = (char)(i * 11 % 253);
+    const amc_files_part parts[] = {
+        {large, 3}, {NULL, 0}, {large + 3, LARGE}, {large + LARGE + 3, 2}};
+    assert_int_equal(amc_files_write_parts(path, parts, 4, &err), 0);
+    assert_holds(path, large, LARGE + 5);
+    assert_int_equal(amc_files_write_parts(path, parts + 1, 1, &err), 0);
+    assert_holds(path, "", 0);
+    assert_int_equal(amc_files_write_parts(path, parts, 1, &err), 0);
+    assert_int_equal(amc_files_write_parts(path, NULL, 0, &err), 0);
+    assert_holds(path, "", 0);
+    assert_int_equal(count_entries(fixture_folder), 1);
+    unlink(path);
+    free(large), free(path);
+}
+
+// The second part no longer fits: as on a full disk.
+static void test_failed_part_leaves_nothing(void **state) {
+    (void)state;
+    amc_error err = {""};
+    struct rlimit old, small;
+    char *path = fixture_write("kept", "kept"), *large = amc_memory_alloc(100000, 1);
+    int before = count_descriptors();
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = (struct rlimit){50000, old.rlim_max};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const amc_files_part parts[] = {{large, 40000}, {large, 20000}, {large, 1}};
+    int status = amc_files_write_parts(path, parts, 3, &err);
+    setrlimit(RLIMIT_FSIZE, &old);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(status, -1);
+    assert_says(&err, path, "can't be written: File too large");
+    assert_holds(path, "kept", 4);
+    assert_int_equal(count_entries(fixture_folder), 1);
+    assert_int_equal(count_descriptors(), before);
+    unlink(path);
+    free(large), free(path);
+}
+
+// ---- folders and names ----
+
 static void test_make_folder(void **state) {
     (void)state;
     amc_error err = {""};
@@ -184,6 +323,12 @@ int main(void) {
         cmocka_unit_test(test_failed_rename_leaves_nothing),
         cmocka_unit_test(test_failed_open_leaves_nothing),
         cmocka_unit_test(test_read_refuses),
+        cmocka_unit_test(test_open_and_take),
+        cmocka_unit_test(test_truncated_while_reading),
+        cmocka_unit_test(test_pipes_are_refused),
+        cmocka_unit_test(test_open_refuses),
+        cmocka_unit_test(test_write_parts),
+        cmocka_unit_test(test_failed_part_leaves_nothing),
         cmocka_unit_test(test_make_folder),
         cmocka_unit_test(test_make_folder_refuses),
         cmocka_unit_test(test_stem),

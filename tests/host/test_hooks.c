@@ -1,5 +1,5 @@
 // Our kernels inside Darknet: they train and infer like stock Darknet where that is right, and mend
-// what it does wrongly with 1x1 convolutions.
+// what it does wrongly with 1x1 convolutions, [batchnorm] and [local].
 
 #include "host/hooks.h"
 
@@ -47,7 +47,25 @@ static const char *const sound = NET
     SHORTCUT(-2)                                                                                   \
     CONV(8, 3, 1, BN "groups=8\n" ACT(act))                                                        \
     HEAD
+
+// What stock Darknet doesn't survive, in the middle.
+static const char *const batchnorms = NET
+    CONV(6, 3, 2, ACT(tanh))
+    "[batchnorm]\n"
+    CONV(8, 3, 1, BN ACT(tanh)) // a bias right before a [batchnorm] has no gradient
+    "[batchnorm]\n"
+    HEAD;
+static const char *const locals = NET
+    CONV(4, 3, 2, BN ACT(tanh))
+    "[local]\nfilters=5\nsize=3\nstride=2\npad=1\n" ACT(tanh)
+    "[local]\nfilters=4\nsize=2\n" ACT(linear)
+    HEAD;
 // clang-format on
+
+static int weights_of(const layer *l) {
+    if (l->type == LOCAL) return l->outputs * l->c * l->size * l->size;
+    return l->type == CONNECTED ? l->inputs * l->outputs : l->nweights;
+}
 
 // A network for training with the hooks on or off; equal seeds give equal weights.
 static network *network_new(const char *text, bool hooks, unsigned seed) {
@@ -66,7 +84,8 @@ static network *network_new(const char *text, bool hooks, unsigned seed) {
         fixture_randomize(&rng, l->scales, l->scales ? l->out_c : 0, 0.5, 1.5);
         fixture_randomize(&rng, l->rolling_mean, l->scales ? l->out_c : 0, -0.3, 0.3);
         fixture_randomize(&rng, l->rolling_variance, l->scales ? l->out_c : 0, 0.5, 1.5);
-        if (l->type == CONVOLUTIONAL) fixture_randomize(&rng, l->weights, l->nweights, -0.3, 0.3);
+        if (l->type == CONVOLUTIONAL || l->type == LOCAL)
+            fixture_randomize(&rng, l->weights, weights_of(l), -0.3, 0.3);
     }
     fixture_randomize(&rng, net->input, net->inputs * net->batch, -1, 1);
     for (int b = 0; b < net->batch; b++) net->truth[b * CLASSES + b % CLASSES] = 1;
@@ -88,10 +107,6 @@ static void assert_same(const char *what, int i, const float *a, const float *b,
     if (!a) return;
     double d = difference(a, b, n);
     if (!(d < 1e-4)) fail_msg("layer %d, %s: off by %g", i, what, d);
-}
-
-static int weights_of(const layer *l) {
-    return l->type == CONNECTED ? l->inputs * l->outputs : l->nweights;
 }
 
 static void trains_like_stock(void **state) {
@@ -156,6 +171,12 @@ static double gradient_error(network *net, double step, float *values, const flo
     return sqrt(error / size);
 }
 
+// How many biases a layer of those with gradients has.
+static int biases_of(const layer *l) {
+    if (l->type == LOCAL) return l->outputs;
+    return l->type == CONVOLUTIONAL || l->type == BATCHNORM ? l->out_c : 0;
+}
+
 // All gradients of the first pass; the largest error of any layer's weights, biases and scales.
 static double worst_gradient(network *net, double step) {
     double worst = 0;
@@ -163,10 +184,11 @@ static double worst_gradient(network *net, double step) {
     backward_network(net);
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
-        if (l->type != CONVOLUTIONAL) continue;
-        double w = gradient_error(net, step, l->weights, l->weight_updates, l->nweights);
-        double b = gradient_error(net, step, l->biases, l->bias_updates, l->n);
-        double s = l->scales ? gradient_error(net, step, l->scales, l->scale_updates, l->n) : 0;
+        int n = biases_of(l);
+        if (n == 0) continue;
+        double w = gradient_error(net, step, l->weights, l->weight_updates, weights_of(l));
+        double b = gradient_error(net, step, l->biases, l->bias_updates, n);
+        double s = l->scales ? gradient_error(net, step, l->scales, l->scale_updates, n) : 0;
         worst = fmax(worst, fmax(w, fmax(b, s)));
     }
     return worst;
@@ -233,6 +255,121 @@ static void pointwise_backward_adds_to_delta(void **state) {
     fixture_darknet_free(ours);
     fixture_darknet_free(stock);
 }
+
+// ---- [batchnorm] and [local] ----
+
+// A network that has computed its batch, which stays in its input.
+static network *run_alone(const char *text, bool hooks, bool train) {
+    network *net = network_new(text, hooks, 10);
+    net->train = train;
+    net->truth[0] = 1;
+    forward_network(net);
+    return net;
+}
+
+// Channel c of layer l's input, normalized in double.
+static void check_normalized(const layer *l, const float *input, int c, const float *mean,
+                             const float *variance) {
+    int pixels = l->out_h * l->out_w;
+    for (int b = 0; b < l->batch; b++)
+        for (int p = 0; p < pixels; p++) {
+            int i = (b * l->out_c + c) * pixels + p;
+            double x = (input[i] - mean[c]) / (sqrt(variance[c]) + 1e-6);
+            assert_float_equal(l->output[i], x * l->scales[c] + l->biases[c], 1e-4);
+        }
+}
+
+// Of channel c's values less `from`, to a power; of squares as Darknet's variance, over n - 1.
+static double mean_of(const layer *l, const float *input, int c, double power, double from) {
+    int pixels = l->out_h * l->out_w;
+    double sum = 0;
+    for (int b = 0; b < l->batch; b++)
+        for (int p = 0; p < pixels; p++)
+            sum += pow(input[(b * l->out_c + c) * pixels + p] - from, power);
+    return sum / (l->batch * pixels - (power > 1));
+}
+
+// Alone and as the first layer, where stock Darknet writes through a pointer that it never set.
+static void batchnorm_computes(void **state) {
+    (void)state;
+    for (int hooks = 0; hooks < 2; hooks++)
+        for (int train = 0; train < 2; train++) {
+            network *net = run_alone(NET "[batchnorm]\n", hooks, train);
+            const layer *l = &net->layers[0];
+            for (int c = 0; c < 3; c++) {
+                check_normalized(l, net->input, c, train ? l->mean : l->rolling_mean,
+                                 train ? l->variance : l->rolling_variance);
+                if (!train) continue;
+                assert_float_equal(l->mean[c], mean_of(l, net->input, c, 1, 0), 1e-5);
+                assert_float_equal(l->variance[c], mean_of(l, net->input, c, 2, l->mean[c]), 1e-5);
+            }
+            fixture_darknet_free(net);
+        }
+}
+
+static void batchnorm_trains(void **state) {
+    (void)state;
+    // Scales in front of one nearly cancel, and Darknet differentiates a variance over n values
+    // where it divided by n - 1.
+    check_gradients(batchnorms, 1e-2, 5e-2);
+    network *net = network_new(batchnorms, true, 3);
+    float first = train_network_datum(net), last = first;
+    for (int step = 0; step < 30; step++) last = train_network_datum(net);
+    assert_true(last < 0.9F * first);
+    fixture_darknet_free(net);
+}
+
+// One filter at one position, in double.
+static double local_sum(const layer *l, const float *input, int filter, int position) {
+    int locations = l->out_h * l->out_w, taps = l->c * l->size * l->size;
+    const float *weights = l->weights + ((size_t)position * l->n + filter) * taps;
+    double sum = l->biases[filter * locations + position];
+    for (int tap = 0; tap < taps; tap++) {
+        int c = tap / (l->size * l->size);
+        int y = position / l->out_w * l->stride - l->pad + tap / l->size % l->size;
+        int x = position % l->out_w * l->stride - l->pad + tap % l->size;
+        if (y >= 0 && y < l->h && x >= 0 && x < l->w)
+            sum += (double)weights[tap] * input[(c * l->h + y) * l->w + x];
+    }
+    return sum;
+}
+
+// Its workspace has room for the patches of one image.
+static void check_local(const char *text, bool hooks) {
+    network *net = run_alone(text, hooks, false);
+    const layer *l = &net->layers[0];
+    int locations = l->out_h * l->out_w;
+    assert_int_equal(l->workspace_size,
+                     (size_t)locations * l->c * l->size * l->size * sizeof(float));
+    for (int b = 0; b < BATCH; b++)
+        for (int i = 0; i < l->outputs; i++)
+            assert_float_equal(
+                l->output[b * l->outputs + i],
+                local_sum(l, net->input + b * l->inputs, i / locations, i % locations), 1e-4);
+    fixture_darknet_free(net);
+}
+
+static void local_computes(void **state) {
+    (void)state;
+    for (int hooks = 0; hooks < 2; hooks++) {
+        check_local(NET "[local]\nfilters=7\nsize=3\n" ACT(linear), hooks);
+        check_local(NET "[local]\nfilters=5\nsize=5\nstride=2\npad=2\n" ACT(linear), hooks);
+        check_local(NET "[local]\nfilters=2\nsize=4\nstride=3\n" ACT(linear), hooks);
+        check_local(NET "[local]\nfilters=3\n" ACT(linear), hooks);
+    }
+}
+
+static void local_trains(void **state) {
+    (void)state;
+    check_gradients(locals, 1e-2, 1e-2);
+    network *net = network_new(locals, true, 3);
+    float first = train_network_datum(net), last = first;
+    for (int step = 0; step < 30; step++) last = train_network_datum(net);
+    assert_true(last < 0.9F * first);
+    fixture_darknet_free(net);
+}
+
+// ---- threads and batches ----
 
 static void set_threads(int n) {
 #ifdef _OPENMP
@@ -316,6 +453,10 @@ int main(void) {
         cmocka_unit_test(pointwise_stride_is_heeded),
         cmocka_unit_test(pointwise_padding_is_heeded),
         cmocka_unit_test(pointwise_backward_adds_to_delta),
+        cmocka_unit_test(batchnorm_computes),
+        cmocka_unit_test(batchnorm_trains),
+        cmocka_unit_test(local_computes),
+        cmocka_unit_test(local_trains),
         cmocka_unit_test(inference_is_independent_of_batch),
         cmocka_unit_test(training_is_independent_of_threads),
         cmocka_unit_test(environment_keeps_stock),

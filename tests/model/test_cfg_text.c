@@ -27,23 +27,31 @@ static void assert_prints(const amc_cfg_text *cfg, const char *expected) {
 
 // ---- as it was ----
 
+static int darknets_files;
+
 static void check_round_trip(const char *path) {
     amc_error err = {""};
     size_t length, saved_length;
     amc_cfg_text *cfg = load(path), *copy = amc_cfg_text_copy(cfg);
+    char *printed = amc_cfg_text_print(cfg);
     amc_cfg_text_free(cfg);
     char *saved_path = fixture_path("saved.cfg");
     assert_int_equal(amc_cfg_text_save(copy, saved_path, &err), 0);
     char *bytes = amc_files_read(path, &length, &err);
     char *saved = amc_files_read(saved_path, &saved_length, &err);
     if (saved_length != length || memcmp(saved, bytes, length) != 0) fail_msg("%s differs", path);
-    free(bytes), free(saved), free(saved_path);
+    if (strlen(printed) != length || memcmp(printed, bytes, length) != 0)
+        fail_msg("%s prints differently", path);
+    darknets_files += strncmp(path, "darknet/", 8) == 0;
+    free(bytes), free(saved), free(saved_path), free(printed);
     amc_cfg_text_free(copy);
 }
 
 static void test_round_trips(void **state) {
     (void)state;
-    assert_true(networks_each_cfg(check_round_trip) >= 45);
+    int files = networks_each_cfg(check_round_trip);
+    assert_int_equal(darknets_files, 45);
+    assert_true(files > 45); // the project's own too
 }
 
 // cfg/ holds other kinds of files too, which are not networks.
@@ -156,6 +164,22 @@ static void test_int(void **state) {
         networks_assert_error(&err, cfg->path, bad[i].line, bad[i].phrase);
         assert_int_equal(value, 5);
     }
+    amc_cfg_text_free(cfg);
+}
+
+// What Darknet finds by counting commas, empty items too.
+static void test_count(void **state) {
+    (void)state;
+    amc_cfg_text *cfg = load_text("[net]\nsteps = 1 , 2,3 \nsteps=1\none=7\nodd=,,\n;two=1,2\n"
+                                  "[yolo]\nmask=6,7\n# last=1\nanchors=1,2,  3,4,\n");
+    assert_int_equal(amc_cfg_text_count(cfg, 0, "steps"), 3);
+    assert_int_equal(amc_cfg_text_count(cfg, 0, "one"), 1);
+    assert_int_equal(amc_cfg_text_count(cfg, 0, "odd"), 3);
+    assert_int_equal(amc_cfg_text_count(cfg, 0, "two"), 0);
+    assert_int_equal(amc_cfg_text_count(cfg, 0, "mask"), 0); // of the section behind
+    assert_int_equal(amc_cfg_text_count(cfg, 1, "mask"), 2);
+    assert_int_equal(amc_cfg_text_count(cfg, 1, "anchors"), 5);
+    assert_int_equal(amc_cfg_text_count(cfg, 1, "steps"), 0);
     amc_cfg_text_free(cfg);
 }
 
@@ -300,6 +324,7 @@ int main(void) {
         cmocka_unit_test(test_reads_as_darknet),
         cmocka_unit_test(test_get),
         cmocka_unit_test(test_int),
+        cmocka_unit_test(test_count),
         cmocka_unit_test(test_set_keeps_the_rest),
         cmocka_unit_test(test_set_changes_one_line),
         cmocka_unit_test(test_set_inserts),

@@ -1,14 +1,26 @@
-// .weights files: what we save Darknet loads and the other way round, bit for bit; every header
-// that Darknet knows; and files that are too short, too long or not numbers are refused.
+// .weights files: what we save Darknet loads and the other way round, bit for bit, for every layer
+// that has weights; every header that Darknet knows; and files that are too short, too long or not
+// numbers are refused.
 
 #include "model/cost_model.h"
 #include "support/networks.h"
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 // Convolutional and connected layers, with and without batch normalization, and a grouped one.
 static const char mixed_cfg[] = NET(3, 8, 8) CONV(8, 3, 1, relu) GROUPED(12, 4, 3, 1, relu)
     BARE_CONV(6, 1, 1, leaky) MAXPOOL(2, 2) BN_CONNECTED(9, relu) DROPOUT() CONNECTED(5, linear);
+
+// Every other layer that has weights.
+static const char others_cfg[] =
+    NET(3, 6, 5) CONV(4, 3, 1, relu) "[local]\nfilters=3\nsize=3\nstride=2\npad=1\n" BATCHNORM()
+        DECONV(5, 3, 2, relu) LRN(3) BN_DECONV(2, 3, 1, leaky) LOCAL(4, 2, 1, relu)
+            CONNECTED(6, linear) BATCHNORM() CONNECTED(3, linear);
+// The same without deconvolutional ones, on which Darknet's load_weights stops.
+static const char loadable_cfg[] =
+    NET(3, 6, 5) BATCHNORM() CONV(4, 3, 1, relu) BATCHNORM() LOCAL(5, 3, 2, relu)
+        L2NORM() "[local]\nfilters=3\nsize=3\npad=1\n" CONNECTED(6, linear) BATCHNORM();
 
 enum { HEADER = 20 }; // bytes of version 0.2.0
 
@@ -24,11 +36,15 @@ static arrays ours(const amc_layer_weights *w) {
 }
 
 static arrays darknets(const layer *l) {
-    int64_t n = l->batch_normalize ? l->out_c : 0;
-    bool has = l->type == CONVOLUTIONAL || l->type == CONNECTED;
-    return (arrays){
-        {l->biases, l->scales, l->rolling_mean, l->rolling_variance, l->weights},
-        {has ? l->out_c : 0, n, n, n, l->type == CONNECTED ? l->inputs * l->outputs : l->nweights}};
+    int64_t n = l->batch_normalize || l->type == BATCHNORM ? l->out_c : 0, weights = l->nweights;
+    bool has = n || l->type == CONVOLUTIONAL || l->type == DECONVOLUTIONAL || l->type == CONNECTED;
+    if (l->type == CONNECTED) weights = l->inputs * l->outputs;
+    if (l->type == LOCAL) weights = (int64_t)l->outputs * l->c * l->size * l->size;
+    return (arrays){{l->biases, l->scales, l->rolling_mean, l->rolling_variance, l->weights},
+                    {l->type == LOCAL ? l->outputs
+                     : has            ? l->out_c
+                                      : 0,
+                     n, n, n, weights}};
 }
 
 static void assert_same_arrays(arrays x, arrays y) {
@@ -41,6 +57,33 @@ static void assert_same_arrays(arrays x, arrays y) {
 static void assert_same(const amc_weights *x, const amc_weights *y) {
     assert_int_equal(x->n, y->n);
     for (int l = 0; l < x->n; l++) assert_same_arrays(ours(&x->layers[l]), ours(&y->layers[l]));
+}
+
+// With the biases that a [batchnorm] has: none, since no file holds them.
+static networks_net others_new(const char *text, uint64_t seed) {
+    networks_net net = networks_new(text, seed);
+    for (int l = 0; l < net.graph->n; l++) {
+        const amc_layer_weights *w = &net.weights->layers[l];
+        if (net.graph->layers[l].type == AMC_BATCHNORM)
+            memset(w->biases, 0, (size_t)w->n * sizeof *w->biases);
+    }
+    return net;
+}
+
+// Darknet's network of the .cfg with our weights put in by hand.
+static network *filled_darknet(const networks_net *net) {
+    int kept = fixture_redirect("/dev/null");
+    network *darknet = parse_network_cfg(net->path);
+    fixture_unredirect(kept);
+    for (int l = 0; l < darknet->n; l++) {
+        arrays from = ours(&net->weights->layers[l]), to = darknets(&darknet->layers[l]);
+        for (int i = 0; i < 5; i++) {
+            assert_int_equal(from.n[i], to.n[i]);
+            if (to.n[i])
+                memcpy((float *)to.values[i], from.values[i], (size_t)to.n[i] * sizeof(float));
+        }
+    }
+    return darknet;
 }
 
 static char *save(const networks_net *net) {
@@ -76,6 +119,24 @@ static void test_save_and_load(void **state) {
     amc_weights_free(NULL);
 }
 
+static void test_save_and_load_others(void **state) {
+    (void)state;
+    amc_error err = {""};
+    static const char *texts[] = {others_cfg, loadable_cfg};
+    for (int i = 0; i < 2; i++) {
+        networks_net net = others_new(texts[i], 4);
+        char *path = save(&net);
+        amc_weights *loaded = amc_weights_load(path, net.graph, &err);
+        if (!loaded) fail_msg("%s", err.text);
+        assert_same(loaded, net.weights);
+        amc_weights *copy = amc_weights_copy(loaded);
+        assert_same(copy, net.weights);
+        amc_weights_free(loaded), amc_weights_free(copy);
+        free(path);
+        networks_free(net);
+    }
+}
+
 static void test_layout(void **state) {
     (void)state;
     networks_net net = networks_new(mixed_cfg, 1);
@@ -98,6 +159,91 @@ static void test_layout(void **state) {
     assert_memory_equal(at + 9, connected->weights, (size_t)connected->n_weights * sizeof(float));
     assert_memory_equal(at + 9 + connected->n_weights, connected->scales, 36);
     free(bytes), free(path);
+    networks_free(net);
+}
+
+// Goes along the bytes of a file.
+static const float *assert_next(const float *at, const float *values, int64_t n) {
+    assert_memory_equal(at, values, (size_t)n * sizeof *at);
+    return at + n;
+}
+
+// Local: a bias for each output, then all weights of one position after the other. Deconvolutional:
+// as convolutional. Batchnorm: scales, means, variances and no biases.
+static void test_layout_of_others(void **state) {
+    (void)state;
+    networks_net net = others_new(others_cfg, 1);
+    char *path = save(&net);
+    size_t length;
+    char *bytes = read_bytes(path, &length);
+    assert_int_equal(length, HEADER + 4 * amc_cost_params(net.graph));
+    const amc_layer_weights *w = net.weights->layers;
+    const float *at = (const void *)(bytes + HEADER + 4 * (4 * 4 + 4 * 27));
+    // 3 filters of 3 x 3 x 4 at 3 x 3 positions.
+    assert_int_equal(w[1].n, 3 * 9);
+    assert_int_equal(w[1].n_weights, 9 * 3 * 36);
+    assert_null(w[1].scales);
+    at = assert_next(at, w[1].biases, w[1].n);
+    at = assert_next(at, w[1].weights, w[1].n_weights);
+    assert_int_equal(w[2].n, 3);
+    assert_int_equal(w[2].n_weights, 0);
+    at = assert_next(at, w[2].scales, 3);
+    at = assert_next(at, w[2].means, 3);
+    at = assert_next(at, w[2].variances, 3);
+    assert_int_equal(w[3].n_weights, 3 * 5 * 9);
+    assert_null(w[3].scales);
+    at = assert_next(at, w[3].biases, 5);
+    at = assert_next(at, w[3].weights, w[3].n_weights);
+    assert_int_equal(w[4].n, 0); // the normalization
+    assert_int_equal(w[5].n_weights, 5 * 2 * 9);
+    at = assert_next(at, w[5].biases, 2);
+    at = assert_next(at, w[5].scales, 2);
+    at = assert_next(at, w[5].means, 2);
+    at = assert_next(at, w[5].variances, 2);
+    at = assert_next(at, w[5].weights, w[5].n_weights);
+    assert_int_equal(w[6].n, 4 * 36);
+    assert_int_equal(w[6].n_weights, 36 * 4 * 8);
+    at = assert_next(at, w[6].biases, w[6].n);
+    assert_next(at, w[6].weights, w[6].n_weights);
+    free(bytes), free(path);
+    networks_free(net);
+}
+
+// Byte for byte what Darknet writes of the same network, deconvolutional layers too.
+static void test_writes_as_darknet(void **state) {
+    (void)state;
+    static const char *texts[] = {mixed_cfg, others_cfg, loadable_cfg};
+    for (int i = 0; i < 3; i++) {
+        networks_net net = others_new(texts[i], 2);
+        char *path = save(&net), *theirs = fixture_path("theirs.weights");
+        network *darknet = filled_darknet(&net);
+        int kept = fixture_redirect("/dev/null");
+        save_weights(darknet, theirs);
+        fixture_unredirect(kept);
+        size_t length, their_length;
+        char *bytes = read_bytes(path, &length), *their_bytes = read_bytes(theirs, &their_length);
+        assert_int_equal(length, their_length);
+        assert_memory_equal(bytes, their_bytes, length);
+        amc_error err = {""};
+        amc_weights *loaded = amc_weights_load(theirs, net.graph, &err);
+        if (!loaded) fail_msg("%s", err.text);
+        assert_same(loaded, net.weights);
+        amc_weights_free(loaded);
+        fixture_darknet_free(darknet);
+        free(bytes), free(their_bytes), free(path), free(theirs);
+        networks_free(net);
+    }
+}
+
+static void test_darknet_loads_ours_others(void **state) {
+    (void)state;
+    networks_net net = others_new(loadable_cfg, 5);
+    char *path = save(&net);
+    network *darknet = fixture_darknet(net.path, path);
+    for (int l = 0; l < darknet->n; l++)
+        assert_same_arrays(ours(&net.weights->layers[l]), darknets(&darknet->layers[l]));
+    fixture_darknet_free(darknet);
+    free(path);
     networks_free(net);
 }
 
@@ -250,6 +396,37 @@ static void test_wrong_lengths(void **state) {
     networks_free(net);
 }
 
+static void test_wrong_lengths_of_others(void **state) {
+    (void)state;
+    amc_error err = {""};
+    networks_net net = others_new(others_cfg, 1);
+    char *path = save(&net);
+    size_t length;
+    char *bytes = read_bytes(path, &length);
+    enum { CONV = 4 * 4 + 4 * 27, LOCALS = CONV + 27 + 9 * 3 * 36, NORM = LOCALS + 9 };
+    static const struct {
+        size_t floats; // after the header
+        const char *phrase;
+    } cases[] = {
+        {CONV, "it runs out in the biases of layer 1 (local)"},
+        {CONV + 26, "it runs out in the biases of layer 1 (local)"},
+        {CONV + 27, "it runs out in the weights of layer 1 (local)"},
+        {LOCALS, "it runs out in the scales of layer 2 (batchnorm)"},
+        {LOCALS + 3, "it runs out in the means of layer 2 (batchnorm)"},
+        {LOCALS + 8, "it runs out in the variances of layer 2 (batchnorm)"},
+        {NORM, "it runs out in the biases of layer 3 (deconvolutional)"},
+        {NORM + 5, "it runs out in the weights of layer 3 (deconvolutional)"},
+        {NORM + 5 + 135, "it runs out in the biases of layer 5 (deconvolutional)"},
+        {NORM + 5 + 135 + 2, "it runs out in the scales of layer 5 (deconvolutional)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(amc_files_write(path, bytes, HEADER + 4 * cases[i].floats, &err), 0);
+        assert_refused(path, net.graph, cases[i].phrase);
+    }
+    free(bytes), free(path);
+    networks_free(net);
+}
+
 static void test_headers_cut_short(void **state) {
     (void)state;
     amc_error err = {""};
@@ -296,6 +473,35 @@ static void test_not_numbers(void **state) {
     networks_free(net);
 }
 
+static void test_not_numbers_in_others(void **state) {
+    (void)state;
+    networks_net net = others_new(others_cfg, 1);
+    amc_layer_weights *w = net.weights->layers;
+    struct {
+        float *value, bad;
+        const char *phrase;
+    } cases[] = {
+        {&w[1].biases[26], NAN, "the biases of layer 1 (local) hold a NaN or an infinity"},
+        {&w[1].weights[9 * 3 * 36 - 1], INFINITY, "the weights of layer 1 (local) hold"},
+        {&w[2].scales[2], -INFINITY, "the scales of layer 2 (batchnorm) hold"},
+        {&w[2].means[0], NAN, "the means of layer 2 (batchnorm) hold"},
+        {&w[2].variances[1], -1,
+         "the variances of layer 2 (batchnorm) hold a NaN or an infinity, "
+         "or are negative"},
+        {&w[3].weights[0], NAN, "the weights of layer 3 (deconvolutional) hold"},
+        {&w[5].variances[1], -1e-30F, "the variances of layer 5 (deconvolutional) hold"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float old = *cases[i].value;
+        *cases[i].value = cases[i].bad;
+        char *path = save(&net);
+        assert_refused(path, net.graph, cases[i].phrase);
+        *cases[i].value = old;
+        free(path);
+    }
+    networks_free(net);
+}
+
 static void test_other_refusals(void **state) {
     (void)state;
     amc_error err = {""};
@@ -304,22 +510,33 @@ static void test_other_refusals(void **state) {
     assert_refused(path, net.graph, "has version -1.2, expected a .weights file");
     assert_refused(missing, net.graph, "can't be opened");
     assert_refused(fixture_folder, net.graph, "expected a regular file");
+    char *pipe = fixture_path("pipe.weights");
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    alarm(20); // ends the program if it waits for a writer
+    assert_refused(pipe, net.graph, "expected a regular file");
+    alarm(0);
     assert_int_equal(amc_weights_save(net.weights, net.graph, fixture_folder, &err), -1);
     networks_assert_error(&err, fixture_folder, 0, "can't be written");
-    free(path), free(missing);
+    free(path), free(missing), free(pipe);
     networks_free(net);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_save_and_load),
+        cmocka_unit_test(test_save_and_load_others),
         cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_layout_of_others),
+        cmocka_unit_test(test_writes_as_darknet),
         cmocka_unit_test(test_darknet_loads_ours),
+        cmocka_unit_test(test_darknet_loads_ours_others),
         cmocka_unit_test(test_loads_darknets),
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_wrong_lengths),
+        cmocka_unit_test(test_wrong_lengths_of_others),
         cmocka_unit_test(test_headers_cut_short),
         cmocka_unit_test(test_not_numbers),
+        cmocka_unit_test(test_not_numbers_in_others),
         cmocka_unit_test(test_other_refusals),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

@@ -35,6 +35,27 @@
 #define AVGPOOL() "[avgpool]\n"
 #define DROPOUT() "[dropout]\nprobability=.5\n"
 #define SOFTMAX() "[softmax]\ngroups=1\n"
+#define ACTIVATE(activation) "[activation]\nactivation=" #activation "\n"
+#define CROP(height, width) "[crop]\ncrop_height=" #height "\ncrop_width=" #width "\n"
+#define UPSAMPLE(stride) "[upsample]\nstride=" #stride "\n"
+#define REORG(stride) "[reorg]\nstride=" #stride "\n"
+#define REORG_BACK(stride) "[reorg]\nreverse=1\nstride=" #stride "\n"
+// Not padded.
+#define LOCAL(filters, size, stride, activation)                                                   \
+    "[local]\nfilters=" #filters "\nsize=" #size "\nstride=" #stride "\nactivation=" #activation   \
+    "\n"
+// Darknet's load_weights divides by its groups, which are 0.
+#define DECONV(filters, size, stride, activation)                                                  \
+    "[deconvolutional]\nfilters=" #filters "\nsize=" #size "\nstride=" #stride                     \
+    "\nactivation=" #activation "\n"
+#define BN_DECONV(filters, size, stride, activation)                                               \
+    "[deconvolutional]\nbatch_normalize=1\nfilters=" #filters "\nsize=" #size "\nstride=" #stride  \
+    "\npad=1\nactivation=" #activation "\n"
+// networks_weights gives it biases, which no file holds.
+#define BATCHNORM() "[batchnorm]\n"
+#define LRN(size) "[normalization]\nsize=" #size "\n"
+#define L2NORM() "[l2norm]\n"
+#define LOGISTIC_LOSS() "[logistic]\n"
 #define COST() "[cost]\ntype=sse\n"
 
 typedef struct networks_text {
@@ -88,6 +109,18 @@ static const networks_text networks_all[] = {
                                   -1, 0) MAXPOOL(2, 2) CONNECTED(20, relu) CONNECTED(5, linear)},
     {"image tied", NET(6, 10, 10) GROUPED(12, 6, 3, 1, relu) CONV(18, 3, 1, relu) SHORTCUT(0, relu)
                        CONV(5, 3, 1, linear)},
+    {"upsample", NET(3, 12, 12) CONV(10, 3, 1, leaky) MAXPOOL(2, 2) CONV(12, 3, 1, relu) UPSAMPLE(2)
+                     ROUTE(-1, 0) CONV(9, 3, 1, leaky) UPSAMPLE(-3) CONV(5, 1, 1, linear)},
+    {"reorg", NET(3, 12, 8) CONV(12, 3, 1, relu) MAXPOOL(2, 2) CONV(10, 3, 1, leaky) ROUTE(0)
+                  REORG(2) ROUTE(-1, 2) CONV(9, 3, 1, relu) CONV(5, 1, 1, linear)},
+    {"reorg back", NET(3, 8, 6) CONV(16, 3, 1, relu) REORG_BACK(2) CONV(12, 3, 1, leaky) REORG(2)
+                       REORG_BACK(2) SHORTCUT(2, relu) CONV(5, 3, 2, linear)},
+    {"crop and activation", NET(3, 14, 13) CROP(12, 12) CONV(10, 3, 1, relu) CROP(9, 10) ACTIVATE(
+                                tanh) CONV(12, 3, 1, linear) ACTIVATE(leaky) CONV(10, 1, 1, linear)
+                                SHORTCUT(3, linear) CONV(5, 1, 1, linear)},
+    {"boundaries", NET(3, 12, 12) CONV(9, 3, 1, relu) CONV(8, 3, 1, leaky) LRN(3)
+                       CONV(10, 3, 1, relu) CONV(6, 3, 2, linear) L2NORM() CONV(9, 1, 1, relu)
+                           ROUTE(-1, 1) ROUTE(-2) CONV(5, 1, 1, linear)},
 };
 enum { NETWORKS = sizeof networks_all / sizeof *networks_all };
 
