@@ -1,6 +1,7 @@
 #include "kernels/conv.h"
 
 #include "kernels/depthwise.h"
+#include "kernels/direct.h"
 #include "kernels/gemm.h"
 #include "kernels/panels.h"
 #include "kernels/parallel.h"
@@ -219,6 +220,10 @@ static void run_task(const conv_job *job, int index) {
 }
 
 static void run(conv_job job) {
+    if (amc_direct_fits(job.s)) {
+        amc_direct_forward(job.s, job.batch, job.x, job.w, job.finish, job.add, job.y);
+        return;
+    }
     choose_tiles(&job);
     choose_blocks(&job);
     int tasks = tiles_of(&job) * job.blocks;

@@ -1,0 +1,376 @@
+#include "kernels/direct.h"
+
+#include "kernels/parallel.h"
+#include "kernels/workspace.h"
+
+#include <string.h>
+
+enum {
+    ROWS = 6,               // filters that are summed at a time, each at two vectors of pixels
+    LANES = 8,              // pixels of a vector
+    PIECE = 384,            // taps whose products are summed before the sums are put down
+    FRAME_FLOATS = 1 << 15, // a tile's frame should stay in the second cache
+    COLUMNS = 64            // pixels of a tile of 1x1 kernels
+};
+
+static int min(int a, int b) {
+    return a < b ? a : b;
+}
+
+static int ceiling(int a, int b) {
+    return (a + b - 1) / b;
+}
+
+// One convolution of a batch. A tile is some output rows of one image, or with 1x1 kernels, for
+// which the image is one row, some pixels; a task is a tile and some filters.
+typedef struct direct_job {
+    const amc_conv_shape *s;
+    int batch;
+    const float *x;           // (batch, c, h, w)
+    const float *w;           // (n, taps)
+    const amc_finish *finish; // of the sums, or NULL
+    bool add;                 // to y
+    float *y;                 // (batch, n, out_h, out_w)
+    bool flat;                // a 1x1 kernel on each pixel
+    int taps;                 // of a filter
+    int channels, filters;    // of a group
+    int size;                 // of a full tile: rows, or pixels
+    int tiles;                // of an image
+    int blocks;               // into which the filters of a group are cut
+} direct_job;
+
+// Rows or pixels of the output that a tile covers, and the frame's floats for a channel.
+typedef struct direct_tile {
+    int from, size;
+    int plane;
+} direct_tile;
+
+// Eight pixels of an output row. The last vector of a row ends where the row does: the lanes that
+// the one before had already are not stored again.
+typedef struct direct_vector {
+    int x;    // in the frame, of tap 0 of channel 0
+    int y;    // in the output's plane
+    int skip; // lanes that aren't stored
+} direct_vector;
+
+// What a task sums up: some filters of a group at all vectors of a tile.
+typedef struct direct_sums {
+    const direct_job *job;
+    const float *frame;           // of the group's channels
+    const int *offsets;           // (taps) from a vector's x to what the tap reads
+    const direct_vector *vectors; // (n), an even number of them
+    int n;
+    float *y;        // of the image
+    int from, depth; // the piece: taps from .. from + depth
+} direct_sums;
+
+// ---- where things are ---------------------------------------------------------------------------
+
+// A frame holds each padded row as `stride` rows: of every stride-th column from 0, from 1, ...
+static int phase_width(const amc_conv_shape *s) {
+    return ceiling(s->w + 2 * s->pad, s->stride);
+}
+
+static int seen_rows(const amc_conv_shape *s, int rows) {
+    return (rows - 1) * s->stride + s->size;
+}
+
+static direct_tile tile_of(const direct_job *job, int index) {
+    const amc_conv_shape *s = job->s;
+    int all = job->flat ? s->out_h * s->out_w : s->out_h;
+    direct_tile t = {.from = index * job->size};
+    t.size = min(job->size, all - t.from);
+    t.plane = job->flat ? t.size < LANES ? LANES : t.size
+                        : seen_rows(s, t.size) * s->stride * phase_width(s);
+    return t;
+}
+
+static void fill_offsets(const direct_job *job, direct_tile t, int *offsets) {
+    const amc_conv_shape *s = job->s;
+    for (int c = 0; c < job->channels; c++)
+        for (int ky = 0; ky < s->size; ky++)
+            for (int kx = 0; kx < s->size; kx++)
+                *offsets++ = c * t.plane + (ky * s->stride + kx % s->stride) * phase_width(s) +
+                             kx / s->stride;
+}
+
+// The vectors of a row of `width` pixels, which starts at x in the frame and y in the output's
+// plane. Returns the one after the last.
+static direct_vector *add_row(int x, int y, int width, direct_vector *v) {
+    for (int i = 0; i < width; i += LANES) {
+        int at = min(i, width - LANES); // before the row's start where a tile is that small
+        *v++ = (direct_vector){x + at, y + at, i - at};
+    }
+    return v;
+}
+
+// Returns how many vectors there are, an even number.
+static int fill_vectors(const direct_job *job, direct_tile t, direct_vector *vectors) {
+    const amc_conv_shape *s = job->s;
+    int down = s->stride * s->stride * phase_width(s);
+    direct_vector *end = vectors;
+    if (job->flat) end = add_row(t.plane - t.size, t.from, t.size, end);
+    for (int r = 0; !job->flat && r < t.size; r++)
+        end = add_row(r * down, (t.from + r) * s->out_w, s->out_w, end);
+    if ((end - vectors) % 2) {
+        *end = end[-1];
+        end++->skip = LANES;
+    }
+    return (int)(end - vectors);
+}
+
+// ---- frames -------------------------------------------------------------------------------------
+
+// to[i] = line[i * stride + phase] for every phase, which are `width` floats each.
+AMC_CLONES static void split_line(const float *line, int stride, int width, float *to) {
+    for (int phase = 0; phase < stride; phase++, to += width)
+        for (int i = 0; i < width; i++) to[i] = line[i * stride + phase];
+}
+
+// to[0 .. n) = from[0 .. n), n >= LANES: rows are too short for memcpy to be worth its call.
+static inline void copy_row(const float *from, int n, float *to) {
+    for (int i = 0; i < n - LANES; i += LANES) *(amc_v8 *)(to + i) = *(const amc_v8 *)(from + i);
+    *(amc_v8 *)(to + n - LANES) = *(const amc_v8 *)(from + n - LANES);
+}
+
+// A padded row; `width` floats are set.
+static inline void pad_row(const amc_conv_shape *s, const float *x, int width, float *to) {
+    for (int i = 0; i < s->pad; i++) to[i] = 0;
+    if (s->w >= LANES)
+        copy_row(x, s->w, to + s->pad);
+    else
+        for (int i = 0; i < s->w; i++) to[s->pad + i] = x[i];
+    for (int i = s->pad + s->w; i < width; i++) to[i] = 0;
+}
+
+// The padded rows that a tile sees, of a group's channels at x. line: room for a padded row.
+AMC_CLONES static void fill_rows(const direct_job *job, direct_tile t, const float *x, float *line,
+                                 float *frame) {
+    const amc_conv_shape *s = job->s;
+    int width = phase_width(s), step = s->stride * width, seen = seen_rows(s, t.size);
+    for (int c = 0; c < job->channels; c++, x += (size_t)s->h * s->w)
+        for (int r = 0; r < seen; r++, frame += step) {
+            int from = t.from * s->stride + r - s->pad;
+            if (from < 0 || from >= s->h) {
+                memset(frame, 0, (size_t)step * sizeof(float));
+            } else if (s->stride == 1) {
+                pad_row(s, x + (size_t)from * s->w, width, frame);
+            } else {
+                pad_row(s, x + (size_t)from * s->w, step, line);
+                split_line(line, s->stride, width, frame);
+            }
+        }
+}
+
+// The pixels of a flat tile, of a group's channels at x: side by side, not a plane apart.
+AMC_CLONES static void fill_pixels(const direct_job *job, direct_tile t, const float *x,
+                                   float *frame) {
+    size_t pixels = (size_t)job->s->h * job->s->w;
+    x += t.from + t.size - t.plane;
+    for (int c = 0; c < job->channels; c++, x += pixels, frame += t.plane)
+        copy_row(x, t.plane, frame);
+}
+
+// ---- sums ---------------------------------------------------------------------------------------
+
+// What happens to the sums of up to ROWS filters when all are there.
+typedef struct direct_finish {
+    float centre[ROWS], scale[ROWS], shift[ROWS], slope;
+} direct_finish;
+
+static direct_finish finish_of(const amc_finish *finish, int filter, int rows) {
+    direct_finish f = {.slope = 1};
+    for (int i = 0; i < rows; i++) {
+        f.centre[i] = finish && finish->centre ? finish->centre[filter + i] : 0;
+        f.scale[i] = finish && finish->scale ? finish->scale[filter + i] : 1;
+        f.shift[i] = finish && finish->shift ? finish->shift[filter + i] : 0;
+    }
+    if (finish && finish->act == AMC_RELU) f.slope = 0;
+    if (finish && finish->act == AMC_LEAKY) f.slope = 0.1f;
+    return f;
+}
+
+typedef int v8i __attribute__((vector_size(32)));
+
+static inline __attribute__((always_inline)) amc_v8 finished(const direct_finish *f, int i,
+                                                             amc_v8 sum) {
+    amc_v8 v = (sum - f->centre[i]) * f->scale[i] + f->shift[i], low = v * f->slope;
+    v8i above = v > 0;
+    return (amc_v8)(((v8i)v & above) | ((v8i)low & ~above));
+}
+
+static inline __attribute__((always_inline)) void put(amc_v8 sum, int skip, float *y) {
+    if (skip == 0)
+        *(amc_v8 *)y = sum;
+    else
+        for (int i = skip; i < LANES; i++) y[i] = sum[i];
+}
+
+// `rows` filters from `filter` on, at all vectors, two at a time. With `rows` known to the compiler
+// all sums stay in registers. add: on top of what y holds; last: then they are finished.
+static inline __attribute__((always_inline)) void multiply(int rows, const direct_sums *t,
+                                                           int filter, bool add, bool last) {
+    size_t taps = (size_t)t->job->taps, pixels = (size_t)t->job->s->out_h * t->job->s->out_w;
+    const int *offsets = t->offsets + t->from;
+    direct_finish finish = finish_of(t->job->finish, filter, rows);
+    for (const direct_vector *v = t->vectors; v < t->vectors + t->n; v += 2) {
+        amc_v8 sums[ROWS][2] = {0};
+        const float *w = t->job->w + filter * taps + t->from;
+        const float *x0 = t->frame + v[0].x, *x1 = t->frame + v[1].x;
+        for (int p = 0; p < t->depth; p++, w++) {
+            amc_v8 first = *(const amc_v8 *)(x0 + offsets[p]),
+                   second = *(const amc_v8 *)(x1 + offsets[p]);
+            for (int i = 0; i < rows; i++) {
+                sums[i][0] += w[i * taps] * first;
+                sums[i][1] += w[i * taps] * second;
+            }
+        }
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            float *y = t->y + (filter + i) * pixels;
+            if (add) sums[i][0] += *(const amc_v8 *)(y + v[0].y);
+            if (last) sums[i][0] = finished(&finish, i, sums[i][0]);
+            put(sums[i][0], v[0].skip, y + v[0].y);
+            if (v[1].skip == LANES) continue;
+            if (add) sums[i][1] += *(const amc_v8 *)(y + v[1].y);
+            if (last) sums[i][1] = finished(&finish, i, sums[i][1]);
+            put(sums[i][1], v[1].skip, y + v[1].y);
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void multiply_some(int rows, const direct_sums *t,
+                                                                int filter, bool add, bool last) {
+    switch (rows) {
+    case 1:
+        multiply(1, t, filter, add, last);
+        break;
+    case 2:
+        multiply(2, t, filter, add, last);
+        break;
+    case 3:
+        multiply(3, t, filter, add, last);
+        break;
+    case 4:
+        multiply(4, t, filter, add, last);
+        break;
+    case 5:
+        multiply(5, t, filter, add, last);
+        break;
+    default:
+        multiply(ROWS, t, filter, add, last);
+    }
+}
+
+AMC_CLONES static void multiply_only(int rows, const direct_sums *t, int filter) {
+    multiply_some(rows, t, filter, false, true);
+}
+
+AMC_CLONES static void multiply_piece(int rows, const direct_sums *t, int filter, bool add,
+                                      bool last) {
+    multiply_some(rows, t, filter, add, last);
+}
+
+// Filters in blocks of nearly equal size: 16 are 6, 5 and 5. A block's weights stay in the first
+// cache while it goes over the tile.
+static void sum_filters(direct_sums *t, int filter, int end) {
+    const direct_job *job = t->job;
+    int taps = job->s->size * job->s->size;
+    int piece = ceiling(job->channels, ceiling(job->taps, PIECE)) * taps;
+    for (t->from = 0; t->from < job->taps; t->from += piece) {
+        t->depth = min(piece, job->taps - t->from);
+        bool last = t->from + t->depth == job->taps;
+        for (int f = filter, rows; f < end; f += rows) {
+            rows = ceiling(end - f, ceiling(end - f, ROWS));
+            if (t->depth == job->taps && !job->add)
+                multiply_only(rows, t, f);
+            else
+                multiply_piece(rows, t, f, job->add || t->from > 0, last && !job->add);
+        }
+    }
+}
+
+// ---- tasks --------------------------------------------------------------------------------------
+
+// One task's memory, cut from the thread's workspace.
+typedef struct direct_memory {
+    float *frame, *line;
+    int *offsets;
+    direct_vector *vectors;
+} direct_memory;
+
+static direct_memory give_memory(const direct_job *job, direct_tile t) {
+    const amc_conv_shape *s = job->s;
+    size_t frame = ((size_t)t.plane * job->channels + 2 * LANES) / LANES * LANES;
+    size_t line = (size_t)s->w + 2 * s->pad + s->stride + LANES, offsets = (size_t)job->taps;
+    size_t vectors =
+        (size_t)(job->flat ? 1 : t.size) * ceiling(job->flat ? t.size : s->out_w, LANES);
+    float *room = amc_workspace_get(AMC_WORKSPACE_TASK, frame + line + offsets + 3 * (vectors + 1));
+    return (direct_memory){room, room + frame, (int *)(room + frame + line),
+                           (direct_vector *)(room + frame + line + offsets)};
+}
+
+static void run_task(const direct_job *job, int index) {
+    const amc_conv_shape *s = job->s;
+    int block = index % job->blocks, image = index / job->blocks / job->tiles;
+    int filters = ceiling(job->filters, job->blocks);
+    direct_tile tile = tile_of(job, index / job->blocks % job->tiles);
+    direct_memory memory = give_memory(job, tile);
+    fill_offsets(job, tile, memory.offsets);
+    direct_sums sums = {.job = job,
+                        .frame = memory.frame,
+                        .offsets = memory.offsets,
+                        .vectors = memory.vectors,
+                        .n = fill_vectors(job, tile, memory.vectors),
+                        .y = job->y + amc_conv_shape_outputs(s) * image};
+    for (int g = 0; g < s->groups; g++) {
+        const float *x =
+            job->x + amc_conv_shape_inputs(s) * image + (size_t)g * job->channels * s->h * s->w;
+        int first = g * job->filters;
+        if (job->flat)
+            fill_pixels(job, tile, x, memory.frame);
+        else
+            fill_rows(job, tile, x, memory.line, memory.frame);
+        sum_filters(&sums, first + min(filters * block, job->filters),
+                    first + min(filters * (block + 1), job->filters));
+    }
+}
+
+static bool is_flat(const amc_conv_shape *s) {
+    return s->size == 1 && s->stride == 1 && s->pad == 0;
+}
+
+static void choose_tiles(direct_job *job) {
+    const amc_conv_shape *s = job->s;
+    int all = job->flat ? s->out_h * s->out_w : s->out_h;
+    size_t one = job->flat ? 1 : (size_t)s->stride * s->stride * phase_width(s);
+    size_t most = FRAME_FLOATS / (one * job->channels);
+    if (job->flat) most = most < 2 * LANES ? 2 * LANES : most > COLUMNS ? COLUMNS : most;
+    int size = most < 1 ? 1 : most > (size_t)all ? all : (int)most;
+    job->size = ceiling(all, ceiling(all, size));
+    if (job->flat) job->size = ceiling(job->size, 2 * LANES) * 2 * LANES;
+    job->tiles = ceiling(all, job->size);
+    // Too few tiles for the threads, a single image say: then filters are shared out as well.
+    int wanted = ceiling(amc_parallel_threads(), job->tiles * job->batch);
+    job->blocks = min(wanted, ceiling(job->filters, ROWS));
+}
+
+void amc_direct_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
+                        const amc_finish *finish, bool add, float *y) {
+    direct_job job = {.s = s, .batch = batch, .x = x, .w = w, .finish = finish, .add = add, .y = y};
+    job.flat = is_flat(s);
+    job.channels = s->c / s->groups;
+    job.filters = s->n / s->groups;
+    job.taps = job.channels * s->size * s->size;
+    choose_tiles(&job);
+    int tasks = batch * job.tiles * job.blocks;
+#pragma omp parallel for schedule(dynamic) if (tasks > 1 && amc_parallel_is_free())
+    for (int i = 0; i < tasks; i++) run_task(&job, i);
+}
+
+bool amc_direct_fits(const amc_conv_shape *s) {
+    int width = is_flat(s) ? s->out_h * s->out_w : s->out_w;
+    if (width < LANES) return false;
+    double full = (double)width / (ceiling(width, LANES) * LANES);
+    return is_flat(s) || full > 1 - 3.0 / (s->n / s->groups);
+}
