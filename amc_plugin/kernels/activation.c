@@ -48,6 +48,16 @@ void amc_activation_backward(const float *y, size_t n, amc_activation act, float
     if (act != AMC_LINEAR) sloped_back(y, n, slope_of(act), delta);
 }
 
+amc_affine amc_finish_of(const amc_finish *finish, int i) {
+    amc_affine a = {0, 1, 0, 1};
+    if (!finish) return a;
+    if (finish->centre) a.centre = finish->centre[i];
+    if (finish->scale) a.scale = finish->scale[i];
+    if (finish->shift) a.shift = finish->shift[i];
+    a.slope = slope_of(finish->act);
+    return a;
+}
+
 void amc_finish_row(const amc_finish *finish, int i, const float *x, size_t n, float *y) {
     if (finish) {
         float centre = finish->centre ? finish->centre[i] : 0;

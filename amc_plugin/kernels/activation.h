@@ -4,6 +4,8 @@
 #ifndef AMC_KERNELS_ACTIVATION_H
 #define AMC_KERNELS_ACTIVATION_H
 
+#include "kernels/parallel.h"
+
 #include <stddef.h>
 
 typedef enum amc_activation {
@@ -32,6 +34,20 @@ typedef struct amc_finish {
     const float *shift;  // (channels), NULL for zeros
     amc_activation act;
 } amc_finish;
+
+// What it is for one channel: max(v, slope * v) of v = (sum - centre) * scale + shift.
+typedef struct amc_affine {
+    float centre, scale, shift, slope;
+} amc_affine;
+
+// finish may be NULL: then sums stay as they are.
+amc_affine amc_finish_of(const amc_finish *finish, int i);
+
+static inline __attribute__((always_inline)) amc_v8 amc_affine_vector(amc_affine a, amc_v8 sum) {
+    amc_v8 v = (sum - a.centre) * a.scale + a.shift, low = v * a.slope;
+    amc_v8i above = v > 0;
+    return (amc_v8)(((amc_v8i)v & above) | ((amc_v8i)low & ~above));
+}
 
 // Finishes n sums of output channel i: y[j] from x[j]; y may be x, finish may be NULL.
 void amc_finish_row(const amc_finish *finish, int i, const float *x, size_t n, float *y);

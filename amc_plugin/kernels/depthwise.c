@@ -1,5 +1,6 @@
 #include "kernels/depthwise.h"
 
+#include "kernels/frame.h"
 #include "kernels/parallel.h"
 #include "kernels/workspace.h"
 
@@ -32,9 +33,9 @@ static inline __attribute__((always_inline)) amc_v8 every(const float *from, int
     return v;
 }
 
-// y (out_h, out_w) = or += the frame (.., fw) convolved with w (size, size).
+// y (out_h, out_w) += the frame (.., fw) convolved with w (size, size).
 AMC_CLONES static void convolve(const float *frame, int fw, const float *w, int size, int stride,
-                                int out_h, int out_w, bool add, float *y) {
+                                int out_h, int out_w, float *y) {
     for (int r = 0; r < out_h; r++, y += out_w) {
         for (int i = 0; i < out_w; i += 8) {
             const float *from = frame + (size_t)r * stride * fw + i * stride;
@@ -43,10 +44,82 @@ AMC_CLONES static void convolve(const float *frame, int fw, const float *w, int 
                 for (int kx = 0; kx < size; kx++)
                     sum += w[ky * size + kx] * every(from + ky * fw + kx, stride);
             }
-            for (int j = 0; j < 8 && i + j < out_w; j++)
-                y[i + j] = add ? y[i + j] + sum[j] : sum[j];
+            for (int j = 0; j < 8 && i + j < out_w; j++) y[i + j] += sum[j];
         }
     }
+}
+
+// ---- forward ------------------------------------------------------------------------------------
+
+enum {
+    LANES = 8,
+    DOWN = 4, // output rows that share what they read
+};
+
+static inline __attribute__((always_inline)) void put(amc_v8 v, int count, float *y) {
+    if (count >= LANES)
+        *(amc_v8 *)y = v;
+    else
+        for (int i = 0; i < count; i++) y[i] = v[i];
+}
+
+// `rows` output rows from y on, with `size` known to the compiler: an input row that several of
+// them see is read once. x: the frame at the first row.
+static inline __attribute__((always_inline)) void sum_rows(const amc_conv_shape *s, int rows,
+                                                           int size, const float *x, const float *w,
+                                                           amc_affine a, float *y) {
+    int stride = s->stride, width = amc_frame_width(s);
+    for (int i = 0; i < s->out_w; i += LANES) {
+        amc_v8 sums[DOWN] = {0};
+#pragma GCC unroll 16
+        for (int q = 0; q < (rows - 1) * stride + size; q++)
+#pragma GCC unroll 4
+            for (int kx = 0; kx < size; kx++) {
+                amc_v8 v =
+                    *(const amc_v8 *)(x + (q * stride + kx % stride) * width + kx / stride + i);
+#pragma GCC unroll 4
+                for (int r = 0; r < rows; r++)
+                    if (q >= r * stride && q < r * stride + size)
+                        sums[r] += w[(q - r * stride) * size + kx] * v;
+            }
+        for (int r = 0; r < rows; r++)
+            put(amc_affine_vector(a, sums[r]), s->out_w - i, y + r * s->out_w + i);
+    }
+}
+
+// The shapes that networks have, unrolled; s->size and s->stride are constants in them.
+#define SUM_ROWS(rows, kernel, step)                                                               \
+    if (s->size == (kernel) && s->stride == (step)) {                                              \
+        amc_conv_shape known = *s;                                                                 \
+        known.stride = (step);                                                                     \
+        sum_rows(&known, rows, kernel, x, w, a, y);                                                \
+        return;                                                                                    \
+    }
+
+AMC_CLONES static void sum_four(const amc_conv_shape *s, const float *x, const float *w,
+                                amc_affine a, float *y) {
+    SUM_ROWS(DOWN, 3, 1)
+    SUM_ROWS(DOWN, 3, 2)
+    sum_rows(s, DOWN, s->size, x, w, a, y);
+}
+
+AMC_CLONES static void sum_one(const amc_conv_shape *s, const float *x, const float *w,
+                               amc_affine a, float *y) {
+    SUM_ROWS(1, 3, 1)
+    SUM_ROWS(1, 3, 2)
+    sum_rows(s, 1, s->size, x, w, a, y);
+}
+
+// One channel of one image.
+static void forward_channel(const amc_conv_shape *s, const float *x, const float *w, amc_affine a,
+                            float *y) {
+    size_t plane = amc_frame_plane(s, s->out_h) + AMC_FRAME_SLACK;
+    float *frame = amc_workspace_get(AMC_WORKSPACE_TASK, plane + amc_frame_line(s));
+    int row = 0, down = amc_frame_down(s);
+    amc_frame_fill(s, 1, x, 0, s->out_h, frame + plane, frame);
+    for (; row + DOWN <= s->out_h; row += DOWN)
+        sum_four(s, frame + row * down, w, a, y + row * s->out_w);
+    for (; row < s->out_h; row++) sum_one(s, frame + row * down, w, a, y + row * s->out_w);
 }
 
 void amc_depthwise_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
@@ -54,16 +127,13 @@ void amc_depthwise_forward(const amc_conv_shape *s, int batch, const float *x, c
     size_t in = (size_t)s->h * s->w, out = (size_t)s->out_h * s->out_w;
 #pragma omp parallel for schedule(dynamic, 8) if (amc_parallel_is_free())
     for (int i = 0; i < batch * s->c; i++) {
-        float *frame =
-            amc_workspace_get(AMC_WORKSPACE_TASK, frame_size(s->h, s->w, s->pad, s->stride));
-        float *yi = y + out * i;
         int c = i % s->c;
-        add_frame(x + in * i, s->h, s->w, s->pad, s->stride, frame);
-        convolve(frame, s->w + 2 * s->pad, w + (size_t)c * s->size * s->size, s->size, s->stride,
-                 s->out_h, s->out_w, false, yi);
-        amc_finish_row(finish, c, yi, out, yi);
+        forward_channel(s, x + in * i, w + (size_t)c * s->size * s->size, amc_finish_of(finish, c),
+                        y + out * i);
     }
 }
+
+// ---- backward -----------------------------------------------------------------------------------
 
 // Sum of dy * the frame shifted to one tap. dy's rows are `step` floats long, zero beyond out_w.
 AMC_CLONES static float correlate(const float *frame, int fw, int stride, const float *dy, int step,
@@ -114,7 +184,7 @@ static void backward_input_turned(const amc_conv_shape *s, const float *w, const
     float *frame = amc_workspace_get(AMC_WORKSPACE_TASK, framed + taps), *turned = frame + framed;
     for (int t = 0; t < taps; t++) turned[t] = w[taps - 1 - t];
     add_frame(dy, s->out_h, s->out_w, pad, 1, frame);
-    convolve(frame, s->out_w + 2 * pad, turned, s->size, 1, s->h, s->w, true, dx);
+    convolve(frame, s->out_w + 2 * pad, turned, s->size, 1, s->h, s->w, dx);
 }
 
 // Any stride: every dy is spread over the frame's pixels that it came from.

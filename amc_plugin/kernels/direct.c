@@ -1,9 +1,8 @@
 #include "kernels/direct.h"
 
+#include "kernels/frame.h"
 #include "kernels/parallel.h"
 #include "kernels/workspace.h"
-
-#include <string.h>
 
 enum {
     ROWS = 6,               // filters that are summed at a time, each at two vectors of pixels
@@ -66,22 +65,12 @@ typedef struct direct_sums {
 
 // ---- where things are ---------------------------------------------------------------------------
 
-// A frame holds each padded row as `stride` rows: of every stride-th column from 0, from 1, ...
-static int phase_width(const amc_conv_shape *s) {
-    return ceiling(s->w + 2 * s->pad, s->stride);
-}
-
-static int seen_rows(const amc_conv_shape *s, int rows) {
-    return (rows - 1) * s->stride + s->size;
-}
-
 static direct_tile tile_of(const direct_job *job, int index) {
     const amc_conv_shape *s = job->s;
     int all = job->flat ? s->out_h * s->out_w : s->out_h;
     direct_tile t = {.from = index * job->size};
     t.size = min(job->size, all - t.from);
-    t.plane = job->flat ? t.size < LANES ? LANES : t.size
-                        : seen_rows(s, t.size) * s->stride * phase_width(s);
+    t.plane = job->flat ? t.size < LANES ? LANES : t.size : amc_frame_plane(s, t.size);
     return t;
 }
 
@@ -90,8 +79,7 @@ static void fill_offsets(const direct_job *job, direct_tile t, int *offsets) {
     for (int c = 0; c < job->channels; c++)
         for (int ky = 0; ky < s->size; ky++)
             for (int kx = 0; kx < s->size; kx++)
-                *offsets++ = c * t.plane + (ky * s->stride + kx % s->stride) * phase_width(s) +
-                             kx / s->stride;
+                *offsets++ = c * t.plane + (job->flat ? 0 : amc_frame_tap(s, ky, kx));
 }
 
 // The vectors of a row of `width` pixels, which starts at x in the frame and y in the output's
@@ -107,11 +95,10 @@ static direct_vector *add_row(int x, int y, int width, direct_vector *v) {
 // Returns how many vectors there are, an even number.
 static int fill_vectors(const direct_job *job, direct_tile t, direct_vector *vectors) {
     const amc_conv_shape *s = job->s;
-    int down = s->stride * s->stride * phase_width(s);
     direct_vector *end = vectors;
     if (job->flat) end = add_row(t.plane - t.size, t.from, t.size, end);
     for (int r = 0; !job->flat && r < t.size; r++)
-        end = add_row(r * down, (t.from + r) * s->out_w, s->out_w, end);
+        end = add_row(r * amc_frame_down(s), (t.from + r) * s->out_w, s->out_w, end);
     if ((end - vectors) % 2) {
         *end = end[-1];
         end++->skip = LANES;
@@ -121,83 +108,15 @@ static int fill_vectors(const direct_job *job, direct_tile t, direct_vector *vec
 
 // ---- frames -------------------------------------------------------------------------------------
 
-// to[i] = line[i * stride + phase] for every phase, which are `width` floats each.
-AMC_CLONES static void split_line(const float *line, int stride, int width, float *to) {
-    for (int phase = 0; phase < stride; phase++, to += width)
-        for (int i = 0; i < width; i++) to[i] = line[i * stride + phase];
-}
-
-// to[0 .. n) = from[0 .. n), n >= LANES: rows are too short for memcpy to be worth its call.
-static inline void copy_row(const float *from, int n, float *to) {
-    for (int i = 0; i < n - LANES; i += LANES) *(amc_v8 *)(to + i) = *(const amc_v8 *)(from + i);
-    *(amc_v8 *)(to + n - LANES) = *(const amc_v8 *)(from + n - LANES);
-}
-
-// A padded row; `width` floats are set.
-static inline void pad_row(const amc_conv_shape *s, const float *x, int width, float *to) {
-    for (int i = 0; i < s->pad; i++) to[i] = 0;
-    if (s->w >= LANES)
-        copy_row(x, s->w, to + s->pad);
-    else
-        for (int i = 0; i < s->w; i++) to[s->pad + i] = x[i];
-    for (int i = s->pad + s->w; i < width; i++) to[i] = 0;
-}
-
-// The padded rows that a tile sees, of a group's channels at x. line: room for a padded row.
-AMC_CLONES static void fill_rows(const direct_job *job, direct_tile t, const float *x, float *line,
-                                 float *frame) {
-    const amc_conv_shape *s = job->s;
-    int width = phase_width(s), step = s->stride * width, seen = seen_rows(s, t.size);
-    for (int c = 0; c < job->channels; c++, x += (size_t)s->h * s->w)
-        for (int r = 0; r < seen; r++, frame += step) {
-            int from = t.from * s->stride + r - s->pad;
-            if (from < 0 || from >= s->h) {
-                memset(frame, 0, (size_t)step * sizeof(float));
-            } else if (s->stride == 1) {
-                pad_row(s, x + (size_t)from * s->w, width, frame);
-            } else {
-                pad_row(s, x + (size_t)from * s->w, step, line);
-                split_line(line, s->stride, width, frame);
-            }
-        }
-}
-
 // The pixels of a flat tile, of a group's channels at x: side by side, not a plane apart.
-AMC_CLONES static void fill_pixels(const direct_job *job, direct_tile t, const float *x,
-                                   float *frame) {
+static void fill_pixels(const direct_job *job, direct_tile t, const float *x, float *frame) {
     size_t pixels = (size_t)job->s->h * job->s->w;
     x += t.from + t.size - t.plane;
     for (int c = 0; c < job->channels; c++, x += pixels, frame += t.plane)
-        copy_row(x, t.plane, frame);
+        amc_frame_copy(x, t.plane, frame);
 }
 
 // ---- sums ---------------------------------------------------------------------------------------
-
-// What happens to the sums of up to ROWS filters when all are there.
-typedef struct direct_finish {
-    float centre[ROWS], scale[ROWS], shift[ROWS], slope;
-} direct_finish;
-
-static direct_finish finish_of(const amc_finish *finish, int filter, int rows) {
-    direct_finish f = {.slope = 1};
-    for (int i = 0; i < rows; i++) {
-        f.centre[i] = finish && finish->centre ? finish->centre[filter + i] : 0;
-        f.scale[i] = finish && finish->scale ? finish->scale[filter + i] : 1;
-        f.shift[i] = finish && finish->shift ? finish->shift[filter + i] : 0;
-    }
-    if (finish && finish->act == AMC_RELU) f.slope = 0;
-    if (finish && finish->act == AMC_LEAKY) f.slope = 0.1f;
-    return f;
-}
-
-typedef int v8i __attribute__((vector_size(32)));
-
-static inline __attribute__((always_inline)) amc_v8 finished(const direct_finish *f, int i,
-                                                             amc_v8 sum) {
-    amc_v8 v = (sum - f->centre[i]) * f->scale[i] + f->shift[i], low = v * f->slope;
-    v8i above = v > 0;
-    return (amc_v8)(((v8i)v & above) | ((v8i)low & ~above));
-}
 
 static inline __attribute__((always_inline)) void put(amc_v8 sum, int skip, float *y) {
     if (skip == 0)
@@ -212,7 +131,8 @@ static inline __attribute__((always_inline)) void multiply(int rows, const direc
                                                            int filter, bool add, bool last) {
     size_t taps = (size_t)t->job->taps, pixels = (size_t)t->job->s->out_h * t->job->s->out_w;
     const int *offsets = t->offsets + t->from;
-    direct_finish finish = finish_of(t->job->finish, filter, rows);
+    amc_affine finish[ROWS];
+    for (int i = 0; i < rows; i++) finish[i] = amc_finish_of(t->job->finish, filter + i);
     for (const direct_vector *v = t->vectors; v < t->vectors + t->n; v += 2) {
         amc_v8 sums[ROWS][2] = {0};
         const float *w = t->job->w + filter * taps + t->from;
@@ -229,11 +149,11 @@ static inline __attribute__((always_inline)) void multiply(int rows, const direc
         for (int i = 0; i < rows; i++) {
             float *y = t->y + (filter + i) * pixels;
             if (add) sums[i][0] += *(const amc_v8 *)(y + v[0].y);
-            if (last) sums[i][0] = finished(&finish, i, sums[i][0]);
+            if (last) sums[i][0] = amc_affine_vector(finish[i], sums[i][0]);
             put(sums[i][0], v[0].skip, y + v[0].y);
             if (v[1].skip == LANES) continue;
             if (add) sums[i][1] += *(const amc_v8 *)(y + v[1].y);
-            if (last) sums[i][1] = finished(&finish, i, sums[i][1]);
+            if (last) sums[i][1] = amc_affine_vector(finish[i], sums[i][1]);
             put(sums[i][1], v[1].skip, y + v[1].y);
         }
     }
@@ -292,7 +212,7 @@ static void sum_filters(direct_sums *t, int filter, int end) {
 
 // ---- tasks --------------------------------------------------------------------------------------
 
-// One task's memory, cut from the thread's workspace.
+// One task's memory.
 typedef struct direct_memory {
     float *frame, *line;
     int *offsets;
@@ -301,13 +221,15 @@ typedef struct direct_memory {
 
 static direct_memory give_memory(const direct_job *job, direct_tile t) {
     const amc_conv_shape *s = job->s;
-    size_t frame = ((size_t)t.plane * job->channels + 2 * LANES) / LANES * LANES;
-    size_t line = (size_t)s->w + 2 * s->pad + s->stride + LANES, offsets = (size_t)job->taps;
-    size_t vectors =
-        (size_t)(job->flat ? 1 : t.size) * ceiling(job->flat ? t.size : s->out_w, LANES);
-    float *room = amc_workspace_get(AMC_WORKSPACE_TASK, frame + line + offsets + 3 * (vectors + 1));
-    return (direct_memory){room, room + frame, (int *)(room + frame + line),
-                           (direct_vector *)(room + frame + line + offsets)};
+    size_t frame = (size_t)t.plane * job->channels + AMC_FRAME_SLACK;
+    int rows = job->flat ? 1 : t.size, width = job->flat ? t.size : s->out_w;
+    size_t vectors = (size_t)rows * ceiling(width, LANES);
+    direct_memory m = {.frame = amc_workspace_get(AMC_WORKSPACE_TASK, frame + amc_frame_line(s))};
+    m.line = m.frame + frame;
+    m.vectors = amc_workspace_bytes(AMC_WORKSPACE_TABLES,
+                                    (vectors + 1) * sizeof *m.vectors + job->taps * sizeof(int));
+    m.offsets = (int *)(void *)(m.vectors + vectors + 1);
+    return m;
 }
 
 static void run_task(const direct_job *job, int index) {
@@ -330,7 +252,7 @@ static void run_task(const direct_job *job, int index) {
         if (job->flat)
             fill_pixels(job, tile, x, memory.frame);
         else
-            fill_rows(job, tile, x, memory.line, memory.frame);
+            amc_frame_fill(s, job->channels, x, tile.from, tile.size, memory.line, memory.frame);
         sum_filters(&sums, first + min(filters * block, job->filters),
                     first + min(filters * (block + 1), job->filters));
     }
@@ -343,7 +265,7 @@ static bool is_flat(const amc_conv_shape *s) {
 static void choose_tiles(direct_job *job) {
     const amc_conv_shape *s = job->s;
     int all = job->flat ? s->out_h * s->out_w : s->out_h;
-    size_t one = job->flat ? 1 : (size_t)s->stride * s->stride * phase_width(s);
+    size_t one = job->flat ? 1 : (size_t)amc_frame_down(s);
     size_t most = FRAME_FLOATS / (one * job->channels);
     if (job->flat) most = most < 2 * LANES ? 2 * LANES : most > COLUMNS ? COLUMNS : most;
     int size = most < 1 ? 1 : most > (size_t)all ? all : (int)most;

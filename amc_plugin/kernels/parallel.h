@@ -30,6 +30,8 @@ static inline int amc_parallel_threads(void) {
 // depend neither on addresses nor on what the compiler feels like.
 typedef float amc_v8 __attribute__((vector_size(32), aligned(4), may_alias));
 
+typedef int amc_v8i __attribute__((vector_size(32))); // what comparing two of them gives
+
 // The eight lanes' sum.
 static inline __attribute__((always_inline)) float amc_v8_sum(amc_v8 v) {
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));

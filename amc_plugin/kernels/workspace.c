@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 typedef struct buffer {
-    float *at;    // count floats, or NULL
-    size_t count; // floats that fit
+    void *at;    // or NULL
+    size_t size; // bytes that fit
 } buffer;
 
 static _Thread_local buffer buffers[AMC_WORKSPACE_SLOTS];
@@ -25,21 +25,25 @@ static void make_key(void) {
     pthread_key_create(&key, release);
 }
 
-static float *allocate(size_t count) {
+static void *allocate(size_t size) {
     void *memory = NULL;
-    if (posix_memalign(&memory, 64, count * sizeof(float)) == 0) return memory;
-    fprintf(stderr, "amc: out of memory (%zu floats of workspace)\n", count);
+    if (posix_memalign(&memory, 64, size) == 0) return memory;
+    fprintf(stderr, "amc: out of memory (%zu bytes of workspace)\n", size);
     exit(1);
 }
 
-float *amc_workspace_get(amc_workspace_slot slot, size_t count) {
+void *amc_workspace_bytes(amc_workspace_slot slot, size_t size) {
     buffer *mine = &buffers[slot];
-    if (count > mine->count) {
+    if (size > mine->size) {
         pthread_once(&once, make_key);
         pthread_setspecific(key, buffers);
         free(mine->at);
-        mine->at = allocate(count);
-        mine->count = count;
+        mine->at = allocate(size);
+        mine->size = size;
     }
     return mine->at;
+}
+
+float *amc_workspace_get(amc_workspace_slot slot, size_t count) {
+    return amc_workspace_bytes(slot, count * sizeof(float));
 }
