@@ -9,7 +9,7 @@ enum {
     LANES = 8,              // pixels of a vector
     PIECE = 384,            // taps whose products are summed before the sums are put down
     FRAME_FLOATS = 1 << 15, // a tile's frame should stay in the second cache
-    COLUMNS = 64            // pixels of a tile of 1x1 kernels
+    COLUMNS = 512           // pixels of a tile of 1x1 kernels, at most
 };
 
 static int min(int a, int b) {
@@ -294,5 +294,5 @@ bool amc_direct_fits(const amc_conv_shape *s) {
     int width = is_flat(s) ? s->out_h * s->out_w : s->out_w;
     if (width < LANES) return false;
     double full = (double)width / (ceiling(width, LANES) * LANES);
-    return is_flat(s) || full > 1 - 3.0 / (s->n / s->groups);
+    return is_flat(s) || full > 1 - 8.0 / (s->n / s->groups);
 }
