@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "search/policy.h"
+#include "search/score_cache.h"
 
 #include <stdlib.h>
 
@@ -46,6 +47,7 @@ amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *g
     amc_rng_init(&rng, options.seed);
     amc_search_result result = {.plan = amc_prune_plan_new(groups)};
     amc_prune_plan *plan = amc_prune_plan_new(groups);
+    amc_score_cache *cache = amc_score_cache_new(groups->n, options.episodes);
 
     for (bool go_on = true; go_on && result.episodes < options.episodes; result.episodes++) {
         double start = amc_clock_seconds();
@@ -55,8 +57,13 @@ amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *g
 
         const int *counts = amc_prune_env_counts(env);
         amc_prune_plan_keep_counts(plan, groups, counts, options.unit_score);
+        float accuracy;
+        if (!amc_score_cache_find(cache, counts, &accuracy)) {
+            accuracy = score(context, plan);
+            amc_score_cache_add(cache, counts, accuracy);
+        }
         amc_search_episode episode = {.index = result.episodes,
-                                      .accuracy = score(context, plan),
+                                      .accuracy = accuracy,
                                       .macs = amc_prune_env_macs(env, counts),
                                       .params = amc_prune_env_params(env, counts),
                                       .counts = counts};
@@ -72,6 +79,7 @@ amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *g
         }
         go_on = report(context, &episode);
     }
+    amc_score_cache_free(cache);
     amc_prune_plan_free(plan);
     amc_ddpg_free(agent);
     free(drawn);

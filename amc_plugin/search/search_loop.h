@@ -7,7 +7,8 @@
 #include "model/prune_plan.h"
 #include "search/prune_env.h"
 
-// The score of a plan, larger is better: accuracy in [0, 1] on held-out training images.
+// The score of a plan, larger is better: accuracy in [0, 1] on held-out training images. A plan
+// that comes again isn't scored again.
 typedef float amc_search_score(void *context, const amc_prune_plan *plan);
 
 typedef struct amc_search_options {

@@ -197,6 +197,28 @@ static void test_stops_when_told(void **state) {
     }
 }
 
+// Two layers of two channels leave four plans: each is scored once, and its score reported again.
+static void test_a_plan_is_scored_once(void **state) {
+    (void)state;
+    amc_error err = {""};
+    game *g = new_game(1);
+    amc_prune_env_free(g->env);
+    networks_free(g->net);
+    free(g->unit_score);
+    g->net = networks_new(
+        NET(3, 8, 8) CONV(2, 3, 1, relu) CONV(2, 3, 1, relu) BARE_CONV(5, 1, 1, linear), 1);
+    g->unit_score = amc_memory_alloc((size_t)g->net.groups->n_units, sizeof *g->unit_score);
+    g->env = amc_prune_env_new(g->net.graph, g->net.groups, (amc_prune_env_options){1, 0, 1}, &err);
+    amc_prune_plan_free(search(g, 100, 50, false, 3).plan);
+    assert_int_equal(g->n, 100);
+    assert_in_range(g->scored, 2, 4);
+    for (int i = 0; i < g->n; i++)
+        for (int j = 0; j < i; j++)
+            if (memcmp(g->counts[i], g->counts[j], 3 * sizeof(int)) == 0)
+                assert_true(g->episodes[i].accuracy == g->episodes[j].accuracy);
+    free_game(g);
+}
+
 // ---- learning ----
 
 enum { GAMES = 5, EPISODES = 250, WARMUP = 60 };
@@ -223,6 +245,7 @@ int main(void) {
         cmocka_unit_test(test_same_seed_same_episodes),
         cmocka_unit_test(test_more_episodes_same_start),
         cmocka_unit_test(test_stops_when_told),
+        cmocka_unit_test(test_a_plan_is_scored_once),
         cmocka_unit_test(test_agent_beats_random),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

@@ -1,0 +1,20 @@
+// Scores of plans that were evaluated already: an agent that has settled proposes the same plan
+// again and again. Its memory is taken once; where two plans want the same place, the later one has
+// it.
+
+#ifndef AMC_SEARCH_SCORE_CACHE_H
+#define AMC_SEARCH_SCORE_CACHE_H
+
+#include <stdbool.h>
+
+typedef struct amc_score_cache amc_score_cache;
+
+// For plans given by the units kept of each of n groups, and so many evaluations at most.
+amc_score_cache *amc_score_cache_new(int n, int evaluations);
+void amc_score_cache_free(amc_score_cache *cache);
+
+// counts: (n). Whether the plan's score is known; *score is it then.
+bool amc_score_cache_find(const amc_score_cache *cache, const int *counts, float *score);
+void amc_score_cache_add(amc_score_cache *cache, const int *counts, float score);
+
+#endif

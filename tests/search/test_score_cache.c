@@ -1,0 +1,49 @@
+// A cache of scores: what was added last is found, and nothing else is.
+
+#include "search/score_cache.h"
+#include "support/networks.h"
+
+static void test_find_and_add(void **state) {
+    (void)state;
+    amc_score_cache *cache = amc_score_cache_new(3, 100);
+    float score = -1;
+    static const int plans[][3] = {{1, 2, 3}, {3, 2, 1}, {1, 2, 4}, {100, 1, 1}};
+    for (int i = 0; i < 4; i++) assert_false(amc_score_cache_find(cache, plans[i], &score));
+    assert_true(score == -1);
+    for (int i = 0; i < 4; i++) amc_score_cache_add(cache, plans[i], (float)i);
+    for (int i = 0; i < 4; i++) {
+        assert_true(amc_score_cache_find(cache, plans[i], &score));
+        assert_true(score == (float)i);
+    }
+    amc_score_cache_add(cache, plans[2], 9);
+    assert_true(amc_score_cache_find(cache, plans[2], &score) && score == 9);
+    assert_false(amc_score_cache_find(cache, (int[]){2, 2, 2}, &score));
+    amc_score_cache_free(cache);
+    amc_score_cache_free(NULL);
+}
+
+// With more plans than places, what is found is right, and most of the latest are.
+static void test_crowded(void **state) {
+    (void)state;
+    enum { PLANS = 3000 };
+    amc_score_cache *cache = amc_score_cache_new(2, 50);
+    int found = 0;
+    for (int i = 0; i < PLANS; i++)
+        amc_score_cache_add(cache, (int[]){1 + i % 60, 1 + i / 60}, (float)i);
+    for (int i = 0; i < PLANS; i++) {
+        float score;
+        if (!amc_score_cache_find(cache, (int[]){1 + i % 60, 1 + i / 60}, &score)) continue;
+        assert_true(score == (float)i);
+        found++;
+    }
+    assert_true(found > 150 && found <= 256);
+    amc_score_cache_free(cache);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find_and_add),
+        cmocka_unit_test(test_crowded),
+    };
+    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+}
