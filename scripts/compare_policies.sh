@@ -13,6 +13,7 @@
 # BATCHES  of fine-tuning; RATE: its first learning rate
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/json_lib.sh
 
 name=$1 dir=$2 flops=${3:-0.5} seeds=${4:-1} episodes=${5:-400} limit=${6:-0} batches=${7:-215} rate=${8:-0.02}
 cfg=cfg/$name.cfg data=cfg/$name.data weights=weights/$name.weights
@@ -20,9 +21,6 @@ csv=$dir/results.csv
 readonly CALIBRATE=256 # training images that every policy's batch normalization is re-estimated on
 
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
-
-# The number that a key has in the JSON on stdin.
-number() { sed -n "s/.*\"$1\":[[:space:]]*\([-0-9.e+]*\).*/\1/p" | head -n 1; }
 
 macs_of() { bin/darknet amc info "$1" -json | number macs; }
 

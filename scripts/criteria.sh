@@ -4,6 +4,7 @@
 # scripts/results/criteria.csv, as far as they aren't there yet.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/json_lib.sh
 
 readonly KEPT=scripts/results/criteria.csv SEEDS=${SEEDS:-20}
 
@@ -11,7 +12,7 @@ score() { # criterion seed
     bin/darknet amc prune cfg/fashion.cfg -policy random -flops 0.5 -seed "$2" -criterion "$1" -calibrate 256 \
         -out "$work" -force >/dev/null
     bin/darknet amc eval "$work/fashion-amc.cfg" "$work/fashion-amc.weights" -data cfg/fashion.data -set search -json |
-        sed -n 's/.*"top1":[[:space:]]*\([0-9.]*\).*/\1/p'
+        number top1
 }
 
 scripts/get_fashion_mnist.sh

@@ -4,14 +4,11 @@
 # size; pruned to half of the FLOPs uniformly, three times, on an otherwise idle machine please.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/json_lib.sh
 
 readonly KEPT=scripts/results/networks.csv
 readonly HEADER=network,groups,prunable_groups,prunable_share,smallest_share,weights_bytes,seconds,peak_kib
 readonly TOOL=build/release/tests/support/random_weights
-
-value() { # KEY: of the JSON on stdin
-    sed -n "s/^\t\"$1\":[[:space:]]*\([0-9.e-]*\),\{0,1\}$/\1/p"
-}
 
 # SECONDS PEAK of pruning, the median of three runs.
 measure() { # cfg weights
@@ -33,8 +30,8 @@ network() { # cfg
     "$TOOL" "$1" "$weights"
     read -r seconds peak < <(measure "$1" "$weights")
     printf '%s,%s,%s,%s,%s,%s,%s,%s\n' "$name" "$(grep -c '"units":' <<<"$info")" \
-        "$(grep -c '"prunable":[[:space:]]*true' <<<"$info")" "$(value prunable_share <<<"$info")" \
-        "$(value smallest_share <<<"$info")" "$(stat -c %s "$weights")" "$seconds" "$peak" >>"$KEPT"
+        "$(grep -c '"prunable":[[:space:]]*true' <<<"$info")" "$(number prunable_share <<<"$info")" \
+        "$(number smallest_share <<<"$info")" "$(stat -c %s "$weights")" "$seconds" "$peak" >>"$KEPT"
 }
 
 make -s all "$TOOL"

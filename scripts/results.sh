@@ -8,6 +8,7 @@
 #   scripts/results.sh networks  only run what is missing of the table of networks, then write
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/json_lib.sh
 
 readonly FLOPS=0.5 SEEDS="1 2 3" EPISODES=400 LIMIT=2000 BATCHES=1720 RATE=0.02
 readonly KEPT=scripts/results/fashion.csv    # policy,seed,flops,test_before,test_after
@@ -22,8 +23,8 @@ finetune_fully() { # seed
     mkdir -p "$out/full"
     sed "s#^backup *=.*#backup=$out/full#" cfg/fashion.data >"$out/full.data"
     bin/darknet classifier train "$out/full.data" "$out/fashion-amc.cfg" "$out/fashion-amc.weights" >"$out/full.log" 2>&1
-    bin/darknet amc eval "$out/fashion-amc.cfg" "$out/full/fashion-amc.weights" -data cfg/fashion.data -json |
-        sed -n "s/.*\"top1\":[[:space:]]*\([0-9.]*\).*/$1,\1/p" >>"$FULL"
+    echo "$1,$(bin/darknet amc eval "$out/fashion-amc.cfg" "$out/full/fashion-amc.weights" -data cfg/fashion.data -json |
+        number top1)" >>"$FULL"
 }
 
 run_fashion() {
