@@ -60,10 +60,8 @@ amc_affine amc_finish_of(const amc_finish *finish, int i) {
 
 void amc_finish_row(const amc_finish *finish, int i, const float *x, size_t n, float *y) {
     if (finish) {
-        float centre = finish->centre ? finish->centre[i] : 0;
-        float scale = finish->scale ? finish->scale[i] : 1;
-        float shift = finish->shift ? finish->shift[i] : 0;
-        amc_activation_scaled(x, n, centre, scale, shift, finish->act, y);
+        amc_affine a = amc_finish_of(finish, i);
+        amc_activation_scaled(x, n, a.centre, a.scale, a.shift, finish->act, y);
     } else if (y != x) {
         memcpy(y, x, n * sizeof(float));
     }

@@ -147,20 +147,20 @@ static inline __attribute__((always_inline)) void multiply(int rows, const direc
         }
 #pragma GCC unroll 6
         for (int i = 0; i < rows; i++) {
-            float *y = t->y + (filter + i) * pixels;
-            if (add) sums[i][0] += *(const amc_v8 *)(y + v[0].y);
-            if (last) sums[i][0] = amc_affine_vector(finish[i], sums[i][0]);
-            put(sums[i][0], v[0].skip, y + v[0].y);
-            if (v[1].skip == LANES) continue;
-            if (add) sums[i][1] += *(const amc_v8 *)(y + v[1].y);
-            if (last) sums[i][1] = amc_affine_vector(finish[i], sums[i][1]);
-            put(sums[i][1], v[1].skip, y + v[1].y);
+            float *plane = t->y + (filter + i) * pixels;
+#pragma GCC unroll 2
+            for (int half = 0; half < 2; half++) {
+                float *y = plane + v[half].y;
+                if (add) sums[i][half] += *(const amc_v8 *)y;
+                if (last) sums[i][half] = amc_affine_vector(finish[i], sums[i][half]);
+                put(sums[i][half], v[half].skip, y);
+            }
         }
     }
 }
 
-static inline __attribute__((always_inline)) void multiply_some(int rows, const direct_sums *t,
-                                                                int filter, bool add, bool last) {
+AMC_CLONES static void multiply_some(int rows, const direct_sums *t, int filter, bool add,
+                                     bool last) {
     switch (rows) {
     case 1:
         multiply(1, t, filter, add, last);
@@ -182,15 +182,6 @@ static inline __attribute__((always_inline)) void multiply_some(int rows, const 
     }
 }
 
-AMC_CLONES static void multiply_only(int rows, const direct_sums *t, int filter) {
-    multiply_some(rows, t, filter, false, true);
-}
-
-AMC_CLONES static void multiply_piece(int rows, const direct_sums *t, int filter, bool add,
-                                      bool last) {
-    multiply_some(rows, t, filter, add, last);
-}
-
 // Filters in blocks of nearly equal size: 16 are 6, 5 and 5. A block's weights stay in the first
 // cache while it goes over the tile.
 static void sum_filters(direct_sums *t, int filter, int end) {
@@ -202,10 +193,7 @@ static void sum_filters(direct_sums *t, int filter, int end) {
         bool last = t->from + t->depth == job->taps;
         for (int f = filter, rows; f < end; f += rows) {
             rows = ceiling(end - f, ceiling(end - f, ROWS));
-            if (t->depth == job->taps && !job->add)
-                multiply_only(rows, t, f);
-            else
-                multiply_piece(rows, t, f, job->add || t->from > 0, last && !job->add);
+            multiply_some(rows, t, f, job->add || t->from > 0, last && !job->add);
         }
     }
 }

@@ -157,6 +157,15 @@ static int read_padding(const reader *r, amc_layer *layer) {
     return 0;
 }
 
+// The output's height and width, of filters that move over the padded input.
+static int slide_filters(const reader *r, amc_layer *layer) {
+    if (layer->h + 2 * layer->pad < layer->size || layer->w + 2 * layer->pad < layer->size)
+        return fail(r, "size", "has a filter larger than its padded input");
+    layer->out_h = (layer->h + 2 * layer->pad - layer->size) / layer->stride + 1;
+    layer->out_w = (layer->w + 2 * layer->pad - layer->size) / layer->stride + 1;
+    return 0;
+}
+
 static int read_convolutional(const reader *r, amc_layer *layer) {
     if (read_filters(r, layer) < 0 ||
         read_int(r, "groups", 1, 1, AMC_MOST_SIDE, &layer->groups) < 0 ||
@@ -168,11 +177,7 @@ static int read_convolutional(const reader *r, amc_layer *layer) {
                              "and its %d filters",
                              r->cfg->path, amc_cfg_text_line(r->cfg, r->section, "groups"),
                              layer->groups, layer->c, layer->out_c);
-    if (layer->h + 2 * layer->pad < layer->size || layer->w + 2 * layer->pad < layer->size)
-        return fail(r, "size", "has a filter larger than its padded input");
-    layer->out_h = (layer->h + 2 * layer->pad - layer->size) / layer->stride + 1;
-    layer->out_w = (layer->w + 2 * layer->pad - layer->size) / layer->stride + 1;
-    return 0;
+    return slide_filters(r, layer);
 }
 
 static int read_deconvolutional(const reader *r, amc_layer *layer) {
@@ -195,11 +200,7 @@ static int read_local(const reader *r, amc_layer *layer) {
         return -1;
     if (layer->pad && layer->size != 2 * layer->pad + 1)
         return fail(r, "pad", "pads by another width than half its size, which Darknet miscounts");
-    if (layer->h + 2 * layer->pad < layer->size || layer->w + 2 * layer->pad < layer->size)
-        return fail(r, "size", "has a filter larger than its padded input");
-    layer->out_h = (layer->h + 2 * layer->pad - layer->size) / layer->stride + 1;
-    layer->out_w = (layer->w + 2 * layer->pad - layer->size) / layer->stride + 1;
-    return 0;
+    return slide_filters(r, layer);
 }
 
 static int read_connected(const reader *r, amc_layer *layer) {

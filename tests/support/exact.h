@@ -4,6 +4,7 @@
 #ifndef AMC_TESTS_SUPPORT_EXACT_H
 #define AMC_TESTS_SUPPORT_EXACT_H
 
+#include "kernels/fill.h"
 #include "model/slice.h"
 #include "support/networks.h"
 
@@ -65,17 +66,6 @@ static inline float *exact_kept_outputs(const networks_net *net, const amc_prune
     return kept;
 }
 
-// The largest difference, relative to the largest magnitude in `y`.
-static inline double exact_difference(const float *x, const float *y, int n) {
-    double worst = 0, size = 1e-30;
-    for (int i = 0; i < n; i++) {
-        double d = fabs((double)x[i] - y[i]);
-        if (!(d <= worst)) worst = d;
-        if (fabs(y[i]) > size) size = fabs(y[i]);
-    }
-    return worst / size;
-}
-
 // Every layer's kept channels, not only the network's output.
 static inline void exact_assert_layers(const char *name, const networks_net *net,
                                        const amc_prune_plan *plan, const network *small,
@@ -86,7 +76,7 @@ static inline void exact_assert_layers(const char *name, const networks_net *net
         int n;
         float *expected = exact_kept_outputs(net, plan, l, zeroed->layers[l].output, &n);
         bool whole = small->layers[l].outputs == n; // and nothing besides
-        double d = whole ? exact_difference(small->layers[l].output, expected, n) : INFINITY;
+        double d = whole ? fill_difference(small->layers[l].output, expected, (size_t)n) : INFINITY;
         free(expected);
         if (!(d < bound))
             fail_msg("%s: layer %d (%s) differs by %g", name, l, amc_layer_type_name(type), d);
