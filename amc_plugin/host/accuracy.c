@@ -23,31 +23,36 @@ static bool contains(const int *items, int n, int item) {
     return false;
 }
 
-// The classes with the k largest outputs for image i, by Darknet's top_k, whose order of equal
-// outputs is its own.
-static void predict(amc_host_model *model, int thread, const amc_dataset *dataset, int i,
-                    float *input, int k, int *best) {
+// What `n` images from `first` on give, in `outputs` of replica `thread`.
+static const float *predict(amc_host_model *model, int thread, const amc_dataset *dataset,
+                            int first, int n, float *input) {
     int c, h, w;
     amc_host_model_input(model, &c, &h, &w);
-    amc_dataset_input(dataset, i, h, w, input);
-    const float *output = amc_host_model_predict(model, thread, input);
-    top_k((float *)output, amc_host_model_classes(model), k, best);
+    for (int i = 0; i < n; i++)
+        amc_dataset_input(dataset, first + i, h, w, input + (size_t)i * c * h * w);
+    return amc_host_model_predict(model, thread, n, input);
 }
 
 amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k) {
-    int c, h, w, top1 = 0, topk = 0;
+    int c, h, w, top1 = 0, topk = 0, classes = amc_host_model_classes(model);
+    int batch = amc_host_model_batch(model), share = dataset->n / amc_host_model_threads(model);
+    if (share < batch) batch = share < 1 ? 1 : share;
     double start = amc_clock_seconds();
     amc_host_model_input(model, &c, &h, &w);
     assert(c == 3 && k > 0);
 #pragma omp parallel num_threads(amc_host_model_threads(model)) reduction(+ : top1, topk)
     {
-        float *input = amc_memory_alloc((size_t)c * h * w, sizeof *input);
+        float *input = amc_memory_alloc((size_t)batch * c * h * w, sizeof *input);
         int *best = amc_memory_alloc((size_t)k, sizeof *best);
-#pragma omp for schedule(dynamic, 8)
-        for (int i = 0; i < dataset->n; i++) {
-            predict(model, thread_number(), dataset, i, input, k, best);
-            top1 += best[0] == dataset->images[i].label;
-            topk += contains(best, k, dataset->images[i].label);
+#pragma omp for schedule(dynamic)
+        for (int first = 0; first < dataset->n; first += batch) {
+            int n = dataset->n - first < batch ? dataset->n - first : batch;
+            const float *output = predict(model, thread_number(), dataset, first, n, input);
+            for (int i = first; i < first + n; i++, output += classes) {
+                top_k((float *)output, classes, k, best); // whose order of equal outputs is its own
+                top1 += best[0] == dataset->images[i].label;
+                topk += contains(best, k, dataset->images[i].label);
+            }
         }
         free(best);
         free(input);

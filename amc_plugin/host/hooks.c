@@ -97,7 +97,11 @@ static void forward_convolutional(layer l, network net) {
         amc_batchnorm_forward(&bn, l.batch, l.out_c, l.out_h * l.out_w, l.x, act, l.output);
     } else {
         amc_finish finish = finish_of(&l, act);
-        amc_conv_forward(&shape, l.batch, net.input, l.weights, &finish, l.output);
+        if (l.binary_weights && !net.train)
+            amc_conv_forward_prepared(&shape, l.batch, net.input, l.binary_weights, &finish,
+                                      l.output);
+        else
+            amc_conv_forward(&shape, l.batch, net.input, l.weights, &finish, l.output);
     }
     if (!fused) __real_activate_array(l.output, l.outputs * l.batch, l.activation);
 }
@@ -107,6 +111,18 @@ static void backward_convolutional(layer l, network net) {
     backward_output(&l, &net);
     amc_conv_backward_weights(&shape, l.batch, net.input, l.delta, l.weight_updates);
     if (net.delta) amc_conv_backward_input(&shape, l.batch, l.weights, l.delta, net.delta);
+}
+
+size_t amc_hooks_prepared_size(const layer *l) {
+    if (l->forward != forward_convolutional) return 0;
+    amc_conv_shape shape = shape_of(l);
+    return amc_conv_prepared_size(&shape);
+}
+
+void amc_hooks_prepare(layer *l, float *room) {
+    amc_conv_shape shape = shape_of(l);
+    amc_conv_prepare(&shape, l->weights, room);
+    l->binary_weights = room;
 }
 
 layer __real_make_convolutional_layer(int batch, int h, int w, int c, int n, int groups, int size,

@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+#include <darknet.h>
+
 // Switches the hooks on for layers made from now on; with AMC_STOCK=1 in the environment, off. Call
 // it first thing in main: before it, everything is stock Darknet.
 void amc_hooks_install(void);
@@ -21,6 +23,15 @@ void amc_hooks_install(void);
 // settings before main, so the program starts itself once more with GOMP_SPINCOUNT set; returns
 // where that variable or OMP_WAIT_POLICY is set already.
 void amc_hooks_calm_threads(char **argv);
+
+// Weights that don't change from one forward pass to the next can be prepared for them. Floats that
+// this takes for layer l; 0 where nothing is gained.
+size_t amc_hooks_prepared_size(const layer *l);
+
+// Prepares l's weights into `room`, which l borrows: until `binary_weights`, which networks of
+// ordinary weights have no other use for, is NULL again, its forward passes outside training use
+// that. Copies of l may borrow it too.
+void amc_hooks_prepare(layer *l, float *room);
 
 // Switches them on or off for layers made from now on. For comparing the two.
 void amc_hooks_enable(bool on);

@@ -15,7 +15,7 @@
 typedef struct amc_host_model amc_host_model;
 
 // Parses the .cfg at `path` (whose checked graph is `graph`) with Darknet, silently, and makes
-// `threads` replicas for one image at a time. They have no weights: call apply before the first
+// `threads` replicas for a batch of images each. They have no weights: call apply before the first
 // predict. Redirects stderr meanwhile, so no other thread should print. NULL with err set if the
 // file can't be read or Darknet makes something else of it than the graph says.
 amc_host_model *amc_host_model_new(const char *path, const amc_layer_graph *graph, int threads,
@@ -28,15 +28,17 @@ void amc_host_model_apply(amc_host_model *model, const amc_layer_graph *graph,
                           const amc_weights *weights);
 
 int amc_host_model_threads(const amc_host_model *model);
+int amc_host_model_batch(const amc_host_model *model);   // images of one predict, at most
 int amc_host_model_classes(const amc_host_model *model); // outputs of the network
 void amc_host_model_input(const amc_host_model *model, int *c, int *h, int *w);
 
-// Runs one image, input (c, h, w) in [0, 1], on replica `thread`; returns the network's output
-// (outputs), which the replica's next call overwrites. The same bits whatever the thread.
-const float *amc_host_model_predict(amc_host_model *model, int thread, const float *input);
+// Runs n images, input (n, c, h, w) in [0, 1], on replica `thread`; returns the network's outputs
+// (n, outputs), which the replica's next call overwrites. The same bits whatever the thread, and
+// whatever the images that an image is run with.
+const float *amc_host_model_predict(amc_host_model *model, int thread, int n, const float *input);
 
-// The output of layer `layer` in the last predict of replica `thread`: (out_c, out_h, out_w). That
-// of a cost layer is undefined.
+// The outputs of layer `layer` in the last predict of replica `thread`: (n, out_c, out_h, out_w).
+// That of a cost layer is undefined.
 const float *amc_host_model_output(const amc_host_model *model, int thread, int layer);
 
 #endif

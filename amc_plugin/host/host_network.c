@@ -149,30 +149,30 @@ static size_t workspace_size(const network *net) {
     return most;
 }
 
-static void renew(float **array, int n) {
-    if (*array) *array = amc_memory_alloc((size_t)n, sizeof **array);
+static void renew(float **array, size_t n) {
+    if (*array) *array = amc_memory_alloc(n, sizeof **array);
 }
 
 // Gives a copied layer memory of its own for everything that free_network frees.
 static void copy_layer_memory(layer *l, const layer *before) {
     size_t inputs = l->type == ROUTE ? (size_t)l->n : 0;
+    size_t outputs = (size_t)l->outputs * (size_t)l->batch;
     if (l->type == DROPOUT)
         l->output = before->output; // as parse_network_cfg does
     else
-        renew(&l->output, l->outputs);
-    renew(&l->delta, l->outputs);
-    renew(&l->squared, l->outputs);
-    renew(&l->norms, l->outputs);
-    if (l->type == L2NORM) renew(&l->scales, l->outputs);
+        renew(&l->output, outputs);
+    renew(&l->delta, outputs);
+    renew(&l->squared, outputs);
+    renew(&l->norms, outputs);
+    if (l->type == L2NORM) renew(&l->scales, outputs);
     l->mask = NULL; // of yolo; only training reads it
-    if (l->indexes) l->indexes = amc_memory_alloc((size_t)l->outputs, sizeof *l->indexes);
+    if (l->indexes) l->indexes = amc_memory_alloc(outputs, sizeof *l->indexes);
     l->input_layers = amc_memory_copy(l->input_layers, inputs, sizeof *l->input_layers);
     l->input_sizes = amc_memory_copy(l->input_sizes, inputs, sizeof *l->input_sizes);
     l->cost = amc_memory_copy(l->cost, 1, sizeof *l->cost);
 }
 
 network *amc_host_network_copy(const network *net) {
-    assert(net->batch == 1);
     network *copy = amc_memory_copy(net, 1, sizeof *net);
     copy->layers = amc_memory_copy(net->layers, (size_t)net->n, sizeof *net->layers);
     for (int i = 0; i < net->n; i++)
@@ -192,7 +192,7 @@ void amc_host_network_free(network *net) {
         l->weights = l->biases = l->rolling_mean = l->rolling_variance = NULL;
         if (l->type != L2NORM) l->scales = NULL;
         free(l->mask);
-        l->x = l->x_norm = NULL;
+        l->x = l->x_norm = l->binary_weights = NULL;
     }
     free(net->workspace);
     free(net->seen);

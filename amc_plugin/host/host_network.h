@@ -24,11 +24,11 @@ static inline bool amc_host_network_normalizes(const layer *l) {
 network *amc_host_network_new(const char *path, const amc_layer_graph *graph, int batch,
                               amc_error *err);
 
-// A copy of a network of batch 1, sharing nothing with it but borrowed weights.
+// A copy of a network, sharing nothing with it but borrowed weights.
 network *amc_host_network_copy(const network *net);
 
 // Frees it, also what Darknet's free_network leaves behind, but not what is borrowed: weights,
-// and the layers' x and x_norm.
+// prepared or not, and the layers' x and x_norm.
 void amc_host_network_free(network *net);
 
 // Rewrites it to compute `graph` with `weights`, both borrowed until the next apply. The graph has

@@ -6,6 +6,7 @@
 #include "kernels/panels.h"
 #include "kernels/parallel.h"
 #include "kernels/patches.h"
+#include "kernels/winograd.h"
 #include "kernels/workspace.h"
 
 #include <stdbool.h>
@@ -219,7 +220,18 @@ static void run_task(const conv_job *job, int index) {
     }
 }
 
+static float *transform(const amc_conv_shape *s, const float *w) {
+    float *transformed = amc_workspace_get(AMC_WORKSPACE_WEIGHTS, amc_winograd_weights(s));
+    amc_winograd_transform(s, w, transformed);
+    return transformed;
+}
+
 static void run(conv_job job) {
+    if (amc_winograd_fits(job.s)) {
+        amc_winograd_forward(job.s, job.batch, job.x, transform(job.s, job.w), job.finish, job.add,
+                             job.y);
+        return;
+    }
     if (amc_direct_fits(job.s)) {
         amc_direct_forward(job.s, job.batch, job.x, job.w, job.finish, job.add, job.y);
         return;
@@ -240,6 +252,19 @@ void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const 
         return;
     }
     run((conv_job){.s = s, .batch = batch, .x = x, .w = w, .finish = finish, .y = y});
+}
+
+size_t amc_conv_prepared_size(const amc_conv_shape *s) {
+    return amc_winograd_fits(s) ? amc_winograd_weights(s) : 0;
+}
+
+void amc_conv_prepare(const amc_conv_shape *s, const float *w, float *prepared) {
+    amc_winograd_transform(s, w, prepared);
+}
+
+void amc_conv_forward_prepared(const amc_conv_shape *s, int batch, const float *x,
+                               const float *prepared, const amc_finish *finish, float *y) {
+    amc_winograd_forward(s, batch, x, prepared, finish, false, y);
 }
 
 // ---- backward, by the weights -------------------------------------------------------------------

@@ -15,6 +15,15 @@
 void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
                       const amc_finish *finish, float *y);
 
+// Weights that many calls share can be brought once into the form that the kernel works on: an
+// array of so many floats. 0 where that is the weights as they are.
+size_t amc_conv_prepared_size(const amc_conv_shape *s);
+void amc_conv_prepare(const amc_conv_shape *s, const float *w, float *prepared);
+
+// amc_conv_forward to the same bits, with prepared weights.
+void amc_conv_forward_prepared(const amc_conv_shape *s, int batch, const float *x,
+                               const float *prepared, const amc_finish *finish, float *y);
+
 // dw += the loss's gradient by the weights, from dy, its gradient by y.
 void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *x, const float *dy,
                                float *dw);

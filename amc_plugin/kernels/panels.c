@@ -4,7 +4,12 @@
 
 #include <stdbool.h>
 
-enum { ROWS = AMC_PANELS_ROWS, COLUMNS = AMC_PANELS_COLUMNS, DEPTH = 768 };
+enum {
+    ROWS = AMC_PANELS_ROWS,
+    COLUMNS = AMC_PANELS_COLUMNS,
+    DEPTH = 256,
+    CHUNK = 16 * ROWS,
+};
 
 // The size of one small product and of what surrounds it.
 typedef struct block {
@@ -58,7 +63,8 @@ AMC_CLONES static void multiply_some(int rows, const block *b, const float *left
     }
 }
 
-// Deep sums are taken in pieces, so that a piece of a panel stays in the cache for all rows.
+// Deep sums are taken in pieces, so that one of a panel stays in the first cache while it meets a
+// chunk of rows, which stays in the second while it meets all panels.
 void amc_panels_product(int rows, int panels, int depth, const float *left, const float *right,
                         float *result) {
     int pieces = (depth + DEPTH - 1) / DEPTH, piece = (depth + pieces - 1) / pieces;
@@ -66,11 +72,12 @@ void amc_panels_product(int rows, int panels, int depth, const float *left, cons
     for (int from = 0; from < depth; from += piece) {
         b.depth = depth - from < piece ? depth - from : piece;
         b.add = from > 0;
-        for (int panel = 0; panel < panels; panel++) {
-            const float *r = right + ((size_t)panel * depth + from) * COLUMNS;
-            for (int row = 0; row < rows; row += ROWS)
-                multiply_some(rows - row < ROWS ? rows - row : ROWS, &b, left + row * b.left + from,
-                              r, result + row * b.result + panel * COLUMNS);
-        }
+        for (int first = 0; first < rows; first += CHUNK)
+            for (int panel = 0; panel < panels; panel++)
+                for (int row = first; row < rows && row < first + CHUNK; row += ROWS)
+                    multiply_some(rows - row < ROWS ? rows - row : ROWS, &b,
+                                  left + row * b.left + from,
+                                  right + ((size_t)panel * depth + from) * COLUMNS,
+                                  result + row * b.result + panel * COLUMNS);
     }
 }

@@ -9,10 +9,11 @@
 // A thread has one buffer a slot; asking again for a slot invalidates what was handed out for it
 // before.
 typedef enum amc_workspace_slot {
-    AMC_WORKSPACE_CALL,   // for the whole of one kernel's call, shared with the threads it starts
-    AMC_WORKSPACE_TASK,   // for one thread's piece of that call
-    AMC_WORKSPACE_TABLES, // of whole numbers, for that piece
-    AMC_WORKSPACE_HOST,   // for the caller of kernels
+    AMC_WORKSPACE_CALL,    // for the whole of one kernel's call, shared with the threads it starts
+    AMC_WORKSPACE_WEIGHTS, // the same, for weights in another form
+    AMC_WORKSPACE_TASK,    // for one thread's piece of that call
+    AMC_WORKSPACE_TABLES,  // of whole numbers, for that piece
+    AMC_WORKSPACE_HOST,    // for the caller of kernels
     AMC_WORKSPACE_SLOTS,
 } amc_workspace_slot;
 

@@ -168,7 +168,7 @@ static void assert_layer(const subject *s, const amc_layer_graph *graph, const a
     float *y = amc_memory_alloc(IMAGES * outputs, sizeof *y);
     for (int i = 0; i < IMAGES; i++) {
         amc_dataset_input(s->images, i, graph->h, graph->w, image);
-        amc_host_model_predict(model, 0, image);
+        amc_host_model_predict(model, 0, 1, image);
         int from = layer->inputs[0];
         const float *x = from == AMC_NETWORK_INPUT ? image : amc_host_model_output(model, 0, from);
         compute_sums(layer, &weights->layers[l], x, y + (size_t)i * outputs);

@@ -11,7 +11,7 @@
 static void assert_same_in_memory(amc_host_model *model, exact_pruned small, const network *files,
                                   const float *input) {
     amc_host_model_apply(model, small.graph, small.weights);
-    const float *output = amc_host_model_predict(model, 0, input);
+    const float *output = amc_host_model_predict(model, 0, 1, input);
     assert_memory_equal(output, files->output, (size_t)files->outputs * sizeof *output);
 }
 
