@@ -5,6 +5,7 @@
 #include "cmd/progress.h"
 #include "cmd/scorer.h"
 #include "model/cost_model.h"
+#include "search/early_stop.h"
 #include "search/search_loop.h"
 
 #include <cjson/cJSON.h>
@@ -16,7 +17,7 @@
 
 typedef struct search_options {
     const char *reward, *agent, *criterion, *skip, *out;
-    double flops, min_keep;
+    double flops, min_keep, early_stop;
     bool force, json;
     int episodes, warmup, round, seed;
     amc_scorer_options scorer;
@@ -31,6 +32,9 @@ typedef struct search {
     amc_output *output;
     amc_progress *progress;
     double *unit_score;
+    amc_early_stop *early_stop; // NULL: every plan is scored on all images
+    int64_t images_scored;      // of all plans
+    int plans_scored, plans_stopped;
     amc_search_result result;
     amc_network *pruned; // the result as read back
 } search;
@@ -43,9 +47,27 @@ static void interrupt(int number) {
     signal(number, SIG_DFL);
 }
 
-static float score(void *context, const amc_prune_plan *plan) {
-    amc_accuracy accuracy = amc_scorer_plan(((search *)context)->scorer, plan);
-    return (float)accuracy.top1 / (float)accuracy.images;
+static void score_images(void *context, const int *images, int n, bool *right) {
+    amc_scorer_images(((search *)context)->scorer, images, n, right);
+}
+
+static amc_score score_all(amc_scorer *scorer, const amc_prune_plan *plan) {
+    amc_accuracy accuracy = amc_scorer_plan(scorer, plan);
+    return (amc_score){(float)accuracy.top1 / (float)accuracy.images, accuracy.images, false};
+}
+
+static amc_score score_until_stopped(search *s, const amc_prune_plan *plan) {
+    amc_scorer_apply(s->scorer, plan);
+    return amc_early_stop_score(s->early_stop, score_images, s);
+}
+
+static amc_score score(void *context, const amc_prune_plan *plan) {
+    search *s = context;
+    amc_score scored = s->early_stop ? score_until_stopped(s, plan) : score_all(s->scorer, plan);
+    s->images_scored += scored.images;
+    s->plans_scored++;
+    s->plans_stopped += scored.stopped;
+    return scored;
 }
 
 static bool report(void *context, const amc_search_episode *episode) {
@@ -73,7 +95,10 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     s->unit_score = amc_network_importance(s->network, o->criterion, (uint64_t)o->seed, err);
     if (!s->unit_score) return -1;
     s->scorer = amc_scorer_new(s->network, o->scorer, err);
-    return s->scorer ? 0 : -1;
+    if (!s->scorer) return -1;
+    if (o->early_stop > 0)
+        s->early_stop = amc_early_stop_new(s->scorer->dataset->n, o->early_stop, (uint64_t)o->seed);
+    return 0;
 }
 
 static void print_start(const search *s) {
@@ -137,6 +162,7 @@ static void print_json(const search *s) {
     cJSON_AddNumberToObject(json, "accuracy", s->result.best.accuracy);
     cJSON_AddNumberToObject(json, "reward", s->result.best.reward);
     cJSON_AddNumberToObject(json, "episodes", s->result.episodes);
+    cJSON_AddNumberToObject(json, "images_scored", (double)s->images_scored);
     amc_cmd_print_json(json);
 }
 
@@ -149,6 +175,10 @@ static void print_result(const search *s) {
     printf("accuracy %.2f%% on the held-out training images, before fine-tuning (episode %d of "
            "%d)\n",
            100 * s->result.best.accuracy, s->result.best.index + 1, s->result.episodes);
+    if (s->early_stop)
+        printf("%d of %d plans were stopped early; images scored: %.1f%%\n", s->plans_stopped,
+               s->plans_scored,
+               100.0 * (double)s->images_scored / s->plans_scored / s->scorer->dataset->n);
     amc_output_print_commands(s->output, s->scorer->data_path);
 }
 
@@ -157,6 +187,7 @@ static void close_search(search *s) {
     amc_prune_plan_free(s->result.plan);
     amc_progress_free(s->progress);
     free(s->unit_score);
+    amc_early_stop_free(s->early_stop);
     amc_scorer_free(s->scorer);
     amc_output_free(s->output);
     amc_prune_env_free(s->env);
@@ -216,6 +247,13 @@ int amc_cmd_search(int argc, char **argv) {
          .help = "first episodes, drawn around the budget",
          .high = 1000000},
         AMC_OPTION_LIMIT(&o.scorer.limit),
+        {.name = "early-stop",
+         .kind = AMC_OPTION_NUMBER,
+         .value = &o.early_stop,
+         .argument = "P",
+         .help =
+             "score no further a plan behind the best; P: chance of losing a better one, 0: off",
+         .high = 0.5},
         AMC_OPTION_CALIBRATE(&o.scorer.calibrate),
         AMC_OPTION_MIN_KEEP(&o.min_keep),
         AMC_OPTION_ROUND(&o.round),

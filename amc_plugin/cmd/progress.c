@@ -23,7 +23,7 @@ static void write_header(amc_progress *progress) {
     for (int g = 0; g < progress->groups->n; g++)
         if (progress->groups->groups[g].prunable)
             fprintf(progress->csv, ",g%d_layer%d", g, progress->groups->groups[g].layers[0]);
-    fprintf(progress->csv, ",seconds\n");
+    fprintf(progress->csv, ",images,seconds\n");
 }
 
 amc_progress *amc_progress_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
@@ -54,19 +54,20 @@ static void write_row(amc_progress *progress, const amc_search_episode *episode)
         const amc_channel_group *group = &progress->groups->groups[g];
         if (group->prunable) fprintf(csv, ",%.4f", (double)episode->counts[g] / group->n_units);
     }
-    fprintf(csv, ",%.4f\n", episode->seconds);
+    fprintf(csv, ",%d,%.4f\n", episode->images, episode->seconds);
 }
 
-// The accuracy stands in brackets; at most 80 columns, so that a terminal can rewrite the line.
+// The accuracy stands in brackets, with a ~ where it is an estimate; at most 80 columns, so that a
+// terminal can rewrite the line.
 static void show(const amc_progress *progress, const amc_search_episode *episode) {
     int done = episode->index + 1;
     double left = progress->seconds / done * (progress->episodes - done);
     fprintf(stderr,
-            "%sepisode %d/%d: reward %.4f (%.2f%%), %.2f%% FLOPs, best %.2f%%, %d:%02d left%s",
+            "%sepisode %d/%d: reward %.4f (%s%.2f%%), %.2f%% FLOPs, best %.2f%%, %d:%02d left%s",
             progress->terminal ? "\r" : "", done, progress->episodes, episode->reward,
-            100 * episode->accuracy, 100 * (double)episode->macs / progress->macs,
-            100 * progress->best.accuracy, (int)left / 60, (int)left % 60,
-            progress->terminal ? "\033[K" : "\n");
+            episode->stopped ? "~" : "", 100 * episode->accuracy,
+            100 * (double)episode->macs / progress->macs, 100 * progress->best.accuracy,
+            (int)left / 60, (int)left % 60, progress->terminal ? "\033[K" : "\n");
 }
 
 void amc_progress_episode(amc_progress *progress, const amc_search_episode *episode) {

@@ -42,4 +42,9 @@ amc_accuracy amc_scorer_network(amc_scorer *scorer);
 // Accuracy of the network that a plan leaves.
 amc_accuracy amc_scorer_plan(amc_scorer *scorer, const amc_prune_plan *plan);
 
+// The same in two steps: makes the network that a plan leaves, then says of any n of the scorer's
+// images, by index, whether it is right on them: right (n).
+void amc_scorer_apply(amc_scorer *scorer, const amc_prune_plan *plan);
+void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right);
+
 #endif

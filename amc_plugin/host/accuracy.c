@@ -60,6 +60,23 @@ amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *data
     return (amc_accuracy){dataset->n, top1, topk, amc_clock_seconds() - start};
 }
 
+void amc_accuracy_images(amc_host_model *model, const amc_dataset *dataset, const int *images,
+                         int n, bool *right) {
+    int c, h, w, best;
+    amc_host_model_input(model, &c, &h, &w);
+    assert(c == 3);
+#pragma omp parallel num_threads(amc_host_model_threads(model)) private(best)
+    {
+        float *input = amc_memory_alloc((size_t)c * h * w, sizeof *input);
+#pragma omp for schedule(dynamic, 8)
+        for (int i = 0; i < n; i++) {
+            predict(model, thread_number(), dataset, images[i], input, 1, &best);
+            right[i] = best == dataset->images[images[i]].label;
+        }
+        free(input);
+    }
+}
+
 int amc_accuracy_check(const amc_host_model *model, const amc_data_file *data, const char *cfg_path,
                        amc_error *err) {
     int c, h, w, outputs = amc_host_model_classes(model);

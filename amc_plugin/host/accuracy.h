@@ -17,6 +17,11 @@ typedef struct amc_accuracy {
 // valid` does. Counts do not depend on the number of threads. k > 0.
 amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k);
 
+// Of the n images at these indices of the dataset, right[i] (n) is whether the largest output for
+// images[i] is its class. What measure counts as top1.
+void amc_accuracy_images(amc_host_model *model, const amc_dataset *dataset, const int *images,
+                         int n, bool *right);
+
 // Whether the dataset fits the model: three channels, one output a class. -1 with err set if not;
 // cfg_path is for its sentence.
 int amc_accuracy_check(const amc_host_model *model, const amc_data_file *data, const char *cfg_path,

@@ -9,10 +9,10 @@
 enum { MOST_SLOTS = 1 << 13 };
 
 struct amc_score_cache {
-    int n;         // groups
-    int n_slots;   // a power of two
-    int *counts;   // (n_slots, n) a plan; a place is free where its first count is 0
-    float *scores; // (n_slots)
+    int n;             // groups
+    int n_slots;       // a power of two
+    int *counts;       // (n_slots, n) a plan; a place is free where its first count is 0
+    amc_score *scores; // (n_slots)
 };
 
 amc_score_cache *amc_score_cache_new(int n, int evaluations) {
@@ -40,7 +40,7 @@ static size_t slot_of(const amc_score_cache *cache, const int *counts) {
     return (size_t)(hash ^ hash >> 32) % (size_t)cache->n_slots;
 }
 
-bool amc_score_cache_find(const amc_score_cache *cache, const int *counts, float *score) {
+bool amc_score_cache_find(const amc_score_cache *cache, const int *counts, amc_score *score) {
     size_t slot = slot_of(cache, counts);
     size_t size = (size_t)cache->n * sizeof *counts;
     if (memcmp(cache->counts + slot * (size_t)cache->n, counts, size) != 0) return false;
@@ -48,7 +48,7 @@ bool amc_score_cache_find(const amc_score_cache *cache, const int *counts, float
     return true;
 }
 
-void amc_score_cache_add(amc_score_cache *cache, const int *counts, float score) {
+void amc_score_cache_add(amc_score_cache *cache, const int *counts, amc_score score) {
     size_t slot = slot_of(cache, counts);
     memcpy(cache->counts + slot * (size_t)cache->n, counts, (size_t)cache->n * sizeof *counts);
     cache->scores[slot] = score;

@@ -5,7 +5,7 @@
 #ifndef AMC_SEARCH_SCORE_CACHE_H
 #define AMC_SEARCH_SCORE_CACHE_H
 
-#include <stdbool.h>
+#include "search/score.h"
 
 typedef struct amc_score_cache amc_score_cache;
 
@@ -14,7 +14,7 @@ amc_score_cache *amc_score_cache_new(int n, int evaluations);
 void amc_score_cache_free(amc_score_cache *cache);
 
 // counts: (n). Whether the plan's score is known; *score is it then.
-bool amc_score_cache_find(const amc_score_cache *cache, const int *counts, float *score);
-void amc_score_cache_add(amc_score_cache *cache, const int *counts, float score);
+bool amc_score_cache_find(const amc_score_cache *cache, const int *counts, amc_score *score);
+void amc_score_cache_add(amc_score_cache *cache, const int *counts, amc_score score);
 
 #endif

@@ -57,18 +57,21 @@ amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *g
 
         const int *counts = amc_prune_env_counts(env);
         amc_prune_plan_keep_counts(plan, groups, counts, options.unit_score);
-        float accuracy;
-        if (!amc_score_cache_find(cache, counts, &accuracy)) {
-            accuracy = score(context, plan);
-            amc_score_cache_add(cache, counts, accuracy);
+        amc_score scored;
+        if (!amc_score_cache_find(cache, counts, &scored)) {
+            scored = score(context, plan);
+            amc_score_cache_add(cache, counts, scored);
         }
         amc_search_episode episode = {.index = result.episodes,
-                                      .accuracy = accuracy,
+                                      .accuracy = scored.accuracy,
+                                      .images = scored.images,
+                                      .stopped = scored.stopped,
                                       .macs = amc_prune_env_macs(env, counts),
                                       .params = amc_prune_env_params(env, counts),
                                       .counts = counts};
         episode.reward = (double)episode.accuracy - 1; // R_err = -Error
-        episode.best = result.episodes == 0 || episode.reward > result.best.reward;
+        episode.best =
+            !scored.stopped && (result.episodes == 0 || episode.reward > result.best.reward);
         if (!options.random)
             amc_ddpg_end_episode(agent, trace.states, trace.actions, steps, episode.reward);
         episode.seconds = amc_clock_seconds() - start;

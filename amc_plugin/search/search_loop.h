@@ -6,10 +6,11 @@
 
 #include "model/prune_plan.h"
 #include "search/prune_env.h"
+#include "search/score.h"
 
-// The score of a plan, larger is better: accuracy in [0, 1] on held-out training images. A plan
-// that comes again isn't scored again.
-typedef float amc_search_score(void *context, const amc_prune_plan *plan);
+// The score of a plan; that of the first is not stopped. A plan that comes again isn't scored
+// again.
+typedef amc_score amc_search_score(void *context, const amc_prune_plan *plan);
 
 typedef struct amc_search_options {
     int episodes;
@@ -21,13 +22,15 @@ typedef struct amc_search_options {
 
 typedef struct amc_search_episode {
     int index;      // 0, 1, ...
-    float accuracy; // what the score function said
-    double reward;  // R_err = -(1 - accuracy)
+    float accuracy; // what the score function said, and the next two
+    int images;
+    bool stopped;
+    double reward; // R_err = -(1 - accuracy)
     int64_t macs;
     int64_t params;
     const int *counts; // (groups) units kept; valid during the call
     double seconds;    // wall time of the episode
-    bool best;         // better than all before
+    bool best;         // better than all before; never where it was stopped
 } amc_search_episode;
 
 // Told about every episode. Returns false to stop the search after it.

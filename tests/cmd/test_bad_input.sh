@@ -127,6 +127,8 @@ numbers() {
     refuse 'eval -top -1' '-top -1, expected an integer from 0' eval cfg/tiny.cfg -top -1
     refuse 'eval -top 5 of 4 classes' 'cfg/tiny.data: top-5 of 4 classes' eval cfg/tiny.cfg -top 5
     refuse 'search -min-keep 1.5' '-min-keep 1.5, expected a number from 0 to 1' search cfg/tiny.cfg -min-keep 1.5
+    refuse 'search -early-stop 0.6' '-early-stop 0.6, expected a number from 0 to 0.5' search cfg/tiny.cfg -early-stop 0.6
+    refuse 'search -early-stop -1' '-early-stop -1, expected a number from 0 to 0.5' search cfg/tiny.cfg -early-stop -1
     refuse 'search -warmup -1' '-warmup -1, expected an integer from 0' search cfg/tiny.cfg -warmup -1
     refuse 'search -seed -1' '-seed -1, expected an integer from 0' search cfg/tiny.cfg -seed -1
     refuse 'search -calibrate -1' '-calibrate -1, expected an integer from 0' search cfg/tiny.cfg -calibrate -1

@@ -177,7 +177,7 @@ same_result() {
 check_episodes() {
     local csv=$2/episodes.csv
     check "$1: columns" "$(head -1 "$csv")" \
-        grep -qE '^episode,reward,accuracy,flops,macs,params,g[0-9]+_layer0,.*,seconds$' "$csv"
+        grep -qE '^episode,reward,accuracy,flops,macs,params,g[0-9]+_layer0,.*,images,seconds$' "$csv"
     check "$1: a row an episode" "$(wc -l <"$csv") lines" [ "$(wc -l <"$csv")" = $(($3 + 1)) ]
     check "$1: every episode is within the budget" 'one is not' awk -F, -v budget="$4" \
         'NR > 1 && ($4 > budget || $5 > budget * 94032) { bad = 1 } END { exit bad }' "$csv"
@@ -189,10 +189,11 @@ search() {
     local accuracy
     search_to 'search' first -threads 2 -json
     check 'search: shows where it is' "$(cat "$work.err")" grep -qE '^episode 10/12: reward -0\.[0-9]+ \([0-9.]+%\), [0-9.]+% FLOPs, best [0-9.]+%, [0-9]+:[0-9]{2} left$' "$work.err"
-    check_json 'search' 'cfg weights macs macs_before params params_before accuracy reward episodes'
+    check_json 'search' 'cfg weights macs macs_before params params_before accuracy reward episodes images_scored'
     accuracy=$(number accuracy "$work.out")
     check_holds 'search: values' "$(number macs "$work.out") <= .6 * 94032 && $(number macs_before "$work.out") == 94032 &&
-        $(number episodes "$work.out") == 12 && $(number reward "$work.out") < $accuracy - .999999"
+        $(number episodes "$work.out") == 12 && $(number reward "$work.out") < $accuracy - .999999 &&
+        $(number images_scored "$work.out") <= 12 * 60 && $(number images_scored "$work.out") % 60 == 0"
     check_pruned 'search' out/first .6
     check_episodes 'search' out/first 12 .6 "$accuracy"
     amc eval out/first/tiny-amc.cfg out/first/tiny-amc.weights -data cfg/tiny.data -set search -json
@@ -213,6 +214,32 @@ search() {
 
     run 'search: defaults' search cfg/tiny.cfg -episodes 3 -force
     check_pruned 'search: defaults' amc-out/tiny .5
+}
+
+# Images on which the plans of a folder's episodes were scored, each with how many there are of it.
+images_of() { awk -F, 'NR > 1 { n[$(NF - 1)]++ } END { for (i in n) print i, n[i] }' "$1/episodes.csv" | sort -n | tr '\n' ' '; }
+
+# Of 300 images there is one look, at 250. A plan that was stopped is behind, and the result isn't one.
+early_stop() {
+    sed 's/^search.*/search=test.list/' cfg/tiny.data >many.data
+    search_to 'search: off' off -data many.data
+    check 'search: all images score each plan' "$(images_of out/off)" [ "$(images_of out/off)" = '300 12 ' ]
+    search_to 'search -early-stop' early -data many.data -early-stop .1 -threads 2
+    check 'search -early-stop: says how many' "$(cat "$work.out")" \
+        grep -qE '^[0-9]+ of [0-9]+ plans were stopped early; images scored: (9[0-9]|8[4-9])\.[0-9]%$' "$work.out"
+    check 'search -early-stop: some plans are stopped, some not' "$(images_of out/early)" \
+        grep -qE '^250 [0-9]+ 300 [0-9]+ $' <(images_of out/early)
+    check 'search -early-stop: who is stopped is behind' "$(cut -d, -f 1-3 out/early/episodes.csv)" awk -F, '
+        NR == 1 { next }
+        $(NF - 1) == 250 && $3 >= best { bad = 1 }
+        $(NF - 1) == 300 && $3 > best { best = $3 }
+        END { exit bad }' out/early/episodes.csv
+    search_to 'search -early-stop again' early_1 -data many.data -early-stop .1 -threads 1 -json
+    check 'search -early-stop: one thread, the same result' 'files differ' same_result out/early out/early_1
+    check_episodes 'search -early-stop' out/early 12 .6 "$(number accuracy "$work.out")"
+    amc eval out/early/tiny-amc.cfg out/early/tiny-amc.weights -data many.data -set search -json
+    check_holds 'search -early-stop: eval agrees' "($(number top1 "$work.out") - $(awk -F, \
+        '$3 > best { best = $3 } END { print best }' <(sed 1d out/early/episodes.csv))) ^ 2 < 1e-10"
 }
 
 # The top-1 that a `classifier valid` ended with.
@@ -284,7 +311,7 @@ interrupt() {
     done
     kill -INT $process
     check 'Ctrl-C: exit status 0' "$(tail -n 2 "$work.err")" wait $process
-    check_json 'Ctrl-C' 'cfg weights macs macs_before params params_before accuracy reward episodes'
+    check_json 'Ctrl-C' 'cfg weights macs macs_before params params_before accuracy reward episodes images_scored'
     check_episodes 'Ctrl-C' out/interrupted "$(number episodes "$work.out")" .5 "$(number accuracy "$work.out")"
     check_pruned 'Ctrl-C' out/interrupted .5
 }
@@ -295,6 +322,7 @@ info
 evaluate
 prune
 search
+early_stop
 stock
 printed
 interrupt

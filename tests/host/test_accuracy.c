@@ -119,6 +119,36 @@ static void test_counts(void **state) {
     subject_free(s);
 }
 
+// Image by image, in any order and any part: what the counts are made of.
+static void test_images(void **state) {
+    (void)state;
+    amc_error err = {""};
+    subject s = subject_new();
+    amc_layer_weights *last = &s.weights->layers[2];
+    memset(last->biases, 0, (size_t)last->n * sizeof *last->biases);
+    int order[IMAGES], top1 = count_as_darknet(&s, 1).top1;
+    for (int i = 0; i < IMAGES; i++) order[i] = (7 * i + 3) % IMAGES;
+    bool expected[IMAGES]; // one at a time
+    for (int threads = 1; threads <= 3; threads++) {
+        amc_host_model *model = amc_host_model_new(s.cfg, s.graph, threads, &err);
+        amc_host_model_apply(model, s.graph, s.weights);
+        for (int i = 0; threads == 1 && i < IMAGES; i++)
+            amc_accuracy_images(model, s.dataset, &i, 1, &expected[i]);
+        bool right[IMAGES];
+        amc_accuracy_images(model, s.dataset, order, 50, right);
+        amc_accuracy_images(model, s.dataset, order + 50, IMAGES - 50, right + 50);
+        int sum = 0;
+        for (int i = 0; i < IMAGES; i++) {
+            assert_int_equal(right[i], expected[order[i]]);
+            sum += right[i];
+        }
+        assert_int_equal(sum, top1);
+        amc_host_model_free(model);
+    }
+    assert_in_range(top1, 1, IMAGES - 1);
+    subject_free(s);
+}
+
 // Equal outputs, all of them or some: Darknet's order decides.
 static void test_ties(void **state) {
     (void)state;
@@ -162,6 +192,7 @@ static void test_misfits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_images),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_misfits),
     };

@@ -6,17 +6,20 @@
 static void test_find_and_add(void **state) {
     (void)state;
     amc_score_cache *cache = amc_score_cache_new(3, 100);
-    float score = -1;
+    amc_score score = {.accuracy = -1};
     static const int plans[][3] = {{1, 2, 3}, {3, 2, 1}, {1, 2, 4}, {100, 1, 1}};
     for (int i = 0; i < 4; i++) assert_false(amc_score_cache_find(cache, plans[i], &score));
-    assert_true(score == -1);
-    for (int i = 0; i < 4; i++) amc_score_cache_add(cache, plans[i], (float)i);
+    assert_true(score.accuracy == -1);
+    for (int i = 0; i < 4; i++)
+        amc_score_cache_add(cache, plans[i], (amc_score){(float)i, 10 * i, i % 2});
     for (int i = 0; i < 4; i++) {
         assert_true(amc_score_cache_find(cache, plans[i], &score));
-        assert_true(score == (float)i);
+        assert_true(score.accuracy == (float)i);
+        assert_int_equal(score.images, 10 * i);
+        assert_int_equal(score.stopped, i % 2);
     }
-    amc_score_cache_add(cache, plans[2], 9);
-    assert_true(amc_score_cache_find(cache, plans[2], &score) && score == 9);
+    amc_score_cache_add(cache, plans[2], (amc_score){.accuracy = 9});
+    assert_true(amc_score_cache_find(cache, plans[2], &score) && score.accuracy == 9);
     assert_false(amc_score_cache_find(cache, (int[]){2, 2, 2}, &score));
     amc_score_cache_free(cache);
     amc_score_cache_free(NULL);
@@ -29,11 +32,12 @@ static void test_crowded(void **state) {
     amc_score_cache *cache = amc_score_cache_new(2, 50);
     int found = 0;
     for (int i = 0; i < PLANS; i++)
-        amc_score_cache_add(cache, (int[]){1 + i % 60, 1 + i / 60}, (float)i);
+        amc_score_cache_add(cache, (int[]){1 + i % 60, 1 + i / 60},
+                            (amc_score){.accuracy = (float)i});
     for (int i = 0; i < PLANS; i++) {
-        float score;
+        amc_score score;
         if (!amc_score_cache_find(cache, (int[]){1 + i % 60, 1 + i / 60}, &score)) continue;
-        assert_true(score == (float)i);
+        assert_true(score.accuracy == (float)i);
         found++;
     }
     assert_true(found > 150 && found <= 256);

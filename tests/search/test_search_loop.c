@@ -19,7 +19,8 @@ typedef struct game {
     amc_prune_env *env;
     double *unit_score; // (units)
     double gain[MOST_GROUPS], rate[MOST_GROUPS];
-    int stop_after; // episodes
+    int stop_after;    // episodes
+    float stops_above; // better plans are said to be stopped
     // What was reported, and what was asked to be scored.
     int n;
     amc_search_episode episodes[MOST_EPISODES];
@@ -39,6 +40,7 @@ static game *new_game(uint64_t seed) {
     if (!g->env) fail_msg("%s", err.text);
     g->unit_score = networks_random_scores(g->net.groups, &rng);
     g->stop_after = MOST_EPISODES;
+    g->stops_above = 1;
     assert_true(g->net.groups->n <= MOST_GROUPS);
     double sum = 0;
     for (int i = 0; i < g->net.groups->n; i++) {
@@ -59,7 +61,7 @@ static void free_game(game *g) {
 }
 
 // In [0, 1]: 1 for the whole network.
-static float score(void *context, const amc_prune_plan *plan) {
+static amc_score score(void *context, const amc_prune_plan *plan) {
     game *g = context;
     double sum = 0;
     for (int i = 0; i < g->net.groups->n; i++) {
@@ -68,7 +70,7 @@ static float score(void *context, const amc_prune_plan *plan) {
         sum += g->gain[i] * (1 - exp(-g->rate[i] * keep));
     }
     g->kept[g->scored++] = amc_memory_copy(plan->kept, (size_t)plan->n_units, 1);
-    return (float)sum;
+    return (amc_score){(float)sum, 100 + g->scored, (float)sum > g->stops_above};
 }
 
 static bool report(void *context, const amc_search_episode *episode) {
@@ -110,6 +112,8 @@ static void check_run(bool random) {
         const amc_search_episode *e = &g->episodes[i];
         if (e->accuracy > g->episodes[best].accuracy) best = i;
         assert_int_equal(e->index, i);
+        assert_int_equal(e->images, 101 + i);
+        assert_false(e->stopped);
         assert_true(e->reward == (double)e->accuracy - 1);
         assert_int_equal(e->best, best == i);
         assert_int_equal(e->macs, amc_prune_env_macs(g->env, g->counts[i]));
@@ -219,6 +223,30 @@ static void test_a_plan_is_scored_once(void **state) {
     free_game(g);
 }
 
+// A plan that was stopped is not the best, whatever its estimate says.
+static void test_stopped_plans(void **state) {
+    (void)state;
+    game *whole = new_game(5), *g = new_game(5);
+    amc_prune_plan_free(search(whole, 60, 60, false, 3).plan);
+    float first = whole->episodes[0].accuracy, high = first;
+    for (int i = 1; i < 60; i++) high = fmaxf(high, whole->episodes[i].accuracy);
+    g->stops_above = (first + high) / 2;
+    amc_search_result result = search(g, 60, 60, false, 3);
+    int best = 0, stopped = 0;
+    for (int i = 0; i < 60; i++) {
+        const amc_search_episode *e = &g->episodes[i];
+        assert_true(e->accuracy == whole->episodes[i].accuracy);
+        assert_int_equal(e->stopped, e->accuracy > g->stops_above);
+        stopped += e->stopped;
+        if (!e->stopped && e->accuracy > g->episodes[best].accuracy) best = i;
+        assert_int_equal(e->best, best == i);
+    }
+    assert_in_range(stopped, 1, 59);
+    assert_int_equal(result.best.index, best);
+    amc_prune_plan_free(result.plan);
+    free_game(g), free_game(whole);
+}
+
 // ---- learning ----
 
 enum { GAMES = 5, EPISODES = 250, WARMUP = 60 };
@@ -246,6 +274,7 @@ int main(void) {
         cmocka_unit_test(test_more_episodes_same_start),
         cmocka_unit_test(test_stops_when_told),
         cmocka_unit_test(test_a_plan_is_scored_once),
+        cmocka_unit_test(test_stopped_plans),
         cmocka_unit_test(test_agent_beats_random),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

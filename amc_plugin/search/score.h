@@ -1,0 +1,14 @@
+// What a plan scored.
+
+#ifndef AMC_SEARCH_SCORE_H
+#define AMC_SEARCH_SCORE_H
+
+#include <stdbool.h>
+
+typedef struct amc_score {
+    float accuracy; // in [0, 1], larger is better: on held-out training images
+    int images;     // seen for it
+    bool stopped;   // before all were: the accuracy is an estimate, and the plan not the best
+} amc_score;
+
+#endif
