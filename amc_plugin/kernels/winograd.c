@@ -2,24 +2,27 @@
 
 #include "kernels/panels.h"
 #include "kernels/parallel.h"
+#include "kernels/winograd_tiles.h"
 #include "kernels/workspace.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
-    OUT = 4,      // a tile's output is OUT x OUT pixels
-    IN = OUT + 2, // and sees IN x IN
-    FREQUENCIES = IN * IN,
-    LANES = 8, // tiles of a vector
+    OUT = AMC_WINOGRAD_OUT,
+    IN = AMC_WINOGRAD_IN,
+    FREQUENCIES = AMC_WINOGRAD_FREQUENCIES,
+    LANES = AMC_WINOGRAD_LANES, // tiles of a vector
     TASK_FLOATS = 1 << 17,
     LEAST_TILES = 16, // of a task
     MOST_TILES = 96,
     MANY_TILES = 64,
     MANY_KERNELS = 1 << 14,
-    SLACK = LANES, // floats after a frame that are read
-    APART = 16,    // floats between frequencies, which must not all fall on one line of the cache
+    LEAST_CHANNELS = 7, // with fewer the transforms cost more than is saved
+    SLACK = LANES,      // floats after a frame that are read
 };
+
+#define NEAR AMC_WINOGRAD_NEAR
+#define FAR AMC_WINOGRAD_FAR
 
 typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -31,69 +34,29 @@ static int ceiling(int a, int b) {
     return (a + b - 1) / b;
 }
 
-// One convolution of a batch. A task is some tiles, in the order of images, rows and columns, and
-// some filters.
+// One convolution of a batch. A task is some tiles and some filters.
 typedef struct winograd_job {
-    const amc_conv_shape *s;
-    const float *x; // (batch, c, h, w)
+    amc_winograd_grid grid;
     const float *w; // (36, n, c)
     const amc_finish *finish;
     bool add;
-    float *y;         // (batch, n, out_h, out_w)
-    int across, down; // tiles of an image
-    int tiles;        // of the batch
-    int size;         // tiles of a full task, a multiple of AMC_PANELS_COLUMNS
-    int blocks;       // into which the filters are cut
+    int size;   // tiles of a full task, a multiple of AMC_PANELS_COLUMNS
+    int blocks; // into which the filters are cut
 } winograd_job;
-
-// The tile rows of one image that a task has: they see `rows` rows of it.
-typedef struct winograd_band {
-    const float *x; // the image's
-    int row, rows;  // first one seen, in the image; may be outside
-    int at;         // in the frame
-} winograd_band;
-
-// Where one tile is.
-typedef struct winograd_tile {
-    int in;            // in the frame
-    float *out;        // in y, of filter 0
-    int rows, columns; // of its output that there are
-} winograd_tile;
 
 // One task, and its memory.
 typedef struct winograd_task {
     const winograd_job *job;
     int filter, filters;
-    int tiles;   // a multiple of AMC_PANELS_COLUMNS; those beyond the batch have no rows
-    int n_bands; // at most one an image
-    int width;   // of the frame's rows
-    winograd_band *bands;
-    winograd_tile *list;
-    float *frame;  // one channel of the bands, padded
-    float *inputs; // (36, panels, c, AMC_PANELS_COLUMNS), with
+    amc_winograd_part part;
+    float *frame;  // of one channel
+    float *inputs; // (36, panels of tiles, c, AMC_PANELS_COLUMNS), with
     size_t in;     // floats from one frequency to the next
     float *sums;   // (36, filters, tiles), with
     size_t out;    // floats from one frequency to the next
 } winograd_task;
 
 // ---- transforms ---------------------------------------------------------------------------------
-
-// The points are 0, infinity, +-NEAR and +-FAR. With 1 and 2 instead, which is usual, rounding
-// errors are almost three times as large.
-#define NEAR 0.70710678f // NEAR^2 = 1/2
-#define FAR 1.41421356f  // FAR^2 = 2
-
-// B^T d, in place.
-static inline __attribute__((always_inline)) void transform_input(amc_v8 d[IN]) {
-    amc_v8 near = d[4] - 2 * d[2], near_odd = d[3] - 2 * d[1], far = d[4] - 0.5f * d[2],
-           far_odd = d[3] - 0.5f * d[1];
-    d[0] = d[0] - 2.5f * d[2] + d[4];
-    d[5] = d[1] - 2.5f * d[3] + d[5];
-    d[1] = near + NEAR * near_odd;
-    d[2] = near - NEAR * near_odd;
-    d[3] = far + FAR * far_odd;
-    d[4] = far - FAR * far_odd;
-}
 
 // A^T m: four from six, in place.
 static inline __attribute__((always_inline)) void transform_output(amc_v8 m[IN]) {
@@ -153,57 +116,6 @@ void amc_winograd_transform(const amc_conv_shape *s, const float *w, float *tran
         transform_some(w, i, min(i + chunk, kernels), kernels, transformed);
 }
 
-// ---- a task's tiles -----------------------------------------------------------------------------
-
-static int rows_seen(const winograd_task *t) {
-    const winograd_job *job = t->job;
-    int whole = ceiling(job->size, job->across) + 1; // tile rows, of a single image
-    int images = ceiling(job->size, job->across * job->down) + 1;
-    return min(whole, job->down * images) * OUT + images * (IN - OUT);
-}
-
-static void give_memory(winograd_task *t) {
-    const winograd_job *job = t->job;
-    int images = ceiling(job->size, job->across * job->down) + 1;
-    size_t frame = (size_t)rows_seen(t) * t->width + SLACK;
-    t->in = (size_t)t->tiles * job->s->c + APART;
-    t->out = (size_t)t->tiles * t->filters + APART;
-    t->inputs = amc_workspace_get(AMC_WORKSPACE_TASK, FREQUENCIES * (t->in + t->out) + frame);
-    t->sums = t->inputs + FREQUENCIES * t->in;
-    t->frame = t->sums + FREQUENCIES * t->out;
-    memset(t->frame, 0, frame * sizeof(float));
-    t->list = amc_workspace_bytes(AMC_WORKSPACE_TABLES,
-                                  t->tiles * sizeof *t->list + images * sizeof *t->bands);
-    t->bands = (winograd_band *)(void *)(t->list + t->tiles);
-}
-
-// Tiles from `first` on: their places in a frame that has one band an image.
-static void place_tiles(winograd_task *t, int first) {
-    const winograd_job *job = t->job;
-    const amc_conv_shape *s = job->s;
-    int end = min(first + t->tiles, job->tiles), at = 0;
-    winograd_band *band = NULL;
-    t->n_bands = 0;
-    for (int i = first; i < end; i++) {
-        int image = i / (job->across * job->down), row = i / job->across % job->down,
-            column = i % job->across;
-        if (!band || (row == 0 && column == 0)) {
-            if (band) at += band->rows * t->width;
-            band = &t->bands[t->n_bands++];
-            *band = (winograd_band){job->x + amc_conv_shape_inputs(s) * image, row * OUT - s->pad,
-                                    0, at};
-        }
-        int below = row * OUT - s->pad - band->row;
-        band->rows = below + IN;
-        t->list[i - first] = (winograd_tile){.in = band->at + below * t->width + column * OUT,
-                                             .out = job->y + amc_conv_shape_outputs(s) * image +
-                                                    row * OUT * s->out_w + column * OUT,
-                                             .rows = min(OUT, s->out_h - row * OUT),
-                                             .columns = min(OUT, s->out_w - column * OUT)};
-    }
-    for (int i = end; i < first + t->tiles; i++) t->list[i - first] = (winograd_tile){0};
-}
-
 // ---- to the frequencies -------------------------------------------------------------------------
 
 static inline __attribute__((always_inline)) void copy_row(const float *from, int n, float *to) {
@@ -214,13 +126,13 @@ static inline __attribute__((always_inline)) void copy_row(const float *from, in
 
 // The bands of one channel. The padding around them stays zero.
 static inline __attribute__((always_inline)) void fill_frame(const winograd_task *t, int channel) {
-    const amc_conv_shape *s = t->job->s;
-    for (const winograd_band *b = t->bands; b < t->bands + t->n_bands; b++) {
+    const amc_conv_shape *s = t->job->grid.s;
+    const amc_winograd_part *part = &t->part;
+    for (const amc_winograd_band *b = part->bands; b < part->bands + part->n_bands; b++) {
         const float *x = b->x + (size_t)channel * s->h * s->w;
         float *to = t->frame + b->at + s->pad;
-        int from = b->row < 0 ? -b->row : 0, end = min(b->rows, s->h - b->row);
-        for (int r = from; r < end; r++)
-            copy_row(x + (size_t)(b->row + r) * s->w, s->w, to + (size_t)r * t->width);
+        for (int r = amc_winograd_first_row(b); r < amc_winograd_end_row(b, s); r++)
+            copy_row(x + (size_t)(b->row + r) * s->w, s->w, to + (size_t)r * part->width);
     }
 }
 
@@ -258,38 +170,38 @@ transform_tiles(const float *const at[LANES], int width, size_t step, float *to)
 #pragma GCC unroll 6
     for (int r = 0; r < IN; r++) {
         load_row(at, r * width, d[r]);
-        transform_input(d[r]);
+        amc_winograd_transform_input(d[r]);
     }
 #pragma GCC unroll 6
     for (int c = 0; c < IN; c++) {
         amc_v8 column[IN] = {d[0][c], d[1][c], d[2][c], d[3][c], d[4][c], d[5][c]};
-        transform_input(column);
+        amc_winograd_transform_input(column);
 #pragma GCC unroll 6
         for (int r = 0; r < IN; r++, to += step) *(amc_v8 *)to = column[r];
     }
 }
 
 // Four tiles that are neighbours.
-static inline bool is_run(const winograd_tile *tiles) {
+static inline bool is_run(const amc_winograd_tile *tiles) {
     return tiles[3].in - tiles[0].in == 3 * OUT;
 }
 
 AMC_CLONES static void transform_inputs(const winograd_task *t) {
-    int channels = t->job->s->c;
+    int channels = t->job->grid.s->c, width = t->part.width;
     for (int c = 0; c < channels; c++) {
         fill_frame(t, c);
-        for (int i = 0; i < t->tiles; i += LANES) {
+        for (int i = 0; i < t->part.tiles; i += LANES) {
             size_t panel = i / AMC_PANELS_COLUMNS * channels + c;
             float *to = t->inputs + panel * AMC_PANELS_COLUMNS + i % AMC_PANELS_COLUMNS;
-            const winograd_tile *tiles = t->list + i;
-            if (is_run(tiles) && is_run(tiles + 4)) {
+            const amc_winograd_tile *tiles = t->part.list + i;
+            if (is_run(tiles) && is_run(tiles + 4)) { // places that the compiler can reckon with
                 const float *a = t->frame + tiles[0].in, *b = t->frame + tiles[4].in;
                 const float *at[] = {a, a + 4, a + 8, a + 12, b, b + 4, b + 8, b + 12};
-                transform_tiles(at, t->width, t->in, to);
+                transform_tiles(at, width, t->in, to);
             } else {
                 const float *at[LANES];
                 for (int j = 0; j < LANES; j++) at[j] = t->frame + tiles[j].in;
-                transform_tiles(at, t->width, t->in, to);
+                transform_tiles(at, width, t->in, to);
             }
         }
     }
@@ -337,14 +249,8 @@ finish_tiles(const float *sums, size_t step, amc_affine affine, int width, float
     }
 }
 
-static bool are_whole(const winograd_tile *tiles) {
-    bool whole = true;
-    for (int i = 0; i < LANES; i++) whole &= tiles[i].rows == OUT && tiles[i].columns == OUT;
-    return whole;
-}
-
 // What there is of eight tiles (LANES, OUT, OUT), to or onto y.
-static void put_pieces(const float *from, const winograd_tile *tiles, size_t plane, int width,
+static void put_pieces(const float *from, const amc_winograd_tile *tiles, size_t plane, int width,
                        bool add) {
     for (int i = 0; i < LANES; i++, from += OUT * OUT)
         for (int r = 0; r < tiles[i].rows; r++) {
@@ -355,69 +261,74 @@ static void put_pieces(const float *from, const winograd_tile *tiles, size_t pla
 }
 
 AMC_CLONES static void finish_sums(const winograd_task *t) {
-    const amc_conv_shape *s = t->job->s;
+    const winograd_job *job = t->job;
+    const amc_conv_shape *s = job->grid.s;
     float pieces[LANES * OUT * OUT], *to[LANES];
     for (int f = 0; f < t->filters; f++) {
-        amc_affine affine = amc_finish_of(t->job->finish, t->filter + f);
+        amc_affine affine = amc_finish_of(job->finish, t->filter + f);
         size_t plane = (size_t)(t->filter + f) * s->out_h * s->out_w;
-        for (int i = 0; i < t->tiles; i += LANES) {
-            const winograd_tile *tiles = t->list + i;
-            bool whole = !t->job->add && are_whole(tiles);
+        const float *sums = t->sums + (size_t)f * t->part.tiles;
+        for (int i = 0; i < t->part.tiles; i += LANES) {
+            const amc_winograd_tile *tiles = t->part.list + i;
+            bool whole = !job->add && amc_winograd_are_whole(tiles);
             for (int j = 0; j < LANES; j++)
                 to[j] = whole ? tiles[j].out + plane : pieces + j * OUT * OUT;
-            finish_tiles(t->sums + (size_t)f * t->tiles + i, t->out, affine, whole ? s->out_w : OUT,
-                         to);
-            if (!whole) put_pieces(pieces, tiles, plane, s->out_w, t->job->add);
+            finish_tiles(sums + i, t->out, affine, whole ? s->out_w : OUT, to);
+            if (!whole) put_pieces(pieces, tiles, plane, s->out_w, job->add);
         }
     }
 }
 
 // ---- tasks --------------------------------------------------------------------------------------
 
+static void give_memory(winograd_task *t) {
+    size_t frame = (size_t)t->part.rows * t->part.width + SLACK;
+    t->in = (size_t)t->part.tiles * t->job->grid.s->c + AMC_WINOGRAD_APART;
+    t->out = (size_t)t->part.tiles * t->filters + AMC_WINOGRAD_APART;
+    t->inputs = amc_workspace_get(AMC_WORKSPACE_TASK, FREQUENCIES * (t->in + t->out) + frame);
+    t->sums = t->inputs + FREQUENCIES * t->in;
+    t->frame = t->sums + FREQUENCIES * t->out;
+    memset(t->frame, 0, frame * sizeof(float));
+}
+
 static void run_task(const winograd_job *job, int index) {
-    const amc_conv_shape *s = job->s;
+    const amc_conv_shape *s = job->grid.s;
     int block = index % job->blocks, first = index / job->blocks * job->size;
     int filters = ceiling(s->n, job->blocks), filter = min(filters * block, s->n);
+    int panels = ceiling(min(job->size, job->grid.tiles - first), AMC_PANELS_COLUMNS);
     winograd_task t = {.job = job, .filter = filter, .filters = min(filters, s->n - filter)};
-    t.tiles = min(job->size, ceiling(job->tiles - first, AMC_PANELS_COLUMNS) * AMC_PANELS_COLUMNS);
-    t.width = (job->across + 1) * OUT;
+    t.part = amc_winograd_part_make(&job->grid, first, panels * AMC_PANELS_COLUMNS);
     give_memory(&t);
-    place_tiles(&t, first);
     transform_inputs(&t);
     for (int q = 0; q < FREQUENCIES; q++)
-        amc_panels_product(t.filters, t.tiles / AMC_PANELS_COLUMNS, s->c,
-                           job->w + ((size_t)q * s->n + t.filter) * s->c, t.inputs + q * t.in,
-                           t.sums + q * t.out);
+        amc_panels_product(t.filters, panels, s->c, job->w + ((size_t)q * s->n + filter) * s->c,
+                           t.inputs + q * t.in, t.sums + q * t.out);
     finish_sums(&t);
 }
 
 // What a task holds of tiles should stay in the second cache, but weights that don't fit there are
 // to be read for many tiles at a time.
 static void choose_tasks(winograd_job *job) {
-    const amc_conv_shape *s = job->s;
+    const amc_conv_shape *s = job->grid.s;
     int least = s->c * s->n < MANY_KERNELS ? LEAST_TILES : MANY_TILES;
     int size = TASK_FLOATS / (FREQUENCIES * (s->c + s->n));
-    size = min(size < least ? least : min(size, MOST_TILES), job->tiles);
+    size = min(size < least ? least : min(size, MOST_TILES), job->grid.tiles);
     job->size = ceiling(size, AMC_PANELS_COLUMNS) * AMC_PANELS_COLUMNS;
-    int tasks = ceiling(job->tiles, job->size);
+    int tasks = ceiling(job->grid.tiles, job->size);
     job->blocks = min(ceiling(s->n, AMC_PANELS_ROWS), ceiling(amc_parallel_threads(), tasks));
 }
 
 void amc_winograd_forward(const amc_conv_shape *s, int batch, const float *x,
                           const float *transformed, const amc_finish *finish, bool add, float *y) {
-    winograd_job job = {.s = s, .x = x, .w = transformed, .finish = finish, .add = add, .y = y};
-    job.across = ceiling(s->out_w, OUT);
-    job.down = ceiling(s->out_h, OUT);
-    job.tiles = batch * job.across * job.down;
+    winograd_job job = {.w = transformed, .finish = finish, .add = add};
+    job.grid = amc_winograd_grid_make(s, batch, x, y);
     choose_tasks(&job);
-    int tasks = ceiling(job.tiles, job.size) * job.blocks;
+    int tasks = ceiling(job.grid.tiles, job.size) * job.blocks;
 #pragma omp parallel for schedule(dynamic) if (tasks > 1 && amc_parallel_is_free())
     for (int i = 0; i < tasks; i++) run_task(&job, i);
 }
 
 bool amc_winograd_fits(const amc_conv_shape *s) {
-    if (s->size != 3 || s->stride != 1 || s->groups != 1 || s->out_h < 3 || s->out_w < 3)
-        return false;
-    // Per vector of tiles: cycles saved in products, and spent in the transforms.
-    return 54L * s->c * s->n > 100L * s->c + 70L * s->n;
+    return s->size == 3 && s->stride == 1 && s->groups == 1 && s->out_h >= 3 && s->out_w >= 3 &&
+           s->c >= LEAST_CHANNELS && s->n >= LEAST_CHANNELS;
 }
