@@ -297,6 +297,18 @@ static void backward_weights_image(const amc_conv_shape *s, const float *x, cons
     }
 }
 
+// dw = the gradient from some images, by this thread alone.
+static void backward_weights_images(const amc_conv_shape *s, int batch, const float *x,
+                                    const float *dy, float *dw) {
+    if (amc_winograd_fits(s)) {
+        amc_winograd_backward_weights(s, batch, x, dy, dw);
+        return;
+    }
+    for (int b = 0; b < batch; b++)
+        backward_weights_image(s, x + amc_conv_shape_inputs(s) * b,
+                               dy + amc_conv_shape_outputs(s) * b, b > 0, dw);
+}
+
 // The batch is cut into pieces whose number depends on shapes alone; each piece has its own sum,
 // and the sums are added in order, so that the number of threads changes nothing.
 void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *x, const float *dy,
@@ -311,10 +323,8 @@ void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *
 #pragma omp parallel for schedule(dynamic) if (pieces > 1 && amc_parallel_is_free())
     for (int p = 0; p < pieces; p++) {
         int first = (int)((long)batch * p / pieces), end = (int)((long)batch * (p + 1) / pieces);
-        for (int b = first; b < end; b++)
-            backward_weights_image(s, x + amc_conv_shape_inputs(s) * b,
-                                   dy + amc_conv_shape_outputs(s) * b, b > first,
-                                   sums + weights * p);
+        backward_weights_images(s, end - first, x + amc_conv_shape_inputs(s) * first,
+                                dy + amc_conv_shape_outputs(s) * first, sums + weights * p);
     }
     for (int p = 0; p < pieces; p++) add_row(sums + weights * p, weights, dw);
 }

@@ -65,13 +65,13 @@ AMC_CLONES static void multiply_some(int rows, const block *b, const float *left
 
 // Deep sums are taken in pieces, so that one of a panel stays in the first cache while it meets a
 // chunk of rows, which stays in the second while it meets all panels.
-void amc_panels_product(int rows, int panels, int depth, const float *left, const float *right,
-                        float *result) {
+static void product(int rows, int panels, int depth, const float *left, const float *right,
+                    bool add, float *result) {
     int pieces = (depth + DEPTH - 1) / DEPTH, piece = (depth + pieces - 1) / pieces;
     block b = {.left = depth, .result = (size_t)panels * COLUMNS};
     for (int from = 0; from < depth; from += piece) {
         b.depth = depth - from < piece ? depth - from : piece;
-        b.add = from > 0;
+        b.add = add || from > 0;
         for (int first = 0; first < rows; first += CHUNK)
             for (int panel = 0; panel < panels; panel++)
                 for (int row = first; row < rows && row < first + CHUNK; row += ROWS)
@@ -80,4 +80,14 @@ void amc_panels_product(int rows, int panels, int depth, const float *left, cons
                                   right + ((size_t)panel * depth + from) * COLUMNS,
                                   result + row * b.result + panel * COLUMNS);
     }
+}
+
+void amc_panels_product(int rows, int panels, int depth, const float *left, const float *right,
+                        float *result) {
+    product(rows, panels, depth, left, right, false, result);
+}
+
+void amc_panels_add_product(int rows, int panels, int depth, const float *left, const float *right,
+                            float *result) {
+    product(rows, panels, depth, left, right, true, result);
 }

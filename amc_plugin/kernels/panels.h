@@ -25,4 +25,8 @@ static inline int amc_panels_for(int columns) {
 void amc_panels_product(int rows, int panels, int depth, const float *left, const float *right,
                         float *result);
 
+// result += left * right.
+void amc_panels_add_product(int rows, int panels, int depth, const float *left, const float *right,
+                            float *result);
+
 #endif

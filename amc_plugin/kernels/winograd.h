@@ -28,4 +28,9 @@ void amc_winograd_transform(const amc_conv_shape *s, const float *w, float *tran
 void amc_winograd_forward(const amc_conv_shape *s, int batch, const float *x,
                           const float *transformed, const amc_finish *finish, bool add, float *y);
 
+// dw = the loss's gradient by the weights (n, c, 3, 3), from dy, its gradient by y, summed over the
+// batch in order. Runs on the calling thread alone.
+void amc_winograd_backward_weights(const amc_conv_shape *s, int batch, const float *x,
+                                   const float *dy, float *dw);
+
 #endif

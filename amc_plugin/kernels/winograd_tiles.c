@@ -41,10 +41,19 @@ static amc_winograd_tile place(const amc_winograd_grid *grid, amc_winograd_part 
     };
 }
 
+static int images_of(const amc_winograd_grid *grid, int tiles) {
+    return tiles / (grid->across * grid->down) + 2; // of two perhaps a single tile
+}
+
+size_t amc_winograd_most_pixels(const amc_winograd_grid *grid, int tiles) {
+    int images = images_of(grid, tiles), rows = tiles / grid->across + images;
+    return (size_t)(rows * OUT + images * (IN - OUT)) * (grid->across + 1) * OUT;
+}
+
 amc_winograd_part amc_winograd_part_make(const amc_winograd_grid *grid, int first, int tiles) {
     // Rows begin at multiples of 16 bytes: what is loaded from them crosses no line of the cache.
     amc_winograd_part part = {.tiles = tiles, .width = (grid->across + 1) * OUT};
-    size_t images = (size_t)tiles / (grid->across * grid->down) + 2;
+    size_t images = images_of(grid, tiles);
     part.list = amc_workspace_bytes(AMC_WORKSPACE_TABLES,
                                     tiles * sizeof *part.list + images * sizeof *part.bands);
     part.bands = (amc_winograd_band *)(void *)(part.list + tiles);

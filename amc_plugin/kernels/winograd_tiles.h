@@ -75,6 +75,9 @@ typedef struct amc_winograd_part {
 // thread's AMC_WORKSPACE_TABLES.
 amc_winograd_part amc_winograd_part_make(const amc_winograd_grid *grid, int first, int tiles);
 
+// Pixels that the frame of so many tiles has at most.
+size_t amc_winograd_most_pixels(const amc_winograd_grid *grid, int tiles);
+
 // Whether all of the output of eight tiles is there.
 bool amc_winograd_are_whole(const amc_winograd_tile *tiles);
 
