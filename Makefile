@@ -88,7 +88,7 @@ endif
 # Make runs as many jobs as there are processors unless told otherwise.
 PARALLEL := $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all test run-tests demo results bench lint format setup install uninstall clean help
+.PHONY: all test run-tests demo results bench bench-programs lint format setup install uninstall clean help
 
 all: $(BIN) ## build bin/darknet (build/FLAVOUR/bin/darknet for DEBUG=1, SAN=1, OPENMP=0)
 
@@ -112,6 +112,13 @@ $(B)/tests/%: tests/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_AMC) -Itests $(CFLAGS_AMC) $(LDFLAGS) $(WRAP_FLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
 
+# scripts/bench/ is built as tests are; each program of it may want a library of its own.
+$(B)/scripts/%: scripts/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_AMC) $(CFLAGS_AMC) $(LDFLAGS) $(WRAP_FLAGS) $< $(LIB) $(LDLIBS) $(BENCH_LIBS) -o $@
+
+$(B)/scripts/bench/onednn: BENCH_LIBS := -ldnnl
+
 # Ours depend on the flags above too; Darknet's are many and theirs don't change.
 $(AMC_OBJ): Makefile
 
@@ -134,14 +141,20 @@ demo: ## search, prune, fine-tune and measure a network on real images
 results: all ## run the comparisons behind RESULTS.md (about an hour) and write it
 	@scripts/results.sh
 
-bench: all ## measure the kernels and the commands
+# The programs of scripts/bench.sh; what it compares with is there as far as it is installed.
+BENCH := $(addprefix $(B)/scripts/bench/,darknet episode sgemm \
+    $(if $(wildcard /usr/include/oneapi/dnnl/dnnl.h),onednn))
+
+bench-programs: $(BIN) $(TOOLS) $(BENCH)
+
+bench: bench-programs ## measure speed beside Darknet's own, PyTorch, oneDNN and OpenCV (25 minutes)
 	@scripts/bench.sh
 
 lint: ## clang-format, cppcheck, include directions
 	@scripts/lint.sh
 
 format: ## clang-format every source of ours in place
-	@clang-format -i $(shell find amc_plugin tests -name '*.[ch]')
+	@clang-format -i $(shell find amc_plugin tests scripts/bench -name '*.[ch]')
 
 setup: ## install the packages that are missing
 	@scripts/setup.sh
@@ -159,4 +172,4 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 	@echo 'Variables: OPENMP=1 DEBUG=0 SAN=0 GPU=0 PREFIX=/usr/local, ONLY=WORD for test'
 
--include $(DARKNET_OBJ:.o=.d) $(AMC_OBJ:.o=.d) $(TESTS:=.d) $(TOOLS:=.d)
+-include $(DARKNET_OBJ:.o=.d) $(AMC_OBJ:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) $(BENCH:=.d)

@@ -22,7 +22,7 @@ need() {
     return 1
 }
 
-sources() { find amc_plugin tests -name '*.[ch]' | LC_ALL=C sort; }
+sources() { find amc_plugin tests scripts/bench -name '*.[ch]' | LC_ALL=C sort; }
 
 # A line of clang-format's for each place, without the source that it quotes below it.
 check_format() {
@@ -35,7 +35,7 @@ check_c() {
     need cppcheck || return
     cppcheck --quiet --enable=warning,performance,portability --std=c11 --inline-suppr -j "$(nproc)" \
         --suppress=ctuuninitvar -I amc_plugin -I tests -D_GNU_SOURCE \
-        --template='{file}:{line}: {severity}: {message} [{id}]' amc_plugin tests 2>&1
+        --template='{file}:{line}: {severity}: {message} [{id}]' amc_plugin tests scripts/bench 2>&1
 }
 
 # Not a must: setup.sh doesn't install it.
