@@ -4,7 +4,7 @@
 # written from scripts/results/ alone.
 #
 #   scripts/results.sh           run what is missing, then write RESULTS.md
-#   scripts/results.sh -write    only write RESULTS.md
+#   scripts/results.sh -write    only write RESULTS.md, with the figures of make bench if there are any
 #   scripts/results.sh networks  only run what is missing of the table of networks, then write
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -142,6 +142,10 @@ The recurrent ones (gru, rnn, rnn.train) are refused. The MACs of local layers a
 |---|---|---|---|---|---|---|
 $(networks_table)
 EOF
+    if [ -s scripts/results/bench.csv ]; then
+        echo
+        scripts/bench/tables.sh
+    fi
 }
 
 case ${1:-} in
