@@ -8,6 +8,7 @@ readonly PACKAGES=(
     libopenblas-dev       # matrix products
     libcjson-dev          # policies and -json
     libcmocka-dev         # unit tests
+    valgrind              # looks for leaks in them
     darknet               # the stock program: reads what this project writes, in the tests
     python3-opencv        # so does this, written by others again
     dataset-fashion-mnist # pictures for the demo
