@@ -8,6 +8,8 @@ OPENMP ?= 1
 DEBUG ?= 0
 SAN ?= 0
 GPU ?= 0
+# STOCK=1 runs the tests on Darknet's own kernels.
+STOCK ?= 0
 PREFIX ?= /usr/local
 
 CC := gcc
@@ -130,6 +132,7 @@ test: ## set the machine up, build, run every test
 TOOLS := $(B)/tests/support/random_weights
 
 # ONLY=kernels runs the tests whose path contains that word.
+run-tests: export AMC_STOCK := $(or $(filter 1,$(STOCK)),$(AMC_STOCK))
 run-tests: $(BIN) $(TESTS) $(TOOLS)
 	@DARKNET=$(CURDIR)/$(BIN) ONLY='$(ONLY)' tests/run.sh $(TESTS) $(wildcard tests/*/test_*.sh)
 
@@ -170,6 +173,6 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
-	@echo 'Variables: OPENMP=1 DEBUG=0 SAN=0 GPU=0 PREFIX=/usr/local, ONLY=WORD for test'
+	@echo 'Variables: OPENMP=1 DEBUG=0 SAN=0 GPU=0 PREFIX=/usr/local, ONLY=WORD STOCK=0 for test'
 
 -include $(DARKNET_OBJ:.o=.d) $(AMC_OBJ:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) $(BENCH:=.d)

@@ -24,9 +24,9 @@ esac
 readonly SAME=1e-4
 readonly OTHER=5e-4 # and differ if not even so
 
-# The one that takes longest first; with sanitizers, as many as there is time for.
-case $DARKNET in
-*/build/san*) all='resnext50-stage yolov3-tiny mobilenetv2-224' ;;
+# The one that takes longest first; with sanitizers or Darknet's kernels, as many as there is time for.
+case $DARKNET:${AMC_STOCK:-0} in
+*/build/san*:* | *:1) all='resnext50-stage yolov3-tiny mobilenetv2-224' ;;
 *) all='yolov3 darknet53 yolov2 densenet201 resnext50 resnet50 yolov3-tiny mobilenetv2-224 resnext50-stage
     resnet50-stage' ;;
 esac

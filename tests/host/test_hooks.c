@@ -1,9 +1,7 @@
 // Our kernels inside Darknet: they train and infer like stock Darknet where that is right, and mend
 // what it does wrongly with 1x1 convolutions, [batchnorm] and [local].
 
-#include "host/hooks.h"
-
-#include "fixture.h"
+#include "host/training.h"
 #include "kernels/conv.h"
 
 #include <convolutional_layer.h>
@@ -62,36 +60,6 @@ static const char *const locals = NET
     HEAD;
 // clang-format on
 
-static int weights_of(const layer *l) {
-    if (l->type == LOCAL) return l->outputs * l->c * l->size * l->size;
-    return l->type == CONNECTED ? l->inputs * l->outputs : l->nweights;
-}
-
-// A network for training with the hooks on or off; equal seeds give equal weights.
-static network *network_new(const char *text, bool hooks, unsigned seed) {
-    char *path = fixture_write("net.cfg", text);
-    int kept = fixture_redirect("/dev/null");
-    amc_hooks_enable(hooks);
-    srand(seed);
-    network *net = parse_network_cfg(path);
-    fixture_unredirect(kept);
-    free(path);
-    amc_rng rng;
-    amc_rng_init(&rng, seed);
-    for (int i = 0; i < net->n; i++) { // Darknet starts with biases of 0 and scales of 1
-        const layer *l = &net->layers[i];
-        fixture_randomize(&rng, l->biases, l->biases ? l->out_c : 0, -0.3, 0.3);
-        fixture_randomize(&rng, l->scales, l->scales ? l->out_c : 0, 0.5, 1.5);
-        fixture_randomize(&rng, l->rolling_mean, l->scales ? l->out_c : 0, -0.3, 0.3);
-        fixture_randomize(&rng, l->rolling_variance, l->scales ? l->out_c : 0, 0.5, 1.5);
-        if (l->type == CONVOLUTIONAL || l->type == LOCAL)
-            fixture_randomize(&rng, l->weights, weights_of(l), -0.3, 0.3);
-    }
-    fixture_randomize(&rng, net->input, net->inputs * net->batch, -1, 1);
-    for (int b = 0; b < net->batch; b++) net->truth[b * CLASSES + b % CLASSES] = 1;
-    return net;
-}
-
 // The largest difference relative to b's largest magnitude.
 static double difference(const float *a, const float *b, int n) {
     double worst = 0, size = 1e-12;
@@ -111,7 +79,7 @@ static void assert_same(const char *what, int i, const float *a, const float *b,
 
 static void trains_like_stock(void **state) {
     (void)state;
-    network *ours = network_new(sound, true, 1), *stock = network_new(sound, false, 1);
+    network *ours = training_network(sound, true, 1), *stock = training_network(sound, false, 1);
     for (int step = 0; step < 3; step++) {
         float loss = train_network_datum(ours);
         assert_float_equal(loss, train_network_datum(stock), 1e-4 * loss);
@@ -120,8 +88,9 @@ static void trains_like_stock(void **state) {
             int c = a->out_c;
             assert_same("output", i, a->output, b->output, a->outputs * BATCH);
             assert_same("delta", i, a->delta, b->delta, a->outputs * BATCH);
-            assert_same("weights", i, a->weights, b->weights, weights_of(a));
-            assert_same("momentum", i, a->weight_updates, b->weight_updates, weights_of(a));
+            assert_same("weights", i, a->weights, b->weights, training_weights_of(a));
+            assert_same("momentum", i, a->weight_updates, b->weight_updates,
+                        training_weights_of(a));
             assert_same("biases", i, a->biases, b->biases, c);
             assert_same("scales", i, a->scales, b->scales, c);
             assert_same("means", i, a->rolling_mean, b->rolling_mean, c);
@@ -134,7 +103,7 @@ static void trains_like_stock(void **state) {
 
 static void infers_like_stock(void **state) {
     (void)state;
-    network *ours = network_new(sound, true, 2), *stock = network_new(sound, false, 2);
+    network *ours = training_network(sound, true, 2), *stock = training_network(sound, false, 2);
     forward_network(ours);
     forward_network(stock);
     for (int i = 0; i < ours->n; i++)
@@ -186,7 +155,7 @@ static double worst_gradient(network *net, double step) {
         const layer *l = &net->layers[i];
         int n = biases_of(l);
         if (n == 0) continue;
-        double w = gradient_error(net, step, l->weights, l->weight_updates, weights_of(l));
+        double w = gradient_error(net, step, l->weights, l->weight_updates, training_weights_of(l));
         double b = gradient_error(net, step, l->biases, l->bias_updates, n);
         double s = l->scales ? gradient_error(net, step, l->scales, l->scale_updates, n) : 0;
         worst = fmax(worst, fmax(w, fmax(b, s)));
@@ -195,7 +164,7 @@ static double worst_gradient(network *net, double step) {
 }
 
 static void check_gradients(const char *text, double step, double tolerance) {
-    network *net = network_new(text, true, 3);
+    network *net = training_network(text, true, 3);
     double worst = worst_gradient(net, step);
     if (!(worst < tolerance)) fail_msg("a gradient is off by %g of its length", worst);
     fixture_darknet_free(net);
@@ -216,7 +185,7 @@ static void leaky_gradients_equal_differences(void **state) {
 static void pointwise_stride_is_heeded(void **state) {
     (void)state;
     static const char *const text = NET CONV(6, 1, 2, ACT(linear)) HEAD;
-    network *ours = network_new(text, true, 4), *stock = network_new(text, false, 4);
+    network *ours = training_network(text, true, 4), *stock = training_network(text, false, 4);
     const layer *l = &ours->layers[0];
     amc_conv_shape shape = amc_conv_shape_make(3, 12, 12, 6, 1, 2, 0, 1);
     amc_finish finish = {NULL, NULL, l->biases, AMC_LINEAR};
@@ -236,7 +205,7 @@ static void pointwise_padding_is_heeded(void **state) {
     (void)state;
     static const char *const text =
         NET "[convolutional]\nfilters=2\nsize=1\npadding=1\nactivation=linear\n" HEAD;
-    network *net = network_new(text, true, 5);
+    network *net = training_network(text, true, 5);
     const layer *l = &net->layers[0];
     forward_network(net);
     assert_int_equal(l->out_w, 14);
@@ -249,7 +218,7 @@ static void pointwise_backward_adds_to_delta(void **state) {
     (void)state;
     static const char *const text =
         NET CONV(6, 3, 1, ACT(tanh)) CONV(6, 1, 1, ACT(tanh)) SHORTCUT(-2) HEAD;
-    network *ours = network_new(text, true, 6), *stock = network_new(text, false, 6);
+    network *ours = training_network(text, true, 6), *stock = training_network(text, false, 6);
     assert_true(worst_gradient(ours, 1e-2) < 1e-2);
     assert_true(worst_gradient(stock, 1e-2) > 0.1);
     fixture_darknet_free(ours);
@@ -260,7 +229,7 @@ static void pointwise_backward_adds_to_delta(void **state) {
 
 // A network that has computed its batch, which stays in its input.
 static network *run_alone(const char *text, bool hooks, bool train) {
-    network *net = network_new(text, hooks, 10);
+    network *net = training_network(text, hooks, 10);
     net->train = train;
     net->truth[0] = 1;
     forward_network(net);
@@ -312,7 +281,7 @@ static void batchnorm_trains(void **state) {
     // Scales in front of one nearly cancel, and Darknet differentiates a variance over n values
     // where it divided by n - 1.
     check_gradients(batchnorms, 1e-2, 5e-2);
-    network *net = network_new(batchnorms, true, 3);
+    network *net = training_network(batchnorms, true, 3);
     float first = train_network_datum(net), last = first;
     for (int step = 0; step < 30; step++) last = train_network_datum(net);
     assert_true(last < 0.9F * first);
@@ -362,7 +331,7 @@ static void local_computes(void **state) {
 static void local_trains(void **state) {
     (void)state;
     check_gradients(locals, 1e-2, 1e-2);
-    network *net = network_new(locals, true, 3);
+    network *net = training_network(locals, true, 3);
     float first = train_network_datum(net), last = first;
     for (int step = 0; step < 30; step++) last = train_network_datum(net);
     assert_true(last < 0.9F * first);
@@ -384,7 +353,8 @@ static void inference_is_independent_of_batch(void **state) {
     (void)state;
     const char *const texts[] = {sound, MENDED(leaky)};
     for (int t = 0; t < 2; t++) {
-        network *net = network_new(texts[t], true, 7), *alone = network_new(texts[t], true, 7);
+        network *net = training_network(texts[t], true, 7),
+                *alone = training_network(texts[t], true, 7);
         set_threads(3);
         forward_network(net);
         set_threads(1);
@@ -400,7 +370,8 @@ static void inference_is_independent_of_batch(void **state) {
 
 static void training_is_independent_of_threads(void **state) {
     (void)state;
-    network *many = network_new(MENDED(leaky), true, 8), *one = network_new(MENDED(leaky), true, 8);
+    network *many = training_network(MENDED(leaky), true, 8),
+            *one = training_network(MENDED(leaky), true, 8);
     for (int step = 0; step < 3; step++) {
         set_threads(3);
         train_network_datum(many);

@@ -358,7 +358,7 @@ static void test_facts(void **state) {
 static void check_replicas_at_once(const char *text) {
     enum { RUNS = 64, CLASSES = 7 };
     amc_error err = {""};
-    amc_hooks_enable(true);
+    amc_hooks_install();
     subject s = subject_new(text);
     amc_host_model *model = amc_host_model_new(s.path, s.graph, 4, &err);
     amc_host_model_apply(model, s.graph, s.weights);
@@ -410,7 +410,7 @@ static void episode(amc_host_model *model, const subject *s, uint64_t seed) {
 
 static void check_memory_of_apply(const char *text) {
     amc_error err = {""};
-    amc_hooks_enable(true);
+    amc_hooks_install();
     subject s = subject_new(text);
     amc_host_model *model = amc_host_model_new(s.path, s.graph, 2, &err);
     size_t before = 0;

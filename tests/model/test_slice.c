@@ -81,11 +81,12 @@ static void test_smaller_network_in_stock_darknet(void **state) {
 // A single unit left in every group, and a single one removed from each group in turn.
 static void test_extreme_plans(void **state) {
     (void)state;
-    amc_hooks_enable(true);
+    amc_hooks_install();
     amc_error err = {""};
     amc_rng rng;
     amc_rng_init(&rng, 3);
     for (int i = 0; i < NETWORKS; i++) {
+        if (!networks_is_computed(networks_all[i].cfg)) continue;
         networks_net net = networks_new(networks_all[i].cfg, 9);
         amc_host_model *model = amc_host_model_new(net.path, net.graph, 1, &err);
         assert_non_null(model);
