@@ -85,8 +85,8 @@ static double loss_of(network *net) {
     const float *x = net->layers[net->n - 2].output;
     double loss = 0;
     for (int b = 0; b < net->batch; b++, x += net->outputs) {
-        double sum = 0;
-        for (int i = 0; i < net->outputs; i++) sum += exp((double)x[i]);
+        double sum = exp((double)x[0]);
+        for (int i = 1; i < net->outputs; i++) sum += exp((double)x[i]);
         loss += log(sum) - x[b % net->outputs];
     }
     return loss;
