@@ -73,7 +73,7 @@ static void backward_output(const layer *l, const network *net) {
         __real_gradient_array(l->output, l->outputs * l->batch, l->activation, l->delta);
     amc_batchnorm bn = batchnorm_of(l);
     if (l->batch_normalize && net->train) {
-        amc_batchnorm_backward(&bn, l->batch, l->out_c, pixels, l->x, l->output, act, l->delta);
+        amc_batchnorm_backward(&bn, l->batch, l->out_c, pixels, l->x, act, l->delta);
         return;
     }
     amc_finish finish = finish_of(l, act);

@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-// What a negative input is multiplied by.
-static float slope_of(amc_activation act) {
-    return act == AMC_RELU ? 0.0f : act == AMC_LEAKY ? 0.1f : 1.0f;
-}
-
 AMC_CLONES static void scaled(const float *x, size_t n, float centre, float scale, float shift,
                               float *y) {
     for (size_t i = 0; i < n; i++) y[i] = (x[i] - centre) * scale + shift;
@@ -36,16 +31,16 @@ void amc_activation_scaled(const float *x, size_t n, float centre, float scale, 
     if (act == AMC_LINEAR) {
         scaled(x, n, centre, scale, shift, y);
     } else {
-        scaled_sloped(x, n, centre, scale, shift, slope_of(act), y);
+        scaled_sloped(x, n, centre, scale, shift, amc_activation_slope(act), y);
     }
 }
 
 void amc_activation_forward(float *x, size_t n, amc_activation act) {
-    if (act != AMC_LINEAR) sloped(x, n, slope_of(act));
+    if (act != AMC_LINEAR) sloped(x, n, amc_activation_slope(act));
 }
 
 void amc_activation_backward(const float *y, size_t n, amc_activation act, float *delta) {
-    if (act != AMC_LINEAR) sloped_back(y, n, slope_of(act), delta);
+    if (act != AMC_LINEAR) sloped_back(y, n, amc_activation_slope(act), delta);
 }
 
 amc_affine amc_finish_of(const amc_finish *finish, int i) {
@@ -54,7 +49,7 @@ amc_affine amc_finish_of(const amc_finish *finish, int i) {
     if (finish->centre) a.centre = finish->centre[i];
     if (finish->scale) a.scale = finish->scale[i];
     if (finish->shift) a.shift = finish->shift[i];
-    a.slope = slope_of(finish->act);
+    a.slope = amc_activation_slope(finish->act);
     return a;
 }
 

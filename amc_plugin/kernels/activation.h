@@ -14,6 +14,11 @@ typedef enum amc_activation {
     AMC_LEAKY,  // x > 0 ? x : 0.1 x
 } amc_activation;
 
+// What a negative input is multiplied by.
+static inline float amc_activation_slope(amc_activation act) {
+    return act == AMC_RELU ? 0.0f : act == AMC_LEAKY ? 0.1f : 1.0f;
+}
+
 // y[i] = act((x[i] - centre) * scale + shift) for n floats; y may be x. The subtraction comes
 // first: a channel that is all but constant has a scale of a million, which x * scale would round
 // to nonsense.

@@ -7,17 +7,22 @@
 
 static const float FORWARD_EPS = 1e-6f, BACKWARD_EPS = 1e-5f, ROLL = 0.01f;
 
+enum { BLOCK = 2048 }; // floats that the first cache keeps from one pass to the next
+
 // ---- one channel, whose rows of `pixels` floats lie `step` floats apart -------------------------
 
+// Four vectors at a time: adding to one has to wait for the addition before.
 AMC_CLONES static double sum_channel(const float *x, int batch, size_t step, int pixels) {
     double total = 0;
     for (int b = 0; b < batch; b++, x += step) {
-        amc_v8 sums = {0};
+        amc_v8 sums[4] = {{0}};
         float rest = 0;
         int i = 0;
-        for (; i + 8 <= pixels; i += 8) sums += *(const amc_v8 *)(x + i);
+        for (; i + 32 <= pixels; i += 32)
+            for (int j = 0; j < 4; j++) sums[j] += *(const amc_v8 *)(x + i + 8 * j);
+        for (; i + 8 <= pixels; i += 8) sums[0] += *(const amc_v8 *)(x + i);
         for (; i < pixels; i++) rest += x[i];
-        total += amc_v8_sum(sums) + rest;
+        total += amc_v8_sum((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
     }
     return total;
 }
@@ -26,46 +31,100 @@ AMC_CLONES static double sum_squares(const float *x, int batch, size_t step, int
                                      float mean) {
     double total = 0;
     for (int b = 0; b < batch; b++, x += step) {
-        amc_v8 sums = {0};
+        amc_v8 sums[4] = {{0}};
         float rest = 0;
         int i = 0;
+        for (; i + 32 <= pixels; i += 32) {
+            for (int j = 0; j < 4; j++) {
+                amc_v8 d = *(const amc_v8 *)(x + i + 8 * j) - mean;
+                sums[j] += d * d;
+            }
+        }
         for (; i + 8 <= pixels; i += 8) {
             amc_v8 d = *(const amc_v8 *)(x + i) - mean;
-            sums += d * d;
+            sums[0] += d * d;
         }
         for (; i < pixels; i++) rest += (x[i] - mean) * (x[i] - mean);
-        total += amc_v8_sum(sums) + rest;
+        total += amc_v8_sum((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
     }
     return total;
 }
 
-// *sum = sum of delta, *dot = sum of delta * (x - mean).
+// The mean of count numbers and the sum of their squared distances from it.
+typedef struct moments {
+    double count, mean, squares;
+} moments;
+
+static moments join(moments a, moments b) {
+    double count = a.count + b.count, apart = b.mean - a.mean;
+    return (moments){count, a.mean + apart * b.count / count,
+                     a.squares + b.squares + apart * apart * a.count * b.count / count};
+}
+
+// Memory is read once, yet distances are taken from a mean: that of the block at hand.
+static moments moments_of(const float *x, int batch, size_t step, int pixels) {
+    int width = pixels < BLOCK ? pixels : BLOCK, rows = BLOCK / width;
+    moments all = {0};
+    for (int b = 0; b < batch; b += rows) {
+        int height = batch - b < rows ? batch - b : rows;
+        for (int i = 0; i < pixels; i += width) {
+            int length = pixels - i < width ? pixels - i : width;
+            const float *block = x + b * step + i;
+            moments m = {.count = (double)height * length};
+            m.mean = sum_channel(block, height, step, length) / m.count;
+            m.squares = sum_squares(block, height, step, length, (float)m.mean);
+            all = join(all, m);
+        }
+    }
+    return all;
+}
+
+// delta * act'(y), where y = act(v) for the affine v of x that forward computed: its sign is found
+// again, so that y need not be read.
+static inline __attribute__((always_inline)) amc_v8 gradient_vector(amc_v8 x, amc_v8 delta,
+                                                                    amc_affine a) {
+    amc_v8 v = (x - a.centre) * a.scale + a.shift, low = delta * a.slope;
+    amc_v8i above = v > 0;
+    return (amc_v8)(((amc_v8i)delta & above) | ((amc_v8i)low & ~above));
+}
+
+static inline float gradient(float x, float delta, amc_affine a) {
+    return (x - a.centre) * a.scale + a.shift > 0 ? delta : delta * a.slope;
+}
+
+// With d = delta * act'(y): *sum = sum of d, *dot = sum of d * (x - mean).
 AMC_CLONES static void sum_gradients(const float *x, const float *delta, int batch, size_t step,
-                                     int pixels, float mean, double *sum, double *dot) {
+                                     int pixels, amc_affine a, double *sum, double *dot) {
     *sum = *dot = 0;
     for (int b = 0; b < batch; b++, x += step, delta += step) {
-        amc_v8 sums = {0}, dots = {0};
+        amc_v8 sums[2] = {{0}}, dots[2] = {{0}};
         float sum_rest = 0, dot_rest = 0;
         int i = 0;
-        for (; i + 8 <= pixels; i += 8) {
-            amc_v8 d = *(const amc_v8 *)(delta + i);
-            sums += d;
-            dots += d * (*(const amc_v8 *)(x + i) - mean);
+        for (; i + 16 <= pixels; i += 16) {
+            for (int j = 0; j < 2; j++) {
+                amc_v8 xi = *(const amc_v8 *)(x + i + 8 * j);
+                amc_v8 d = gradient_vector(xi, *(const amc_v8 *)(delta + i + 8 * j), a);
+                sums[j] += d;
+                dots[j] += d * (xi - a.centre);
+            }
         }
         for (; i < pixels; i++) {
-            sum_rest += delta[i];
-            dot_rest += delta[i] * (x[i] - mean);
+            float d = gradient(x[i], delta[i], a);
+            sum_rest += d;
+            dot_rest += d * (x[i] - a.centre);
         }
-        *sum += amc_v8_sum(sums) + sum_rest;
-        *dot += amc_v8_sum(dots) + dot_rest;
+        *sum += amc_v8_sum(sums[0] + sums[1]) + sum_rest;
+        *dot += amc_v8_sum(dots[0] + dots[1]) + dot_rest;
     }
 }
 
-// delta = a * delta + b * (x - mean) + c
-AMC_CLONES static void apply_gradients(const float *x, int batch, size_t step, int pixels,
-                                       float mean, float a, float b, float c, float *delta) {
-    for (int i = 0; i < batch; i++, x += step, delta += step) {
-        for (int j = 0; j < pixels; j++) delta[j] = a * delta[j] + b * (x[j] - mean) + c;
+// delta = by_delta * delta * act'(y) + by_x * (x - mean) + shift
+AMC_CLONES static void apply_gradients(const float *x, size_t n, amc_affine a, float by_delta,
+                                       float by_x, float shift, float *delta) {
+    for (size_t i = 0; i < n; i++) {
+        float centred = x[i] - a.centre, low = delta[i] * a.slope;
+        float d = centred * a.scale + a.shift > 0 ? delta[i] : low;
+        delta[i] = by_delta * d + by_x * centred + shift;
     }
 }
 
@@ -77,43 +136,50 @@ static double variance_count(int batch, int pixels) {
     return count > 0 ? count : 1;
 }
 
+// What forward does to channel i, from the batch's statistics.
+static amc_affine affine_of(const amc_batchnorm *bn, int i, amc_activation act) {
+    return (amc_affine){bn->mean[i], bn->scales[i] / (sqrtf(bn->variance[i]) + FORWARD_EPS),
+                        bn->biases[i], amc_activation_slope(act)};
+}
+
+// The last pass over a channel goes backwards through the batch, which meets in the cache what the
+// pass before left there.
 void amc_batchnorm_forward(const amc_batchnorm *bn, int batch, int c, int pixels, const float *x,
                            amc_activation act, float *y) {
     size_t step = (size_t)c * pixels;
 #pragma omp parallel for schedule(dynamic) if (amc_parallel_is_free())
     for (int i = 0; i < c; i++) {
         const float *xi = x + (size_t)i * pixels;
-        float mean = (float)(sum_channel(xi, batch, step, pixels) / ((double)batch * pixels));
-        float variance =
-            (float)(sum_squares(xi, batch, step, pixels, mean) / variance_count(batch, pixels));
-        bn->mean[i] = mean;
-        bn->variance[i] = variance;
-        bn->rolling_mean[i] += ROLL * (mean - bn->rolling_mean[i]);
-        bn->rolling_variance[i] += ROLL * (variance - bn->rolling_variance[i]);
-        float scale = bn->scales[i] / (sqrtf(variance) + FORWARD_EPS);
-        for (int b = 0; b < batch; b++)
-            amc_activation_scaled(xi + b * step, pixels, mean, scale, bn->biases[i], act,
+        moments m = moments_of(xi, batch, step, pixels);
+        bn->mean[i] = (float)m.mean;
+        bn->variance[i] = (float)(m.squares / variance_count(batch, pixels));
+        bn->rolling_mean[i] += ROLL * (bn->mean[i] - bn->rolling_mean[i]);
+        bn->rolling_variance[i] += ROLL * (bn->variance[i] - bn->rolling_variance[i]);
+        amc_affine a = affine_of(bn, i, act);
+        for (int b = batch; b-- > 0;)
+            amc_activation_scaled(xi + b * step, pixels, a.centre, a.scale, a.shift, act,
                                   y + b * step + (size_t)i * pixels);
     }
 }
 
 void amc_batchnorm_backward(const amc_batchnorm *bn, int batch, int c, int pixels, const float *x,
-                            const float *y, amc_activation act, float *delta) {
+                            amc_activation act, float *delta) {
     size_t step = (size_t)c * pixels;
     double count = (double)batch * pixels;
 #pragma omp parallel for schedule(dynamic) if (amc_parallel_is_free())
     for (int i = 0; i < c; i++) {
-        const float *xi = x + (size_t)i * pixels, *yi = y + (size_t)i * pixels;
-        float *di = delta + (size_t)i * pixels, mean = bn->mean[i];
-        for (int b = 0; b < batch && act != AMC_LINEAR; b++)
-            amc_activation_backward(yi + b * step, pixels, act, di + b * step);
+        const float *xi = x + (size_t)i * pixels;
+        float *di = delta + (size_t)i * pixels;
+        amc_affine a = affine_of(bn, i, act);
         double sum, dot, v = bn->variance[i] + BACKWARD_EPS, scale = bn->scales[i];
-        sum_gradients(xi, di, batch, step, pixels, mean, &sum, &dot);
+        sum_gradients(xi, di, batch, step, pixels, a, &sum, &dot);
         bn->bias_updates[i] += (float)sum;
         bn->scale_updates[i] += (float)(dot / (sqrt(bn->variance[i]) + FORWARD_EPS));
         double by_variance = scale * dot * -0.5 / (v * sqrt(v)), by_mean = -scale * sum / sqrt(v);
-        apply_gradients(xi, batch, step, pixels, mean, (float)(scale / sqrt(v)),
-                        (float)(2 * by_variance / count), (float)(by_mean / count), di);
+        for (int b = batch; b-- > 0;)
+            apply_gradients(xi + b * step, pixels, a, (float)(scale / sqrt(v)),
+                            (float)(2 * by_variance / count), (float)(by_mean / count),
+                            di + b * step);
     }
 }
 

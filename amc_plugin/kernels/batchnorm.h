@@ -21,11 +21,11 @@ typedef struct amc_batchnorm {
 void amc_batchnorm_forward(const amc_batchnorm *bn, int batch, int c, int pixels, const float *x,
                            amc_activation act, float *y);
 
-// delta *= act'(y), and then by the batch normalisation's gradient; x as given to forward. Adds to
-// scale_updates and bias_updates. Gives act AMC_LINEAR where the caller multiplied delta by the
-// activation's gradient already.
+// delta *= act'(.), and then by the batch normalisation's gradient; x as given to forward, whose
+// mean, variance, scales and biases must be those it left. Adds to scale_updates and bias_updates.
+// Gives act AMC_LINEAR where the caller multiplied delta by the activation's gradient already.
 void amc_batchnorm_backward(const amc_batchnorm *bn, int batch, int c, int pixels, const float *x,
-                            const float *y, amc_activation act, float *delta);
+                            amc_activation act, float *delta);
 
 // What inference multiplies by: normalised x = (x - rolling_mean[i]) * scale[i] + biases[i]; scale
 // is (c).
