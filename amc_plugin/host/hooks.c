@@ -1,20 +1,27 @@
 #include "host/hooks.h"
 
 #include "base/memory.h"
+#include "host/image_cache.h"
 #include "kernels/activation.h"
+#include "kernels/augment.h"
 #include "kernels/batchnorm.h"
 #include "kernels/connected.h"
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
 #include "kernels/maxpool.h"
 #include "kernels/parallel.h"
+#include "kernels/vector.h"
 #include "kernels/workspace.h"
 
 #include "darknet.h"
 
+#include <image.h>
+#include <pthread.h>
+#include <shortcut_layer.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <utils.h>
 
 static bool enabled;
 
@@ -81,6 +88,20 @@ static void backward_output(const layer *l, const network *net) {
                       l->bias_updates);
 }
 
+// The step of n weights or biases down their gradients.
+static void descend(const layer *l, const update_args *args, float decay, int n, float *values,
+                    float *updates) {
+    amc_vector_descend((size_t)n, args->learning_rate * l->learning_rate_scale / args->batch,
+                       decay * args->batch, args->momentum, values, updates);
+}
+
+// For layers with biases and perhaps scales for each of their out_c channels, and n weights.
+static void update(const layer *l, const update_args *args, int n) {
+    descend(l, args, 0, l->out_c, l->biases, l->bias_updates);
+    if (l->scales) descend(l, args, 0, l->out_c, l->scales, l->scale_updates);
+    descend(l, args, args->decay, n, l->weights, l->weight_updates);
+}
+
 // ---- convolutional ------------------------------------------------------------------------------
 
 static amc_conv_shape shape_of(const layer *l) {
@@ -125,6 +146,10 @@ void amc_hooks_prepare(layer *l, float *room) {
     l->binary_weights = room;
 }
 
+static void update_convolutional(layer l, update_args args) {
+    update(&l, &args, l.nweights);
+}
+
 layer __real_make_convolutional_layer(int batch, int h, int w, int c, int n, int groups, int size,
                                       int stride, int padding, ACTIVATION activation,
                                       int batch_normalize, int binary, int xnor, int adam);
@@ -137,6 +162,7 @@ layer __wrap_make_convolutional_layer(int batch, int h, int w, int c, int n, int
     if (enabled && !binary && !xnor) {
         l.forward = forward_convolutional;
         l.backward = backward_convolutional;
+        l.update = update_convolutional;
     }
     return l;
 }
@@ -167,6 +193,10 @@ static void backward_connected(layer l, network net) {
                           l.weights, l.inputs, 1, net.delta, l.inputs);
 }
 
+static void update_connected(layer l, update_args args) {
+    update(&l, &args, l.inputs * l.outputs);
+}
+
 layer __real_make_connected_layer(int batch, int inputs, int outputs, ACTIVATION activation,
                                   int batch_normalize, int adam);
 
@@ -177,6 +207,7 @@ layer __wrap_make_connected_layer(int batch, int inputs, int outputs, ACTIVATION
     if (enabled) {
         l.forward = forward_connected;
         l.backward = backward_connected;
+        l.update = update_connected;
     }
     return l;
 }
@@ -236,6 +267,45 @@ layer __wrap_make_maxpool_layer(int batch, int h, int w, int c, int size, int st
     return l;
 }
 
+// ---- shortcut -----------------------------------------------------------------------------------
+
+// Whether it adds two inputs of the same shape in one pass; Darknet's own code does the others.
+static bool is_plain_shortcut(const layer *l, amc_activation *act) {
+    return is_fused(l->activation, act) && l->w == l->out_w && l->h == l->out_h && l->c == l->out_c;
+}
+
+static void forward_shortcut(layer l, network net) {
+    amc_activation act;
+    if (is_plain_shortcut(&l, &act)) {
+        amc_vector_blend(net.input, l.alpha, net.layers[l.index].output, l.beta,
+                         (size_t)l.outputs * l.batch, act, l.output);
+    } else {
+        forward_shortcut_layer(l, net);
+    }
+}
+
+static void backward_shortcut(layer l, network net) {
+    amc_activation act;
+    if (is_plain_shortcut(&l, &act)) {
+        amc_vector_blend_backward(l.output, l.delta, (size_t)l.outputs * l.batch, act, l.alpha,
+                                  net.delta, l.beta, net.layers[l.index].delta);
+    } else {
+        backward_shortcut_layer(l, net);
+    }
+}
+
+layer __real_make_shortcut_layer(int batch, int index, int w, int h, int c, int w2, int h2, int c2);
+
+layer __wrap_make_shortcut_layer(int batch, int index, int w, int h, int c, int w2, int h2,
+                                 int c2) {
+    layer l = __real_make_shortcut_layer(batch, index, w, h, c, w2, h2, c2);
+    if (enabled) {
+        l.forward = forward_shortcut;
+        l.backward = backward_shortcut;
+    }
+    return l;
+}
+
 // ---- loops that other layers call ---------------------------------------------------------------
 
 void __real_gemm(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
@@ -265,5 +335,68 @@ void __wrap_gradient_array(const float *x, const int n, const ACTIVATION a, floa
         amc_activation_backward(x, n, act, delta);
     } else {
         __real_gradient_array(x, n, a, delta);
+    }
+}
+
+void __real_fill_cpu(int n, float value, float *x, int step);
+
+// Every training step clears all gradients of all layers.
+void __wrap_fill_cpu(int n, float value, float *x, int step) {
+    if (enabled && step == 1 && n > 0) {
+        amc_vector_fill(x, (size_t)n, value);
+    } else {
+        __real_fill_cpu(n, value, x, step);
+    }
+}
+
+// ---- images for training ------------------------------------------------------------------------
+
+static amc_image_cache *images; // once training has begun; Darknet's loaders share it
+
+pthread_t __real_load_data(load_args args);
+image __real_load_image_color(char *path, int w, int h);
+image __real_random_augment_image(image im, float angle, float aspect, int low, int high, int w,
+                                  int h);
+void __real_random_distort_image(image im, float hue, float saturation, float exposure);
+
+// One waits for a file while another computes. Darknet's 32 for every batch take longer to start
+// than small images to load.
+static int loaders(int wanted) {
+    long most = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+    return most > 0 && wanted > most ? (int)most : wanted;
+}
+
+// Starts the loading of one batch. Drawn from a list of m paths, images come again.
+pthread_t __wrap_load_data(load_args args) {
+    if (enabled) args.threads = loaders(args.threads);
+    if (enabled && args.m > 0 && !images) images = amc_image_cache_new(amc_image_cache_budget());
+    return __real_load_data(args);
+}
+
+image __wrap_load_image_color(char *path, int w, int h) {
+    image im = {.c = 3};
+    if (enabled && images && !w && !h) im.data = amc_image_cache_load(images, path, &im.h, &im.w);
+    return im.data ? im : __real_load_image_color(path, w, h); // which says what is wrong with it
+}
+
+// Both draw the same random numbers as Darknet's, in the same order.
+image __wrap_random_augment_image(image im, float angle, float aspect, int low, int high, int w,
+                                  int h) {
+    if (!enabled) return __real_random_augment_image(im, angle, aspect, low, high, w, h);
+    augment_args a = random_augment_args(im, angle, aspect, low, high, w, h);
+    amc_augment_view view = {a.rad, a.scale, a.aspect, a.dx, a.dy};
+    image crop = make_empty_image(w, h, im.c);
+    crop.data = amc_memory_resize(NULL, (size_t)w * h * im.c, sizeof *crop.data);
+    amc_augment_crop(&view, im.c, im.h, im.w, im.data, h, w, crop.data);
+    return crop;
+}
+
+void __wrap_random_distort_image(image im, float hue, float saturation, float exposure) {
+    if (enabled && im.c == 3) {
+        float turn = rand_uniform(-hue, hue);
+        float by_saturation = rand_scale(saturation), by_exposure = rand_scale(exposure);
+        amc_augment_distort(im.data, (size_t)im.w * im.h, turn, by_saturation, by_exposure);
+    } else {
+        __real_random_distort_image(im, hue, saturation, exposure);
     }
 }

@@ -338,6 +338,82 @@ static void local_trains(void **state) {
     fixture_darknet_free(net);
 }
 
+// ---- shortcuts ----
+
+// With weights of their own for both inputs, one of which may be the layer right before.
+#define WEIGHTED(from, act) "[shortcut]\nalpha=0.5\nbeta=2\nfrom=" #from "\n" ACT(act)
+// clang-format off
+static const char *const shortcuts = NET
+    CONV(6, 3, 1, BN ACT(leaky))
+    CONV(6, 3, 1, BN ACT(relu))
+    WEIGHTED(-2, relu)
+    CONV(6, 3, 1, ACT(linear))
+    WEIGHTED(-1, leaky)
+    CONV(9, 3, 1, ACT(linear))
+    WEIGHTED(-3, relu) // from fewer channels
+    CONV(9, 3, 2, ACT(linear))
+    WEIGHTED(-3, tanh) // and from a larger image
+    HEAD;
+// clang-format on
+
+static void shortcuts_train_like_stock(void **state) {
+    (void)state;
+    network *ours = network_new(shortcuts, true, 9), *stock = network_new(shortcuts, false, 9);
+    for (int step = 0; step < 3; step++) {
+        float loss = train_network_datum(ours);
+        assert_float_equal(loss, train_network_datum(stock), 1e-4 * loss);
+        for (int i = 0; i < ours->n; i++) {
+            const layer *a = &ours->layers[i], *b = &stock->layers[i];
+            assert_same("output", i, a->output, b->output, a->outputs * BATCH);
+            assert_same("weights", i, a->weights, b->weights, a->weights ? weights_of(a) : 0);
+        }
+    }
+    fixture_darknet_free(ours);
+    fixture_darknet_free(stock);
+}
+
+// ---- images for training ----
+
+enum { PICTURES = 6, DRAWN = 20, SIDE = 24 };
+
+// One batch as `classifier train` draws it, on one thread: then random numbers come in order.
+static data load_batch(char **paths, bool hooks, unsigned seed) {
+    char *labels[] = {"red", "blue"};
+    data batch;
+    load_args args = {.threads = 1, .paths = paths, .labels = labels, .n = DRAWN, .m = PICTURES};
+    args.w = args.h = args.size = SIDE;
+    args.min = SIDE, args.max = 2 * SIDE;
+    args.classes = 2;
+    args.angle = 10, args.aspect = 1.3F, args.hue = 0.1F, args.saturation = args.exposure = 1.5F;
+    args.type = CLASSIFICATION_DATA;
+    args.d = &batch;
+    amc_hooks_enable(hooks);
+    srand(seed);
+    pthread_join(load_data(args), NULL);
+    return batch;
+}
+
+static void batches_load_like_stock(void **state) {
+    (void)state;
+    char *paths[PICTURES];
+    for (int i = 0; i < PICTURES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d_%s.png", i, i % 2 ? "red" : "blue");
+        paths[i] = fixture_image(name, 20 + 5 * i, 40 - 3 * i, 3, i);
+    }
+    for (unsigned seed = 1; seed < 4; seed++) {
+        data ours = load_batch(paths, true, seed), stock = load_batch(paths, false, seed);
+        for (int i = 0; i < DRAWN; i++) {
+            assert_memory_equal(ours.y.vals[i], stock.y.vals[i], 2 * sizeof(float));
+            for (int j = 0; j < ours.X.cols; j++)
+                assert_float_equal(ours.X.vals[i][j], stock.X.vals[i][j], 1e-5);
+        }
+        free_data(ours);
+        free_data(stock);
+    }
+    for (int i = 0; i < PICTURES; i++) free(paths[i]);
+}
+
 // ---- threads and batches ----
 
 static void set_threads(int n) {
@@ -428,6 +504,8 @@ int main(void) {
         cmocka_unit_test(batchnorm_trains),
         cmocka_unit_test(local_computes),
         cmocka_unit_test(local_trains),
+        cmocka_unit_test(shortcuts_train_like_stock),
+        cmocka_unit_test(batches_load_like_stock),
         cmocka_unit_test(inference_is_independent_of_batch),
         cmocka_unit_test(training_is_independent_of_threads),
         cmocka_unit_test(environment_keeps_stock),
