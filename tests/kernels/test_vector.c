@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-static const size_t sizes[] = {1, 7, 1000, 100003};
+static const size_t sizes[] = {1, 7, 1000, 100003, 600005};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static double slope_of(amc_activation act) {
@@ -23,10 +23,11 @@ static void fill_sets_all(void **state) {
     (void)state;
     for (int s = 0; s < SIZES; s++) {
         size_t n = sizes[s];
-        float *x = fill_new(n + 1, 1), after = x[n];
-        amc_vector_fill(x, n, 0.5f);
-        for (size_t i = 0; i < n; i++) assert_float_equal(x[i], 0.5, 0);
-        assert_float_equal(x[n], after, 0);
+        float *x = fill_new(n + 2, 1), before = x[0], after = x[n + 1];
+        amc_vector_fill(x + 1, n, 0.5f);
+        for (size_t i = 1; i <= n; i++) assert_float_equal(x[i], 0.5, 0);
+        assert_float_equal(x[0], before, 0);
+        assert_float_equal(x[n + 1], after, 0);
         free(x);
     }
 }
