@@ -13,17 +13,22 @@ STOCK ?= 0
 PREFIX ?= /usr/local
 
 CC := gcc
+COMMA := ,
 .DEFAULT_GOAL := all
 
-ifneq ($(GPU),0)
-$(error GPU=$(GPU): this build has no GPU kernels yet, build with GPU=0)
+ifeq ($(GPU),1)
+# sm_75 code, and what drivers of newer GPUs compile themselves at the first start; any list as Darknet's ARCH is.
+ARCH ?= -gencode arch=compute_75,code=[sm_75,compute_75]
+NVCC ?= $(or $(shell command -v nvcc),$(wildcard /usr/local/cuda/bin/nvcc))
+CUDA ?= $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC))))
 endif
 
 # ---- where things are ----------------------------------------------------------------------------------------------
 
-FLAVOUR := $(if $(filter 1,$(SAN)),san,$(if $(filter 1,$(DEBUG)),debug,release))$(if $(filter 1,$(OPENMP)),,-serial)
+FLAVOUR := $(if $(filter 1,$(SAN)),san,$(if $(filter 1,$(DEBUG)),debug,release))$(if $(filter 1,$(OPENMP)),,-serial)$(if \
+    $(filter 1,$(GPU)),-gpu)
 B := build/$(FLAVOUR)
-BIN := $(if $(filter release,$(FLAVOUR)),bin,$(B)/bin)/darknet
+BIN := $(if $(filter release release-gpu,$(FLAVOUR)),bin,$(B)/bin)/darknet
 
 # Targets that a machine without Darknet's source, or without any package, must be able to start.
 BARE := help clean setup test demo format uninstall
@@ -34,16 +39,25 @@ ifeq ($(wildcard darknet/include/darknet.h),)
 $(error darknet/ is empty and scripts/get_darknet.sh could not fill it)
 endif
 endif
+ifeq ($(GPU),1)
+ifeq ($(CUDA),)
+$(error GPU=1: nvcc is not in PATH, nor in /usr/local/cuda/bin; name it by NVCC=/path/to/nvcc)
+endif
+ifeq ($(CUDNN),1)
+$(error CUDNN=1: cuDNN 8 and later lack what Darknet calls; GPU=1 alone uses cuBLAS)
+endif
+endif
 endif
 
 # The files that Darknet's own Makefile builds its program from.
 DARKNET_SRC := $(filter-out darknet/src/compare.c,$(wildcard darknet/src/*.c)) \
     $(patsubst %,darknet/examples/%.c,captcha lsd super art tag cifar go rnn segmenter regressor classifier coco yolo \
     detector nightmare instance-segmenter darknet)
-AMC_SRC := $(wildcard amc_plugin/*/*.c)
+DARKNET_CU := $(if $(filter 1,$(GPU)),$(wildcard darknet/src/*.cu))
+AMC_SRC := $(filter-out $(if $(filter 1,$(GPU)),,amc_plugin/host/gpu%),$(wildcard amc_plugin/*/*.c))
 TEST_SRC := $(wildcard tests/*/test_*.c)
 
-DARKNET_OBJ := $(DARKNET_SRC:%.c=$(B)/%.o)
+DARKNET_OBJ := $(DARKNET_SRC:%.c=$(B)/%.o) $(DARKNET_CU:%.cu=$(B)/%.o)
 AMC_OBJ := $(AMC_SRC:%.c=$(B)/%.o)
 TESTS := $(TEST_SRC:%.c=$(B)/%)
 # What a test program is linked with, as far as it needs it: everything but the two mains.
@@ -57,6 +71,10 @@ WRAP := gemm activate_array gradient_array fill_cpu \
         make_convolutional_layer make_connected_layer make_batchnorm_layer \
         make_local_layer make_maxpool_layer make_shortcut_layer \
         load_data load_image_color random_augment_image random_distort_image
+ifeq ($(GPU),1)
+WRAP += cuda_make_array cuda_make_int_array cuda_free cuda_set_device \
+        resize_convolutional_layer make_crop_layer
+endif
 WRAP_FLAGS := $(WRAP:%=-Wl,--wrap=%)
 
 OPTIMISE := $(if $(filter 1,$(DEBUG)),-O0,$(if $(filter 1,$(SAN)),-O1,-O3))
@@ -81,27 +99,44 @@ CFLAGS_DARKNET += -fsanitize=address -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
 endif
 
+ifeq ($(GPU),1)
+CPPFLAGS_AMC += -DGPU -isystem $(CUDA)/include
+CPPFLAGS_DARKNET += -DGPU -I$(CUDA)/include
+LDFLAGS += $(if $(wildcard $(CUDA)/lib64),-L$(CUDA)/lib64 -Wl$(COMMA)-rpath$(COMMA)$(CUDA)/lib64)
+LDLIBS += -lcublas -lcurand -lcudart -lstdc++
+endif
+
 # V=1 shows the commands.
 ifeq ($(V),1)
 Q :=
 else
-Q = @printf '  %-4s %s\n' $(if $(filter %.o,$@),CC,$(if $(filter %.a,$@),AR,LINK)) $@;
+Q = @printf '  %-4s %s\n' $(if $(filter %.cu,$<),NVCC,$(if $(filter %.o,$@),CC,$(if $(filter %.a,$@),AR,LINK))) $@;
 endif
 
 # Make runs as many jobs as there are processors unless told otherwise.
 PARALLEL := $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all test run-tests demo results bench bench-programs lint format setup install uninstall clean help
+.PHONY: FORCE all test run-tests demo results bench bench-programs lint format setup install uninstall clean help
 
-all: $(BIN) ## build bin/darknet (build/FLAVOUR/bin/darknet for DEBUG=1, SAN=1, OPENMP=0)
+all: $(BIN) ## build bin/darknet, with GPU=1 too (build/FLAVOUR/bin/darknet for DEBUG=1, SAN=1, OPENMP=0)
 
-$(BIN): $(DARKNET_OBJ) $(AMC_OBJ)
+$(BIN): $(DARKNET_OBJ) $(AMC_OBJ) build/flavour
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) $(WRAP_FLAGS) -Wl,--wrap=main $^ $(LDLIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) $(WRAP_FLAGS) -Wl,--wrap=main $(filter %.o,$^) $(LDLIBS) -o $@
+
+# Files whose text is a setting: what depends on one is made anew when the setting has changed.
+build/flavour $(B)/arch: FORCE
+	@mkdir -p $(@D)
+	@echo '$(if $(filter %/arch,$@),$(ARCH),$(FLAVOUR))' | cmp -s - $@ || \
+	    echo '$(if $(filter %/arch,$@),$(ARCH),$(FLAVOUR))' >$@
 
 $(B)/darknet/%.o: darknet/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_DARKNET) $(CFLAGS_DARKNET) -c $< -o $@
+
+$(B)/darknet/%.o: darknet/%.cu $(B)/arch
+	@mkdir -p $(@D)
+	$(Q)$(NVCC) $(ARCH) $(filter-out -M%,$(CPPFLAGS_DARKNET)) -w --compiler-options '$(CFLAGS_DARKNET)' -c $< -o $@
 
 $(B)/amc_plugin/%.o: amc_plugin/%.c
 	@mkdir -p $(@D)
@@ -175,5 +210,6 @@ clean: ## remove everything that was built
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 	@echo 'Variables: OPENMP=1 DEBUG=0 SAN=0 GPU=0 PREFIX=/usr/local, ONLY=WORD STOCK=0 for test'
+	@echo 'With GPU=1: NVCC=/path/to/nvcc, ARCH="-gencode arch=compute_90,code=sm_90" or the like'
 
 -include $(DARKNET_OBJ:.o=.d) $(AMC_OBJ:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) $(BENCH:=.d)

@@ -2,6 +2,8 @@
 // kernels of host/hooks installed.
 
 #include "cmd/commands.h"
+#include "cmd/device.h"
+#include "host/gpu.h"
 #include "host/hooks.h"
 
 #include <errno.h>
@@ -78,6 +80,7 @@ static void print_usage(void) {
         printf("  %-8s %s\n", commands[i].name, commands[i].summary);
     printf("\ndarknet amc <command> -h shows a command's options. To start:\n"
            "  darknet amc search cfg/mine.cfg      with weights/mine.weights, cfg/mine.data\n");
+    if (amc_gpu_built()) printf("\nThe first GPU computes; -i N takes another, -nogpu the CPU.\n");
 }
 
 // What can't be written, to a full disk say, was not done.
@@ -89,6 +92,8 @@ static int finish(int status) {
 }
 
 static int run_amc(int argc, char **argv) {
+    amc_error err;
+    if (amc_device_take(&argc, argv, &err) < 0) return amc_cmd_fail(&err);
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(name, commands[i].name) == 0) return finish(commands[i].run(argc - 1, argv + 1));
@@ -96,7 +101,6 @@ static int run_amc(int argc, char **argv) {
         print_usage();
         return finish(0);
     }
-    amc_error err;
     amc_error_set(&err, "%s%s, expected search, prune, eval or info (see darknet amc -h)",
                   *name ? name : "no command", *name ? " is not a command" : "");
     return amc_cmd_fail(&err);
@@ -106,5 +110,7 @@ int __wrap_main(int argc, char **argv) {
     amc_hooks_calm_threads(argv);
     amc_hooks_install();
     if (argc > 1 && strcmp(argv[1], "amc") == 0) return run_amc(argc - 1, argv + 1);
+    amc_error err;
+    if (argc > 1 && amc_device_start(argc, argv, &err) < 0) return amc_cmd_fail(&err);
     return __real_main(argc, argv);
 }

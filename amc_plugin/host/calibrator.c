@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "host/gpu_network.h"
 #include "host/host_network.h"
 
 #define MOST_BYTES (1LL << 30)
@@ -92,6 +93,10 @@ int amc_calibrator_images(const amc_calibrator *calibrator) {
 // As Darknet's forward_network, but only normalization is in training mode: dropout drops nothing,
 // crop takes the middle, and yolo does without truth.
 static void forward(const amc_calibrator *calibrator) {
+    if (amc_gpu_network_is(calibrator->net)) {
+        amc_gpu_network_normalize(calibrator->net, calibrator->input);
+        return;
+    }
     network net = *calibrator->net;
     net.input = calibrator->input;
     for (net.index = 0; net.index < net.n; net.index++) {
@@ -102,6 +107,12 @@ static void forward(const amc_calibrator *calibrator) {
     }
 }
 
+// The pass nudged the rolling averages, which are those of `weights`, towards these.
+static void take_statistics(const layer *l, amc_layer_weights *weights) {
+    memcpy(weights->means, l->mean, (size_t)l->out_c * sizeof(float));
+    memcpy(weights->variances, l->variance, (size_t)l->out_c * sizeof(float));
+}
+
 void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph,
                         amc_weights *weights) {
     network *net = calibrator->net;
@@ -110,8 +121,9 @@ void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
         if (!amc_host_network_normalizes(l)) continue;
-        // The pass nudged the rolling averages, which are those of `weights`, towards these.
-        memcpy(weights->layers[i].means, l->mean, (size_t)l->out_c * sizeof(float));
-        memcpy(weights->layers[i].variances, l->variance, (size_t)l->out_c * sizeof(float));
+        if (amc_gpu_network_is(net))
+            amc_gpu_network_pull_statistics(l, &weights->layers[i]);
+        else
+            take_statistics(l, &weights->layers[i]);
     }
 }

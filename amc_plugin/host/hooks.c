@@ -1,6 +1,7 @@
 #include "host/hooks.h"
 
 #include "base/memory.h"
+#include "host/gpu_layers.h"
 #include "host/image_cache.h"
 #include "kernels/activation.h"
 #include "kernels/augment.h"
@@ -163,6 +164,7 @@ layer __wrap_make_convolutional_layer(int batch, int h, int w, int c, int n, int
         l.forward = forward_convolutional;
         l.backward = backward_convolutional;
         l.update = update_convolutional;
+        amc_gpu_layers_convolve(&l);
     }
     return l;
 }

@@ -1,14 +1,18 @@
 #include "host/host_model.h"
 
 #include "base/memory.h"
+#include "host/gpu.h"
+#include "host/gpu_network.h"
 #include "host/hooks.h"
 #include "host/host_network.h"
 
 #include <assert.h>
 
 enum {
-    BATCH = 16,             // images of a predict, at most
-    BATCH_FLOATS = 1 << 22, // of a layer's output, for all images
+    BATCH = 16, // images of a predict, at most,
+    GPU_BATCH = 256,
+    BATCH_FLOATS = 1 << 22, // and floats of their largest output
+    GPU_BATCH_FLOATS = 1 << 26,
 };
 
 // Networks of more weights than that are scored without preparing the rest of them.
@@ -41,8 +45,9 @@ static int choose_batch(const amc_layer_graph *graph) {
         int outputs = layer->out_c * layer->out_h * layer->out_w;
         if (outputs > widest) widest = outputs;
     }
-    int batch = BATCH_FLOATS / widest;
-    return batch < 1 ? 1 : batch < BATCH ? batch : BATCH;
+    int most = amc_gpu_started() ? GPU_BATCH : BATCH;
+    int batch = (amc_gpu_started() ? GPU_BATCH_FLOATS : BATCH_FLOATS) / widest;
+    return batch < 1 ? 1 : batch < most ? batch : most;
 }
 
 static void make_room(amc_host_model *model) {
@@ -52,7 +57,7 @@ static void make_room(amc_host_model *model) {
     model->prepared = amc_memory_alloc((size_t)net->n, sizeof *model->prepared);
     for (int i = 0; i < net->n; i++) {
         model->capacity[i] = net->layers[i].outputs;
-        size_t size = amc_hooks_prepared_size(&net->layers[i]);
+        size_t size = amc_gpu_network_is(net) ? 0 : amc_hooks_prepared_size(&net->layers[i]);
         total += size;
         if (size && total <= MOST_PREPARED)
             model->prepared[i] = amc_memory_alloc(size, sizeof(float));
@@ -62,8 +67,10 @@ static void make_room(amc_host_model *model) {
 amc_host_model *amc_host_model_new(const char *path, const amc_layer_graph *graph, int threads,
                                    amc_error *err) {
     assert(threads > 0);
+    if (amc_gpu_start(err) < 0) return NULL;
     network *net = amc_host_network_new(path, graph, choose_batch(graph), err);
     if (!net) return NULL;
+    if (amc_gpu_network_is(net)) threads = 1; // there is one GPU
     amc_host_model *model = amc_memory_alloc(1, sizeof *model);
     model->n_replicas = threads;
     model->replicas = amc_memory_alloc((size_t)threads, sizeof *model->replicas);
@@ -143,5 +150,6 @@ const float *amc_host_model_predict(amc_host_model *model, int thread, int n, co
 }
 
 const float *amc_host_model_output(const amc_host_model *model, int thread, int layer) {
+    amc_gpu_network_pull_output(model->replicas[thread], layer);
     return model->replicas[thread]->layers[layer].output;
 }

@@ -15,9 +15,10 @@
 typedef struct amc_host_model amc_host_model;
 
 // Parses the .cfg at `path` (whose checked graph is `graph`) with Darknet, silently, and makes
-// `threads` replicas for a batch of images each. They have no weights: call apply before the first
-// predict. Redirects stderr meanwhile, so no other thread should print. NULL with err set if the
-// file can't be read or Darknet makes something else of it than the graph says.
+// `threads` replicas for a batch of images each; one replica on a GPU, where one was chosen. They
+// have no weights: call apply before the first predict. Redirects stderr meanwhile, so no other
+// thread should print. NULL with err set if the file can't be read or Darknet makes something else
+// of it than the graph says.
 amc_host_model *amc_host_model_new(const char *path, const amc_layer_graph *graph, int threads,
                                    amc_error *err);
 void amc_host_model_free(amc_host_model *model);

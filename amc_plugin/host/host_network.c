@@ -1,6 +1,8 @@
 #include "host/host_network.h"
 
 #include "base/memory.h"
+#include "host/gpu.h"
+#include "host/gpu_network.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -62,6 +64,7 @@ static int cfg_of_batch(const char *path, int batch, amc_error *err) {
 }
 
 static network *parse(const char *path, int batch, amc_error *err) {
+    if (amc_gpu_start(err) < 0) return NULL;
     int file = cfg_of_batch(path, batch, err);
     if (file < 0) return NULL;
     char *name = amc_memory_text("/proc/self/fd/%d", file);
@@ -139,7 +142,8 @@ static void strip_network(network *net) {
     release(&net->scales);
     free(net->steps);
     net->steps = NULL;
-    net->gpu_index = -1;
+    if (!amc_gpu_started()) net->gpu_index = -1;
+    amc_gpu_network_strip(net);
 }
 
 static size_t workspace_size(const network *net) {
@@ -173,6 +177,7 @@ static void copy_layer_memory(layer *l, const layer *before) {
 }
 
 network *amc_host_network_copy(const network *net) {
+    assert(!amc_gpu_network_is(net));
     network *copy = amc_memory_copy(net, 1, sizeof *net);
     copy->layers = amc_memory_copy(net->layers, (size_t)net->n, sizeof *net->layers);
     for (int i = 0; i < net->n; i++)
@@ -194,6 +199,7 @@ void amc_host_network_free(network *net) {
         free(l->mask);
         l->x = l->x_norm = l->binary_weights = NULL;
     }
+    amc_gpu_network_clear(net);
     free(net->workspace);
     free(net->seen);
     free(net->t);
@@ -267,4 +273,5 @@ void amc_host_network_apply(network *net, const amc_layer_graph *graph,
     assert(graph->n == net->n && weights->n == net->n);
     for (int i = 0; i < net->n; i++) apply_layer(&net->layers[i], graph, i, weights);
     net->outputs = net->truths = get_network_output_layer(net).outputs;
+    amc_gpu_network_push(net, weights);
 }

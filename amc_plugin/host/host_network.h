@@ -20,11 +20,12 @@ static inline bool amc_host_network_normalizes(const layer *l) {
 // images at a time, and frees what only training needs. It has no weights: call apply before a
 // forward pass. Redirects stderr meanwhile, so no other thread should print. NULL with err set if
 // the file can't be read, names a tree or map of classes (Darknet would read those files
-// unchecked), or Darknet makes something else of it than the graph says.
+// unchecked), or Darknet makes something else of it than the graph says. Where a GPU was chosen
+// (see gpu.h), it is started, and the network computes on it.
 network *amc_host_network_new(const char *path, const amc_layer_graph *graph, int batch,
                               amc_error *err);
 
-// A copy of a network, sharing nothing with it but borrowed weights.
+// A copy of a network on the CPU, sharing nothing with it but borrowed weights.
 network *amc_host_network_copy(const network *net);
 
 // Frees it, also what Darknet's free_network leaves behind, but not what is borrowed: weights,
