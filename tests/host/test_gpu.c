@@ -14,15 +14,14 @@
 #include <network.h>
 
 enum { IMAGES = 5, BATCHES = 3 };
-#define TOLERANCE 1e-3      // they add up in other orders, and normalize by sqrt(v + 1e-5)
-#define DARK_TOLERANCE 2e-2 // where some channel's v is not much above 1e-5
+#define TOLERANCE 1e-3 // they add up in other orders, and normalize by sqrt(v + 1e-5)
 
 static const networks_text gpu_only[] = {
     {"local", NET(3, 12, 12) CONV(9, 3, 1, relu) LOCAL(6, 3, 2, leaky) BATCHNORM()
                   CONV(8, 1, 1, leaky) LOCAL(4, 2, 1, linear)},
     {"padded 1x1",
-     NET(3, 9, 9) "[convolutional]\nfilters=6\nsize=1\npadding=2\nactivation=leaky\n" GROUPED(
-         12, 3, 1, 2, relu) CONV(5, 3, 2, linear)},
+     NET(3, 9, 9) "[convolutional]\nbatch_normalize=1\nfilters=6\nsize=1\npadding=2\nactivation="
+                  "leaky\n" GROUPED(12, 3, 1, 2, relu) CONV(5, 3, 2, linear)},
     {"deconvolutional",
      NET(3, 7, 6) DECONV(6, 3, 2, leaky) CONV(12, 3, 1, relu) BN_DECONV(5, 3, 2, leaky)},
     {"softmax", NET(3, 12, 12) CONV(12, 3, 2, leaky) CONV(10, 1, 1, linear) AVGPOOL() SOFTMAX()},
@@ -130,7 +129,8 @@ static void check_batch(const networks_text *text, bool shrink) {
         const float *outputs = network_predict(many, input);
         for (int i = 0; i < n; i++)
             assert_close(text->name, "outputs", i, outputs + (size_t)i * many->outputs,
-                         amc_host_model_predict(one, 0, input + (size_t)i * inputs), many->outputs);
+                         amc_host_model_predict(one, 0, input + (size_t)i * inputs), many->outputs,
+                         TOLERANCE);
     }
     free(input);
     amc_host_network_free(many);
@@ -147,6 +147,15 @@ static void batches_compute_as_images(void **state) {
 
 // ---- calibration --------------------------------------------------------------------------------
 
+// Bright all over: Darknet's GPU and CPU code differ where a channel's variance is near 1e-5.
+static unsigned char *noise(int n, uint64_t seed) {
+    amc_rng rng;
+    amc_rng_init(&rng, seed);
+    unsigned char *pixels = amc_memory_alloc((size_t)n, 1);
+    for (int i = 0; i < n; i++) pixels[i] = (unsigned char)amc_rng_below(&rng, 256);
+    return pixels;
+}
+
 static amc_dataset *images_new(const amc_layer_graph *graph) {
     amc_dataset *dataset = amc_memory_alloc(1, sizeof *dataset);
     dataset->n = IMAGES;
@@ -156,7 +165,7 @@ static amc_dataset *images_new(const amc_layer_graph *graph) {
         dataset->images[i] = (amc_image){
             .w = graph->w,
             .h = graph->h,
-            .pixels = fixture_pixels(graph->w, graph->h, 3, (uint64_t)i),
+            .pixels = noise(3 * graph->w * graph->h, (uint64_t)i),
         };
     return dataset;
 }
@@ -180,9 +189,9 @@ static void check_calibration(const networks_text *text) {
         for (int i = 0; i < gpu->n; i++) {
             const amc_layer_weights *a = &gpu->layers[i], *b = &cpu->layers[i];
             if (!a->means) continue;
-            assert_close(text->name, "means", i, a->means, b->means, a->n, DARK_TOLERANCE);
+            assert_close(text->name, "means", i, a->means, b->means, a->n, 2 * TOLERANCE);
             assert_close(text->name, "variances", i, a->variances, b->variances, a->n,
-                         DARK_TOLERANCE);
+                         2 * TOLERANCE);
         }
         amc_weights_free(gpu), amc_weights_free(cpu);
         amc_dataset_free(images);
