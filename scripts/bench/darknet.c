@@ -44,24 +44,35 @@ typedef struct scoring {
     float **outputs;       // where outputs go; NULL if nobody wants them
 } scoring;
 
-static void score_image(const scoring *s, int thread, int i) {
-    const float *image = s->p->images + i * s->p->inputs;
+static void score_images(const scoring *s, int thread, int first, int n) {
+    const float *images = s->p->images + first * s->p->inputs;
     if (s->model)
-        amc_host_model_predict(s->model, thread, image);
+        amc_host_model_predict(s->model, thread, n, images);
     else
-        network_predict(s->stock[thread], (float *)image);
+        network_predict(s->stock[thread], (float *)images);
     for (int k = 0; s->outputs && k < s->p->n_wanted; k++) {
-        int layer = s->p->wanted[k], n = peer_outputs(s->p, layer);
+        int layer = s->p->wanted[k];
+        size_t outputs = (size_t)peer_outputs(s->p, layer);
         const float *from = s->model ? amc_host_model_output(s->model, thread, layer)
                                      : s->stock[thread]->layers[layer].output;
-        memcpy(s->outputs[k] + (size_t)i * (size_t)n, from, (size_t)n * sizeof *from);
+        memcpy(s->outputs[k] + first * outputs, from, n * outputs * sizeof *from);
     }
+}
+
+// Images that are run together: the model's batch, if that leaves some for each thread; stock
+// Darknet takes one at a time.
+static int count_together(const scoring *s) {
+    int share = (s->p->batch + s->p->threads - 1) / s->p->threads;
+    if (!s->model) return 1;
+    return share < amc_host_model_batch(s->model) ? share : amc_host_model_batch(s->model);
 }
 
 static void score_batch(void *context) {
     const scoring *s = context;
-#pragma omp parallel for num_threads(s->p->threads) schedule(dynamic) if (s->p->batch > 1)
-    for (int i = 0; i < s->p->batch; i++) score_image(s, omp_get_thread_num(), i);
+    int batch = s->p->batch, together = count_together(s);
+#pragma omp parallel for num_threads(s->p->threads) schedule(dynamic) if (batch > 1)
+    for (int i = 0; i < batch; i += together)
+        score_images(s, omp_get_thread_num(), i, batch - i < together ? batch - i : together);
 }
 
 static scoring scoring_open(const peer *p, bool stock) {
