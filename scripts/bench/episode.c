@@ -39,7 +39,7 @@ static double lap(double *moment) {
 }
 
 // What amc_scorer_plan does, with a watch.
-static float score(void *context, const amc_prune_plan *plan) {
+static amc_score score(void *context, const amc_prune_plan *plan) {
     episodes *e = context;
     double moment = amc_clock_seconds();
     amc_pruned pruned = amc_pruned_make(e->network, plan, NULL);
@@ -53,7 +53,7 @@ static float score(void *context, const amc_prune_plan *plan) {
     amc_accuracy accuracy = amc_accuracy_measure(e->scorer->model, e->scorer->dataset, 1);
     e->parts[SCORE] = lap(&moment);
     e->scored = true;
-    return (float)accuracy.top1 / (float)accuracy.images;
+    return (amc_score){(float)accuracy.top1 / (float)accuracy.images, accuracy.images, false};
 }
 
 static bool note(void *context, const amc_search_episode *episode) {
