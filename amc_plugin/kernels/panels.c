@@ -40,8 +40,8 @@ multiply(int rows, const block *b, const float *left, const float *right, float 
     }
 }
 
-AMC_CLONES static void multiply_some(int rows, const block *b, const float *left,
-                                     const float *right, float *result) {
+static inline __attribute__((always_inline)) void
+multiply_some(int rows, const block *b, const float *left, const float *right, float *result) {
     switch (rows) {
     case 1:
         multiply(1, b, left, right, result);
@@ -63,6 +63,15 @@ AMC_CLONES static void multiply_some(int rows, const block *b, const float *left
     }
 }
 
+// Some rows and all panels, which are `step` floats apart.
+AMC_CLONES static void multiply_panels(int rows, int panels, const block *b, const float *left,
+                                       const float *right, size_t step, float *result) {
+    for (int panel = 0; panel < panels; panel++, right += step, result += COLUMNS)
+        for (int row = 0; row < rows; row += ROWS)
+            multiply_some(rows - row < ROWS ? rows - row : ROWS, b, left + row * b->left, right,
+                          result + row * b->result);
+}
+
 // Deep sums are taken in pieces, so that one of a panel stays in the first cache while it meets a
 // chunk of rows, which stays in the second while it meets all panels.
 static void product(int rows, int panels, int depth, const float *left, const float *right,
@@ -73,12 +82,9 @@ static void product(int rows, int panels, int depth, const float *left, const fl
         b.depth = depth - from < piece ? depth - from : piece;
         b.add = add || from > 0;
         for (int first = 0; first < rows; first += CHUNK)
-            for (int panel = 0; panel < panels; panel++)
-                for (int row = first; row < rows && row < first + CHUNK; row += ROWS)
-                    multiply_some(rows - row < ROWS ? rows - row : ROWS, &b,
-                                  left + row * b.left + from,
-                                  right + ((size_t)panel * depth + from) * COLUMNS,
-                                  result + row * b.result + panel * COLUMNS);
+            multiply_panels(rows - first < CHUNK ? rows - first : CHUNK, panels, &b,
+                            left + first * b.left + from, right + (size_t)from * COLUMNS,
+                            (size_t)depth * COLUMNS, result + first * b.result);
     }
 }
 
