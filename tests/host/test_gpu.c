@@ -67,8 +67,8 @@ static void assert_predicts_alike(const char *name, amc_host_model *gpu, amc_hos
     float *input = fixture_input(graph->c * graph->h * graph->w, 3);
     amc_host_model_apply(gpu, graph, weights);
     amc_host_model_apply(cpu, graph, weights);
-    amc_host_model_predict(cpu, 0, input);
-    amc_host_model_predict(gpu, 0, input);
+    amc_host_model_predict(cpu, 0, 1, input);
+    amc_host_model_predict(gpu, 0, 1, input);
     for (int i = 0; i < graph->n; i++) {
         const amc_layer *layer = &graph->layers[i];
         if (layer->type == AMC_COST) continue;
@@ -129,7 +129,7 @@ static void check_batch(const networks_text *text, bool shrink) {
         const float *outputs = network_predict(many, input);
         for (int i = 0; i < n; i++)
             assert_close(text->name, "outputs", i, outputs + (size_t)i * many->outputs,
-                         amc_host_model_predict(one, 0, input + (size_t)i * inputs), many->outputs,
+                         amc_host_model_predict(one, 0, 1, input + (size_t)i * inputs), many->outputs,
                          TOLERANCE);
     }
     free(input);
