@@ -211,7 +211,7 @@ AMC_CLONES static void transform_inputs(const winograd_task *t) {
 
 // One row of the output of eight tiles, whose pixels j are y[j].
 static inline __attribute__((always_inline)) void store_row(const amc_v8 y[OUT], size_t offset,
-                                                            float *const to[LANES]) {
+                                                            bool add, float *const to[LANES]) {
     amc_v8 low = __builtin_shufflevector(y[0], y[1], 0, 8, 1, 9, 4, 12, 5, 13),
            high = __builtin_shufflevector(y[2], y[3], 0, 8, 1, 9, 4, 12, 5, 13), out[4];
     out[0] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
@@ -222,14 +222,17 @@ static inline __attribute__((always_inline)) void store_row(const amc_v8 y[OUT],
     out[3] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        *(v4 *)(to[i] + offset) = __builtin_shufflevector(out[i], out[i], 0, 1, 2, 3);
-        *(v4 *)(to[i + 4] + offset) = __builtin_shufflevector(out[i], out[i], 4, 5, 6, 7);
+        v4 *first = (v4 *)(to[i] + offset), *second = (v4 *)(to[i + 4] + offset);
+        if (add) out[i] += pair(to[i] + offset, to[i + 4] + offset);
+        *first = __builtin_shufflevector(out[i], out[i], 0, 1, 2, 3);
+        *second = __builtin_shufflevector(out[i], out[i], 4, 5, 6, 7);
     }
 }
 
 // Eight tiles of a filter's sums; rows of a tile's output are `width` apart.
-static inline __attribute__((always_inline)) void
-finish_tiles(const float *sums, size_t step, amc_affine affine, int width, float *const to[LANES]) {
+static inline __attribute__((always_inline)) void finish_tiles(const float *sums, size_t step,
+                                                               amc_affine affine, int width,
+                                                               bool add, float *const to[LANES]) {
     amc_v8 m[OUT][IN];
 #pragma GCC unroll 6
     for (int c = 0; c < IN; c++) {
@@ -245,7 +248,7 @@ finish_tiles(const float *sums, size_t step, amc_affine affine, int width, float
         transform_output(m[r]);
 #pragma GCC unroll 4
         for (int c = 0; c < OUT; c++) m[r][c] = amc_affine_vector(affine, m[r][c]);
-        store_row(m[r], (size_t)r * width, to);
+        store_row(m[r], (size_t)r * width, add, to);
     }
 }
 
@@ -270,10 +273,10 @@ AMC_CLONES static void finish_sums(const winograd_task *t) {
         const float *sums = t->sums + (size_t)f * t->part.tiles;
         for (int i = 0; i < t->part.tiles; i += LANES) {
             const amc_winograd_tile *tiles = t->part.list + i;
-            bool whole = !job->add && amc_winograd_are_whole(tiles);
+            bool whole = amc_winograd_are_whole(tiles);
             for (int j = 0; j < LANES; j++)
                 to[j] = whole ? tiles[j].out + plane : pieces + j * OUT * OUT;
-            finish_tiles(sums + i, t->out, affine, whole ? s->out_w : OUT, to);
+            finish_tiles(sums + i, t->out, affine, whole ? s->out_w : OUT, job->add && whole, to);
             if (!whole) put_pieces(pieces, tiles, plane, s->out_w, job->add);
         }
     }

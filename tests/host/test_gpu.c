@@ -129,8 +129,8 @@ static void check_batch(const networks_text *text, bool shrink) {
         const float *outputs = network_predict(many, input);
         for (int i = 0; i < n; i++)
             assert_close(text->name, "outputs", i, outputs + (size_t)i * many->outputs,
-                         amc_host_model_predict(one, 0, 1, input + (size_t)i * inputs), many->outputs,
-                         TOLERANCE);
+                         amc_host_model_predict(one, 0, 1, input + (size_t)i * inputs),
+                         many->outputs, TOLERANCE);
     }
     free(input);
     amc_host_network_free(many);

@@ -358,14 +358,16 @@ static const char *const shortcuts = NET
 
 static void shortcuts_train_like_stock(void **state) {
     (void)state;
-    network *ours = training_network(shortcuts, true, 9), *stock = training_network(shortcuts, false, 9);
+    network *ours = training_network(shortcuts, true, 9),
+            *stock = training_network(shortcuts, false, 9);
     for (int step = 0; step < 3; step++) {
         float loss = train_network_datum(ours);
         assert_float_equal(loss, train_network_datum(stock), 1e-4 * loss);
         for (int i = 0; i < ours->n; i++) {
             const layer *a = &ours->layers[i], *b = &stock->layers[i];
             assert_same("output", i, a->output, b->output, a->outputs * BATCH);
-            assert_same("weights", i, a->weights, b->weights, a->weights ? training_weights_of(a) : 0);
+            assert_same("weights", i, a->weights, b->weights,
+                        a->weights ? training_weights_of(a) : 0);
         }
     }
     fixture_darknet_free(ours);
