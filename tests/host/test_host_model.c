@@ -354,7 +354,26 @@ static void test_facts(void **state) {
     subject_free(s);
 }
 
-// Replicas that run at once give the bits that one gives alone.
+// What `n` images from the first on give, differs from what each gives alone in so many images.
+static int count_differing(amc_host_model *model, int first, int n, const float *expected) {
+    int c, h, w, classes = amc_host_model_classes(model), differing = 0;
+    amc_host_model_input(model, &c, &h, &w);
+    size_t inputs = (size_t)c * h * w;
+    float *together = amc_memory_alloc(n * inputs, sizeof *together);
+    for (int i = 0; i < n; i++) {
+        float *input = fixture_input((int)inputs, (uint64_t)(first + i));
+        memcpy(together + i * inputs, input, inputs * sizeof *input);
+        free(input);
+    }
+    const float *output = amc_host_model_predict(model, 1, n, together);
+    for (int i = 0; i < n; i++, output += classes)
+        differing +=
+            memcmp(output, expected + (first + i) * classes, classes * sizeof *output) != 0;
+    free(together);
+    return differing;
+}
+
+// Replicas that run at once, and images that run together, give the bits that one gives alone.
 static void check_replicas_at_once(const char *text) {
     enum { RUNS = 64, CLASSES = 7 };
     amc_error err = {""};
@@ -378,6 +397,9 @@ static void check_replicas_at_once(const char *text) {
     }
     assert_int_equal(differing, 0);
     assert_true(memcmp(expected[0], expected[1], sizeof expected[0]) != 0);
+    assert_int_equal(amc_host_model_batch(model), 16);
+    for (int n = 1; n <= 16; n += 5) assert_int_equal(count_differing(model, n, n, expected[0]), 0);
+    assert_int_equal(count_differing(model, 1, 3, expected[0] + CLASSES), 3); // it can tell
     amc_host_model_free(model);
     subject_free(s);
 }
