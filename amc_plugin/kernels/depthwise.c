@@ -1,5 +1,6 @@
 #include "kernels/depthwise.h"
 
+#include "kernels/depthwise3x3.h"
 #include "kernels/frame.h"
 #include "kernels/parallel.h"
 #include "kernels/workspace.h"
@@ -89,9 +90,12 @@ void amc_depthwise_forward(const amc_conv_shape *s, int batch, const float *x, c
     size_t in = (size_t)s->h * s->w, out = (size_t)s->out_h * s->out_w;
 #pragma omp parallel for schedule(dynamic, 8) if (amc_parallel_is_free())
     for (int i = 0; i < batch * s->c; i++) {
-        int c = i % s->c;
-        convolve(s, x + in * i, w + (size_t)c * s->size * s->size, amc_finish_of(finish, c), false,
-                 y + out * i);
+        const float *kernel = w + (size_t)(i % s->c) * s->size * s->size;
+        amc_affine a = amc_finish_of(finish, i % s->c);
+        if (amc_depthwise3x3_fits(s))
+            amc_depthwise3x3_channel(s, x + in * i, kernel, a, y + out * i);
+        else
+            convolve(s, x + in * i, kernel, a, false, y + out * i);
     }
 }
 

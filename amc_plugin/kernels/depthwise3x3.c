@@ -1,0 +1,208 @@
+#include "kernels/depthwise3x3.h"
+
+#include "kernels/parallel.h"
+
+enum {
+    LANES = 8,
+    BAND = 2048,  // input pixels of a band of rows, which should stay in the first cache
+    AHEAD = 2560, // pixels from what is read and written to what is fetched from memory
+};
+
+static int min(int a, int b) {
+    return a < b ? a : b;
+}
+
+static int max(int a, int b) {
+    return a > b ? a : b;
+}
+
+// One channel of one image. A band of its rows is done in strips of eight output columns, from left
+// to right; the last ends where the rows do. Rows shorter than that make one strip, whose missing
+// pixels are zeros.
+typedef struct plane {
+    const float *x; // (h, w)
+    int h, w, out_w;
+    int pixels;          // of the output
+    amc_v8 kernel[3][3]; // each weight eight times
+    amc_affine finish;
+    float *y;                     // (out_h, out_w)
+    const float *next_x, *next_y; // what is fetched from memory next
+} plane;
+
+// What the compiler knows about a strip.
+enum { FIRST = 1, LAST = 2, NARROW = 4 };
+
+// Eight output columns from `column` on, of rows from .. end.
+typedef struct strip {
+    int column, from, end;
+} strip;
+
+// ---- what the three taps of a kernel's row see --------------------------------------------------
+
+static inline __attribute__((always_inline)) amc_v8 load(const float *x) {
+    return *(const amc_v8 *)x;
+}
+
+// A zero comes in from the left, or from the right.
+static inline __attribute__((always_inline)) amc_v8 after_zero(amc_v8 v) {
+    return __builtin_shufflevector((amc_v8){0}, v, 0, 8, 9, 10, 11, 12, 13, 14);
+}
+
+static inline __attribute__((always_inline)) amc_v8 before_zero(amc_v8 v) {
+    return __builtin_shufflevector(v, (amc_v8){0}, 1, 2, 3, 4, 5, 6, 7, 8);
+}
+
+// Every other one of sixteen pixels, in an order that takes one instruction; in_order() mends it.
+static inline __attribute__((always_inline)) amc_v8 evens(amc_v8 low, amc_v8 high) {
+    return __builtin_shufflevector(low, high, 0, 2, 8, 10, 4, 6, 12, 14);
+}
+
+static inline __attribute__((always_inline)) amc_v8 odds(amc_v8 low, amc_v8 high) {
+    return __builtin_shufflevector(low, high, 1, 3, 9, 11, 5, 7, 13, 15);
+}
+
+// odds() of what is two pixels further left, from odds(): a zero comes in.
+static inline __attribute__((always_inline)) amc_v8 odds_after_zero(amc_v8 v) {
+    return __builtin_shufflevector(v, (amc_v8){0}, 8, 0, 5, 2, 1, 4, 3, 6);
+}
+
+static inline __attribute__((always_inline)) amc_v8 in_order(amc_v8 v) {
+    return __builtin_shufflevector(v, v, 0, 1, 4, 5, 2, 3, 6, 7);
+}
+
+// Pixels i .. i + 8 of a narrow row; where there are fewer, the others are zeros. Nothing is read
+// behind the plane.
+static inline __attribute__((always_inline)) amc_v8 load_narrow(const plane *p, int row, int i) {
+    const amc_v8i lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+    int at = row * p->w + i, from = min(at, p->h * p->w - LANES);
+    amc_v8i v = __builtin_shuffle((amc_v8i)load(p->x + from), lanes + (at - from));
+    return (amc_v8)(v & (lanes < p->w - i));
+}
+
+// Also fetches from memory what comes after the band, at the pace of what is read.
+static inline __attribute__((always_inline)) void load_taps(plane *p, int stride, int at, int row,
+                                                            int column, amc_v8 taps[3]) {
+    const float *x = p->x + (size_t)row * p->w + column * stride;
+    __builtin_prefetch(p->next_x);
+    p->next_x += LANES * stride;
+    amc_v8 low = at & NARROW ? load_narrow(p, row, 0) : load(x);
+    if (stride == 1) {
+        taps[0] = at & FIRST ? after_zero(low) : load(x - 1);
+        taps[1] = low;
+        taps[2] = at & LAST ? before_zero(low) : load(x + 1);
+    } else {
+        amc_v8 high;
+        if (at & NARROW)
+            high = load_narrow(p, row, LANES);
+        else if (at & LAST && p->w % 2)
+            high = before_zero(load(x + LANES - 1));
+        else
+            high = load(x + LANES);
+        taps[1] = evens(low, high);
+        taps[2] = odds(low, high);
+        taps[0] = at & FIRST ? odds_after_zero(taps[2]) : evens(load(x - 1), load(x + LANES - 1));
+    }
+}
+
+// ---- sums ---------------------------------------------------------------------------------------
+
+// sum + what one row of the kernel makes of the taps.
+static inline __attribute__((always_inline)) amc_v8 add_taps(amc_v8 sum, const amc_v8 kernel[3],
+                                                             const amc_v8 taps[3]) {
+    sum += kernel[0] * taps[0];
+    sum += kernel[1] * taps[1];
+    return sum + kernel[2] * taps[2];
+}
+
+// A narrow row's surplus is overwritten by the next row, but nothing is written behind the plane.
+static inline __attribute__((always_inline)) void put(plane *p, int stride, int at, int row,
+                                                      int column, amc_v8 sum) {
+    float *y = p->y + (size_t)row * p->out_w + column;
+    amc_v8 v = amc_affine_vector(p->finish, stride == 1 ? sum : in_order(sum));
+    if (!(at & NARROW) || row * p->out_w + LANES <= p->pixels)
+        *(amc_v8 *)y = v;
+    else
+        for (int i = 0; i < p->out_w; i++) y[i] = v[i];
+    __builtin_prefetch(p->next_y, 1);
+    p->next_y += LANES;
+}
+
+// Stride 1. Each input row is the last one that the sums above it need, the middle one of its own
+// and the first one of those below.
+static inline __attribute__((always_inline)) void sum_strip(plane *p, int at, strip t) {
+    amc_v8 own = {0}, below = {0}, taps[3];
+    for (int r = max(t.from - 1, 0); r < min(t.end + 1, p->h); r++) {
+        load_taps(p, 1, at, r, t.column, taps);
+        if (r > t.from) put(p, 1, at, r - 1, t.column, add_taps(own, p->kernel[2], taps));
+        own = add_taps(below, p->kernel[1], taps);
+        below = add_taps((amc_v8){0}, p->kernel[0], taps);
+    }
+    if (t.end == p->h) put(p, 1, at, p->h - 1, t.column, own);
+}
+
+// Stride 2. Every other input row is the last one for the sums above and the first for those below.
+static inline __attribute__((always_inline)) void sum_strided(plane *p, int at, strip t) {
+    amc_v8 below = {0}, taps[3];
+    if (t.from > 0) {
+        load_taps(p, 2, at, 2 * t.from - 1, t.column, taps);
+        below = add_taps(below, p->kernel[0], taps);
+    }
+    for (int r = t.from; r < t.end; r++) {
+        load_taps(p, 2, at, 2 * r, t.column, taps);
+        amc_v8 sum = add_taps(below, p->kernel[1], taps);
+        if (2 * r + 1 < p->h) {
+            load_taps(p, 2, at, 2 * r + 1, t.column, taps);
+            sum = add_taps(sum, p->kernel[2], taps);
+            below = add_taps((amc_v8){0}, p->kernel[0], taps);
+        }
+        put(p, 2, at, r, t.column, sum);
+    }
+}
+
+#define SUM(at)                                                                                    \
+    if (stride == 1)                                                                               \
+        sum_strip(p, at, t);                                                                       \
+    else                                                                                           \
+        sum_strided(p, at, t);
+
+// All strips of some rows.
+static inline __attribute__((always_inline)) void sum_band(plane *p, int stride, int from,
+                                                           int end) {
+    strip t = {.from = from, .end = end};
+    int last = p->out_w - LANES;
+    if (last < 0) {
+        SUM(FIRST | LAST | NARROW)
+        return;
+    }
+    if (last == 0) {
+        SUM(FIRST | LAST)
+        return;
+    }
+    SUM(FIRST)
+    for (t.column = LANES; t.column < last; t.column += LANES) {
+        SUM(0)
+    }
+    t.column = last;
+    SUM(LAST)
+}
+
+AMC_CLONES void amc_depthwise3x3_channel(const amc_conv_shape *s, const float *x, const float *w,
+                                         amc_affine finish, float *y) {
+    plane p = {.x = x,
+               .h = s->h,
+               .w = s->w,
+               .out_w = s->out_w,
+               .pixels = s->out_h * s->out_w,
+               .finish = finish,
+               .y = y,
+               .next_x = x + AHEAD,
+               .next_y = y + AHEAD};
+    for (int i = 0; i < 9; i++) p.kernel[i / 3][i % 3] = w[i] - (amc_v8){0};
+    int rows = s->w * s->h > BAND ? BAND / (s->w * s->stride) + 1 : s->out_h;
+    for (int from = 0; from < s->out_h; from += rows) {
+        if (s->stride == 1)
+            sum_band(&p, 1, from, min(from + rows, s->out_h));
+        else
+            sum_band(&p, 2, from, min(from + rows, s->out_h));
+    }
+}
