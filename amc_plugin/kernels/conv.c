@@ -6,6 +6,7 @@
 #include "kernels/panels.h"
 #include "kernels/parallel.h"
 #include "kernels/patches.h"
+#include "kernels/pointwise.h"
 #include "kernels/winograd.h"
 #include "kernels/workspace.h"
 
@@ -230,6 +231,10 @@ static void run(conv_job job) {
     if (amc_winograd_fits(job.s)) {
         amc_winograd_forward(job.s, job.batch, job.x, transform(job.s, job.w), job.finish, job.add,
                              job.y);
+        return;
+    }
+    if (amc_pointwise_fits(job.s)) {
+        amc_pointwise_forward(job.s, job.batch, job.x, job.w, job.finish, job.add, job.y);
         return;
     }
     if (amc_direct_fits(job.s)) {

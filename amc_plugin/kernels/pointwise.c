@@ -1,0 +1,309 @@
+#include "kernels/pointwise.h"
+
+#include "kernels/parallel.h"
+#include "kernels/workspace.h"
+
+enum {
+    ROWS = 6,               // filters that are summed at a time
+    LANES = 8,              // pixels of a vector
+    COLUMNS = 16,           // pixels of a panel: they are summed at a time
+    DEPTH = 384,            // channels whose products are summed before the sums are put down
+    BLOCK = 96,             // filters whose weights should stay in the second cache
+    PIXELS = 2048,          // of a tile, at most
+    NEAR_FLOATS = 6 << 10,  // of the panels that should stay in the first cache
+    UNIT_FLOATS = 16 << 10, // of the panels that are packed at a time,
+    FEW_WEIGHTS = 48 << 10, // if a piece's weights, so many at most, stay in the second cache,
+    MORE_FLOATS = 96 << 10, // and otherwise
+};
+
+static int min(int a, int b) {
+    return a < b ? a : b;
+}
+
+static int max(int a, int b) {
+    return a > b ? a : b;
+}
+
+static int ceiling(int a, int b) {
+    return (a + b - 1) / b;
+}
+
+// One convolution of a batch, whose images' pixels are taken as one row. A tile is some of them; a
+// task is a tile and some filters.
+typedef struct pointwise_job {
+    const amc_conv_shape *s;
+    int batch;
+    const float *x;           // (batch, c, pixels)
+    const float *w;           // (n, channels)
+    const amc_finish *finish; // of the sums, or NULL
+    bool add;                 // to y
+    float *y;                 // (batch, n, pixels)
+    int pixels;               // of an image
+    int channels, filters;    // of a group
+    int depth;                // channels of a full piece
+    int size;                 // pixels of a full tile
+    int tiles;                // of the batch
+    int blocks;               // into which the filters of a group are cut
+    int unit, near;           // panels that are packed at a time, those that a sliver goes over
+} pointwise_job;
+
+// Where channel 0 of a pixel is in x, and in y.
+typedef struct pointwise_column {
+    size_t x, y;
+} pointwise_column;
+
+// What a task sums up: a piece of the channels of a group, for some filters at some panels.
+typedef struct pointwise_sums {
+    const pointwise_job *job;
+    const pointwise_column *columns; // of the panels, the last pixel's again after its end
+    int size, panels;                // pixels, and panels for them
+    amc_affine *finish;              // (n)
+    float *packed;                   // (panels, depth, COLUMNS) pixels
+    int channel, depth;              // the piece: depth channels from `channel` on
+    int filter, end;                 // the filters
+    const float *next;               // first channel of what is packed next, or NULL
+    int slivers;                     // of filters; each fetches some of next's channels
+    bool add, last;                  // on top of what y holds; then sums are finished
+} pointwise_sums;
+
+// ---- packing ------------------------------------------------------------------------------------
+
+// The columns of pixels from .. from + size of the batch.
+static void fill_columns(const pointwise_job *job, int from, int size, pointwise_column *columns) {
+    const amc_conv_shape *s = job->s;
+    size_t image = from / job->pixels, pixel = from % job->pixels;
+    for (int i = 0; i < ceiling(size, COLUMNS) * COLUMNS; i++) {
+        columns[i] = (pointwise_column){image * s->c * job->pixels + pixel,
+                                        image * s->n * job->pixels + pixel};
+        if (i < size - 1 && ++pixel == (size_t)job->pixels) image++, pixel = 0;
+    }
+}
+
+// Whether n columns are neighbours.
+static inline bool is_row(const pointwise_column *c, int n) {
+    return c[n - 1].x - c[0].x == (size_t)n - 1 && c[n - 1].y - c[0].y == (size_t)n - 1;
+}
+
+// A piece's pixels go into panels.
+AMC_CLONES static void pack(const pointwise_sums *t) {
+    const float *x = t->job->x + t->channel * (size_t)t->job->pixels;
+    for (int p = 0; p < t->depth; p++, x += t->job->pixels) {
+        float *to = t->packed + (size_t)p * COLUMNS;
+        const pointwise_column *c = t->columns;
+        for (int i = 0; i < t->panels; i++, c += COLUMNS, to += (size_t)t->depth * COLUMNS) {
+            __builtin_prefetch(x + c->x + 2 * (size_t)t->job->pixels);
+            if (is_row(c, COLUMNS)) {
+                *(amc_v8 *)to = *(const amc_v8 *)(x + c->x);
+                *(amc_v8 *)(to + LANES) = *(const amc_v8 *)(x + c->x + LANES);
+            } else {
+                for (int k = 0; k < COLUMNS; k++) to[k] = x[c[k].x];
+            }
+        }
+    }
+}
+
+// ---- sums ---------------------------------------------------------------------------------------
+
+// LANES sums go to y, of pixels that may be of several images or not there at all.
+static inline __attribute__((always_inline)) void put_lanes(const pointwise_sums *t, amc_affine a,
+                                                            const pointwise_column *c, int count,
+                                                            amc_v8 sum, float *y) {
+    bool row = count >= LANES && is_row(c, LANES);
+    if (t->add && row) sum += *(amc_v8 *)(y + c->y);
+    for (int i = 0; i < LANES && t->add && !row; i++) sum[i] += y[c[i].y];
+    if (t->last) sum = amc_affine_vector(a, sum);
+    if (row) *(amc_v8 *)(y + c->y) = sum;
+    for (int i = 0; i < min(count, LANES) && !row; i++) y[c[i].y] = sum[i];
+}
+
+AMC_CLONES static void put_edge(const pointwise_sums *t, int rows, int filter, int panel,
+                                amc_v8 sums[ROWS][2]) {
+    const pointwise_column *c = t->columns + (size_t)panel * COLUMNS;
+    int count = t->size - panel * COLUMNS;
+    for (int i = 0; i < rows; i++) {
+        float *y = t->job->y + (size_t)(filter + i) * t->job->pixels;
+        put_lanes(t, t->finish[filter + i], c, count, sums[i][0], y);
+        put_lanes(t, t->finish[filter + i], c + LANES, count - LANES, sums[i][1], y);
+    }
+}
+
+// The sums of a panel of neighbours.
+static inline __attribute__((always_inline)) void put(const pointwise_sums *t, int rows, int filter,
+                                                      amc_v8 sums[ROWS][2], float *y) {
+    size_t pixels = t->job->pixels;
+    if (t->add)
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            sums[i][0] += *(amc_v8 *)(y + i * pixels);
+            sums[i][1] += *(amc_v8 *)(y + i * pixels + LANES);
+        }
+    if (t->last)
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            amc_affine a = t->finish[filter + i];
+            sums[i][0] = amc_affine_vector(a, sums[i][0]);
+            sums[i][1] = amc_affine_vector(a, sums[i][1]);
+        }
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+        *(amc_v8 *)(y + i * pixels) = sums[i][0];
+        *(amc_v8 *)(y + i * pixels + LANES) = sums[i][1];
+    }
+}
+
+// Fetches from memory where the sums of the next panel go, and this sliver's share of what is
+// packed next.
+static inline __attribute__((always_inline)) void fetch(const pointwise_sums *t, int rows,
+                                                        int filter, int panel) {
+    size_t pixels = t->job->pixels;
+    const pointwise_column *next = t->columns + (size_t)min(panel + 1, t->panels - 1) * COLUMNS;
+    const float *y = t->job->y + filter * pixels + next->y;
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) __builtin_prefetch(y + i * pixels, 1);
+    if (t->next) {
+        const float *x = t->next + t->columns[(size_t)panel * COLUMNS].x;
+        for (int p = (filter - t->filter) / ROWS; p < t->depth; p += t->slivers)
+            __builtin_prefetch(x + p * pixels);
+    }
+}
+
+// `rows` filters times one panel. With `rows` known to the compiler all sums stay in registers.
+static inline __attribute__((always_inline)) void multiply(int rows, const pointwise_sums *t,
+                                                           int filter, int panel) {
+    amc_v8 sums[ROWS][2] = {0};
+    size_t step = t->job->channels;
+    const float *w = t->job->w + filter * step + t->channel % step;
+    const float *x = t->packed + (size_t)panel * t->depth * COLUMNS;
+    fetch(t, rows, filter, panel);
+    for (int p = 0; p < t->depth; p++, w++, x += COLUMNS) {
+        amc_v8 first = *(const amc_v8 *)x, second = *(const amc_v8 *)(x + LANES);
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            sums[i][0] += w[i * step] * first;
+            sums[i][1] += w[i * step] * second;
+        }
+    }
+    const pointwise_column *c = t->columns + (size_t)panel * COLUMNS;
+    if (is_row(c, COLUMNS)) {
+        put(t, rows, filter, sums, t->job->y + (size_t)filter * t->job->pixels + c->y);
+        return;
+    }
+    amc_v8 edge[ROWS][2];
+    for (int i = 0; i < rows; i++) edge[i][0] = sums[i][0], edge[i][1] = sums[i][1];
+    put_edge(t, rows, filter, panel, edge);
+}
+
+// A sliver, `rows` filters, times panels from .. end.
+AMC_CLONES static void multiply_some(int rows, const pointwise_sums *t, int filter, int from,
+                                     int end) {
+    for (int panel = from; panel < end; panel++) {
+        switch (rows) {
+        case 1:
+            multiply(1, t, filter, panel);
+            break;
+        case 2:
+            multiply(2, t, filter, panel);
+            break;
+        case 3:
+            multiply(3, t, filter, panel);
+            break;
+        case 4:
+            multiply(4, t, filter, panel);
+            break;
+        case 5:
+            multiply(5, t, filter, panel);
+            break;
+        default:
+            multiply(ROWS, t, filter, panel);
+        }
+    }
+}
+
+// Filters in slivers of nearly equal size: 16 are 6, 5 and 5.
+static void sum_block(const pointwise_sums *t, int filter, int end, int from, int end_panel) {
+    for (int rows; filter < end; filter += rows) {
+        rows = ceiling(end - filter, ceiling(end - filter, ROWS));
+        multiply_some(rows, t, filter, from, end_panel);
+    }
+}
+
+static void sum_piece(const pointwise_sums *t) {
+    for (int filter = t->filter; filter < t->end; filter += BLOCK)
+        for (int panel = 0; panel < t->panels; panel += t->job->near)
+            sum_block(t, filter, min(filter + BLOCK, t->end), panel,
+                      min(panel + t->job->near, t->panels));
+}
+
+// ---- tasks --------------------------------------------------------------------------------------
+
+// All pieces of a group's channels at some panels. more: the panels after them come next.
+static void sum_unit(pointwise_sums t, int group, bool more) {
+    const pointwise_job *job = t.job;
+    int first = group * job->channels, end = first + job->channels;
+    for (t.channel = first; t.channel < end; t.channel += t.depth) {
+        t.depth = min(job->depth, end - t.channel);
+        t.add = job->add || t.channel > first;
+        t.last = t.channel + t.depth == end && !job->add;
+        t.next = NULL;
+        if (t.channel + t.depth < end)
+            t.next = job->x + (size_t)(t.channel + t.depth) * job->pixels;
+        else if (more)
+            t.next = job->x + (size_t)first * job->pixels + t.panels * COLUMNS;
+        pack(&t);
+        sum_piece(&t);
+    }
+}
+
+static void run_task(const pointwise_job *job, int index) {
+    const amc_conv_shape *s = job->s;
+    int block = index % job->blocks, filters = ceiling(job->filters, job->blocks);
+    int from = index / job->blocks * job->size;
+    int size = min(job->size, job->batch * job->pixels - from), panels = ceiling(size, COLUMNS);
+    pointwise_column *columns =
+        amc_workspace_bytes(AMC_WORKSPACE_TABLES,
+                            (size_t)panels * COLUMNS * sizeof *columns + s->n * sizeof(amc_affine));
+    pointwise_sums t = {.job = job,
+                        .finish = (amc_affine *)(void *)(columns + (size_t)panels * COLUMNS)};
+    t.packed = amc_workspace_get(AMC_WORKSPACE_TASK, (size_t)job->unit * job->depth * COLUMNS);
+    fill_columns(job, from, size, columns);
+    for (int i = 0; i < s->n; i++) t.finish[i] = amc_finish_of(job->finish, i);
+    for (int g = 0; g < s->groups; g++) {
+        t.filter = g * job->filters + min(filters * block, job->filters);
+        t.end = g * job->filters + min(filters * (block + 1), job->filters);
+        t.slivers = ceiling(t.end - t.filter, ROWS);
+        for (int panel = 0; panel < panels; panel += job->unit) {
+            t.columns = columns + (size_t)panel * COLUMNS;
+            t.size = size - panel * COLUMNS;
+            t.panels = min(job->unit, panels - panel);
+            sum_unit(t, g, panel + 2 * job->unit <= panels);
+        }
+    }
+}
+
+// Where a piece's weights are too many for the second cache, more panels share what is read of them
+// from further away.
+static void choose_sizes(pointwise_job *job) {
+    int all = job->batch * job->pixels;
+    job->depth = ceiling(job->channels, ceiling(job->channels, DEPTH));
+    int panel = job->depth * COLUMNS; // floats
+    bool few = job->depth * job->filters <= FEW_WEIGHTS;
+    job->near = max(NEAR_FLOATS / panel, 1);
+    job->unit = max((few ? UNIT_FLOATS : MORE_FLOATS) / panel, job->near);
+    job->size = ceiling(ceiling(all, ceiling(all, PIXELS)), COLUMNS) * COLUMNS;
+    job->tiles = ceiling(all, job->size);
+    // Too few tiles for the threads, a single image say: then filters are shared out as well.
+    job->blocks = min(ceiling(amc_parallel_threads(), job->tiles), ceiling(job->filters, ROWS));
+}
+
+void amc_pointwise_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
+                           const amc_finish *finish, bool add, float *y) {
+    pointwise_job job = {
+        .s = s, .batch = batch, .x = x, .w = w, .finish = finish, .add = add, .y = y};
+    job.pixels = s->out_h * s->out_w;
+    job.channels = s->c / s->groups;
+    job.filters = s->n / s->groups;
+    choose_sizes(&job);
+    int tasks = job.tiles * job.blocks;
+#pragma omp parallel for schedule(dynamic) if (tasks > 1 && amc_parallel_is_free())
+    for (int i = 0; i < tasks; i++) run_task(&job, i);
+}
