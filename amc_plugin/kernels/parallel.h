@@ -37,6 +37,28 @@ static inline __attribute__((always_inline)) float amc_v8_sum(amc_v8 v) {
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
+// Four floats at any address, and two of them as one vector.
+typedef float amc_v4 __attribute__((vector_size(16), aligned(4), may_alias));
+
+static inline __attribute__((always_inline)) amc_v8 amc_v8_join(const float *low,
+                                                                const float *high) {
+    return __builtin_shufflevector(*(const amc_v4 *)low, *(const amc_v4 *)high, 0, 1, 2, 3, 4, 5, 6,
+                                   7);
+}
+
+// Transposes the two 4 x 4 matrices that the halves of four vectors are; to may be from.
+static inline __attribute__((always_inline)) void amc_v8_transpose(const amc_v8 from[4],
+                                                                   amc_v8 to[4]) {
+    amc_v8 a = __builtin_shufflevector(from[0], from[1], 0, 8, 1, 9, 4, 12, 5, 13),
+           b = __builtin_shufflevector(from[2], from[3], 0, 8, 1, 9, 4, 12, 5, 13),
+           c = __builtin_shufflevector(from[0], from[1], 2, 10, 3, 11, 6, 14, 7, 15),
+           d = __builtin_shufflevector(from[2], from[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    to[0] = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
+    to[1] = __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+    to[2] = __builtin_shufflevector(c, d, 0, 1, 8, 9, 4, 5, 12, 13);
+    to[3] = __builtin_shufflevector(c, d, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+
 // Marks a hot function for which the compiler makes a second version with AVX2 and FMA, taken where
 // the processor has them. Sanitizers can't run before the program is relocated, which choosing a
 // version needs.

@@ -24,8 +24,6 @@ enum {
 #define NEAR AMC_WINOGRAD_NEAR
 #define FAR AMC_WINOGRAD_FAR
 
-typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
-
 static int min(int a, int b) {
     return a < b ? a : b;
 }
@@ -136,31 +134,19 @@ static inline __attribute__((always_inline)) void fill_frame(const winograd_task
     }
 }
 
-static inline __attribute__((always_inline)) amc_v8 pair(const float *low, const float *high) {
-    return __builtin_shufflevector(*(const v4 *)low, *(const v4 *)high, 0, 1, 2, 3, 4, 5, 6, 7);
-}
-
 // d[j] = pixel j of each of eight rows of six.
 static inline __attribute__((always_inline)) void load_row(const float *const at[LANES], int offset,
                                                            amc_v8 d[IN]) {
-    amc_v8 a[4], b[4];
+    amc_v8 low[4], high[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        a[i] = pair(at[i] + offset, at[i + 4] + offset);
-        b[i] = pair(at[i] + offset + 4, at[i + 4] + offset + 4);
+        low[i] = amc_v8_join(at[i] + offset, at[i + 4] + offset);
+        high[i] = amc_v8_join(at[i] + offset + 4, at[i + 4] + offset + 4);
     }
-    amc_v8 low = __builtin_shufflevector(a[0], a[1], 0, 8, 1, 9, 4, 12, 5, 13),
-           high = __builtin_shufflevector(a[2], a[3], 0, 8, 1, 9, 4, 12, 5, 13);
-    d[0] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
-    d[1] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
-    low = __builtin_shufflevector(a[0], a[1], 2, 10, 3, 11, 6, 14, 7, 15);
-    high = __builtin_shufflevector(a[2], a[3], 2, 10, 3, 11, 6, 14, 7, 15);
-    d[2] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
-    d[3] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
-    low = __builtin_shufflevector(b[0], b[1], 0, 8, 1, 9, 4, 12, 5, 13);
-    high = __builtin_shufflevector(b[2], b[3], 0, 8, 1, 9, 4, 12, 5, 13);
-    d[4] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
-    d[5] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
+    amc_v8_transpose(low, d);
+    amc_v8_transpose(high, high);
+    d[4] = high[0];
+    d[5] = high[1];
 }
 
 // Eight tiles of the frame's channel, from at[i] on, to `to` + frequency * step.
@@ -212,20 +198,14 @@ AMC_CLONES static void transform_inputs(const winograd_task *t) {
 // One row of the output of eight tiles, whose pixels j are y[j].
 static inline __attribute__((always_inline)) void store_row(const amc_v8 y[OUT], size_t offset,
                                                             bool add, float *const to[LANES]) {
-    amc_v8 low = __builtin_shufflevector(y[0], y[1], 0, 8, 1, 9, 4, 12, 5, 13),
-           high = __builtin_shufflevector(y[2], y[3], 0, 8, 1, 9, 4, 12, 5, 13), out[4];
-    out[0] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
-    out[1] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
-    low = __builtin_shufflevector(y[0], y[1], 2, 10, 3, 11, 6, 14, 7, 15);
-    high = __builtin_shufflevector(y[2], y[3], 2, 10, 3, 11, 6, 14, 7, 15);
-    out[2] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
-    out[3] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
+    amc_v8 out[4];
+    amc_v8_transpose(y, out);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        v4 *first = (v4 *)(to[i] + offset), *second = (v4 *)(to[i + 4] + offset);
-        if (add) out[i] += pair(to[i] + offset, to[i + 4] + offset);
-        *first = __builtin_shufflevector(out[i], out[i], 0, 1, 2, 3);
-        *second = __builtin_shufflevector(out[i], out[i], 4, 5, 6, 7);
+        float *first = to[i] + offset, *second = to[i + 4] + offset;
+        if (add) out[i] += amc_v8_join(first, second);
+        *(amc_v4 *)first = __builtin_shufflevector(out[i], out[i], 0, 1, 2, 3);
+        *(amc_v4 *)second = __builtin_shufflevector(out[i], out[i], 4, 5, 6, 7);
     }
 }
 

@@ -15,8 +15,6 @@ enum {
     MOST_TILES = 128,
 };
 
-typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
-
 static int min(int a, int b) {
     return a < b ? a : b;
 }
@@ -65,26 +63,17 @@ static inline __attribute__((always_inline)) void transform_sums(amc_v8 u[IN]) {
 // to[i] (LANES) = pixel i of eight channels.
 static inline __attribute__((always_inline)) void turn_pixels(const float *const from[LANES],
                                                               size_t at, float *to) {
-    amc_v8 a[LANES], b[LANES];
+    amc_v8 a[LANES];
 #pragma GCC unroll 8
     for (int i = 0; i < LANES; i++) a[i] = *(const amc_v8 *)(from[i] + at);
-#pragma GCC unroll 2
-    for (int i = 0; i < LANES; i += 4) {
-        amc_v8 low = __builtin_shufflevector(a[i], a[i + 1], 0, 8, 1, 9, 4, 12, 5, 13),
-               high = __builtin_shufflevector(a[i + 2], a[i + 3], 0, 8, 1, 9, 4, 12, 5, 13);
-        b[i] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
-        b[i + 1] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
-        low = __builtin_shufflevector(a[i], a[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-        high = __builtin_shufflevector(a[i + 2], a[i + 3], 2, 10, 3, 11, 6, 14, 7, 15);
-        b[i + 2] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
-        b[i + 3] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
-    }
+    amc_v8_transpose(a, a);
+    amc_v8_transpose(a + 4, a + 4);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         *(amc_v8 *)(to + i * LANES) =
-            __builtin_shufflevector(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+            __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
         *(amc_v8 *)(to + (i + 4) * LANES) =
-            __builtin_shufflevector(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+            __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
     }
 }
 
@@ -156,17 +145,8 @@ static inline __attribute__((always_inline)) void load_row(const float *const at
                                                            size_t offset, amc_v8 d[OUT]) {
     amc_v8 a[4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        a[i] = __builtin_shufflevector(*(const v4 *)(at[i] + offset),
-                                       *(const v4 *)(at[i + 4] + offset), 0, 1, 2, 3, 4, 5, 6, 7);
-    amc_v8 low = __builtin_shufflevector(a[0], a[1], 0, 8, 1, 9, 4, 12, 5, 13),
-           high = __builtin_shufflevector(a[2], a[3], 0, 8, 1, 9, 4, 12, 5, 13);
-    d[0] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
-    d[1] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
-    low = __builtin_shufflevector(a[0], a[1], 2, 10, 3, 11, 6, 14, 7, 15);
-    high = __builtin_shufflevector(a[2], a[3], 2, 10, 3, 11, 6, 14, 7, 15);
-    d[2] = __builtin_shufflevector(low, high, 0, 1, 8, 9, 4, 5, 12, 13);
-    d[3] = __builtin_shufflevector(low, high, 2, 3, 10, 11, 6, 7, 14, 15);
+    for (int i = 0; i < 4; i++) a[i] = amc_v8_join(at[i] + offset, at[i + 4] + offset);
+    amc_v8_transpose(a, d);
 }
 
 // Eight tiles of a filter's dy, from at[i] on in rows that are `width` apart.
