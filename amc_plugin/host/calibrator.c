@@ -15,14 +15,9 @@ struct amc_calibrator {
 
 // Images that fit in memory together: with their outputs of all layers and their share of `x`.
 static int count_images(const amc_layer_graph *graph, int wanted) {
-    long long floats = (long long)graph->c * graph->h * graph->w, widest = 0;
-    for (int i = 0; i < graph->n; i++) {
-        const amc_layer *layer = &graph->layers[i];
-        long long outputs = (long long)layer->out_c * layer->out_h * layer->out_w;
-        floats += outputs;
-        if (outputs > widest) widest = outputs;
-    }
-    long long most = MOST_BYTES / ((floats + widest) * (long long)sizeof(float));
+    long long floats = (long long)graph->c * graph->h * graph->w + amc_layer_graph_widest(graph);
+    for (int i = 0; i < graph->n; i++) floats += amc_layer_outputs(&graph->layers[i]);
+    long long most = MOST_BYTES / (floats * (long long)sizeof(float));
     if (most < 2) most = 2; // a variance needs two
     return wanted < most ? wanted : (int)most;
 }

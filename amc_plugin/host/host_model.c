@@ -39,13 +39,7 @@ static float *share_x(network *net) {
 // Small images are run together: their maps alone would leave vectors half empty, and each would
 // read all weights again.
 static int choose_batch(const amc_layer_graph *graph) {
-    int widest = 1;
-    for (int i = 0; i < graph->n; i++) {
-        const amc_layer *layer = &graph->layers[i];
-        int outputs = layer->out_c * layer->out_h * layer->out_w;
-        if (outputs > widest) widest = outputs;
-    }
-    int most = amc_gpu_started() ? GPU_BATCH : BATCH;
+    int widest = amc_layer_graph_widest(graph), most = amc_gpu_started() ? GPU_BATCH : BATCH;
     int batch = (amc_gpu_started() ? GPU_BATCH_FLOATS : BATCH_FLOATS) / widest;
     return batch < 1 ? 1 : batch < most ? batch : most;
 }

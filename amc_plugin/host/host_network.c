@@ -76,20 +76,16 @@ static network *parse(const char *path, int batch, amc_error *err) {
     return net;
 }
 
-static int count_outputs(const amc_layer *layer) {
-    return layer->out_c * layer->out_h * layer->out_w;
-}
-
 static int compare_with_graph(const network *net, const amc_layer_graph *graph, amc_error *err) {
     if (net->n != graph->n)
         return amc_error_set(err, "%s: Darknet finds %d layers, expected %d", graph->path, net->n,
                              graph->n);
     for (int i = 0; i < net->n; i++) {
         const amc_layer *layer = &graph->layers[i];
-        if (net->layers[i].outputs != count_outputs(layer))
+        if (net->layers[i].outputs != amc_layer_outputs(layer))
             return amc_error_set(err, "%s:%d: Darknet gives the layer %d outputs, expected %d",
                                  graph->path, layer->line, net->layers[i].outputs,
-                                 count_outputs(layer));
+                                 amc_layer_outputs(layer));
     }
     return 0;
 }
@@ -250,7 +246,7 @@ static void apply_shortcut(layer *l, const amc_layer_graph *graph, const amc_lay
 static void apply_route(layer *l, const amc_layer_graph *graph, const amc_layer *shape) {
     assert(l->n == shape->n_inputs);
     for (int k = 0; k < l->n; k++)
-        l->input_sizes[k] = count_outputs(&graph->layers[shape->inputs[k]]);
+        l->input_sizes[k] = amc_layer_outputs(&graph->layers[shape->inputs[k]]);
     l->inputs = l->outputs;
 }
 
@@ -261,7 +257,7 @@ static void apply_layer(layer *l, const amc_layer_graph *graph, int i, const amc
     l->c = shape->c;
     l->out_c = shape->out_c;
     l->inputs = shape->c * shape->h * shape->w;
-    l->outputs = count_outputs(shape);
+    l->outputs = amc_layer_outputs(shape);
     if (shape->type == AMC_CONVOLUTIONAL) apply_convolutional(l, shape);
     if (shape->type == AMC_CONNECTED) l->c = l->inputs;
     if (shape->type == AMC_SHORTCUT) apply_shortcut(l, graph, shape);

@@ -108,6 +108,15 @@ void amc_layer_graph_free(amc_layer_graph *graph) {
     free(graph);
 }
 
+int amc_layer_graph_widest(const amc_layer_graph *graph) {
+    int widest = 1;
+    for (int i = 0; i < graph->n; i++) {
+        int outputs = amc_layer_outputs(&graph->layers[i]);
+        if (outputs > widest) widest = outputs;
+    }
+    return widest;
+}
+
 int amc_layer_graph_output(const amc_layer_graph *graph) {
     int i = graph->n - 1;
     while (i >= 0 && graph->layers[i].type == AMC_COST) i--;

@@ -77,6 +77,12 @@ void amc_layer_graph_free(amc_layer_graph *graph);
 // The layer whose output is the network's: the last one that is not a cost layer.
 int amc_layer_graph_output(const amc_layer_graph *graph);
 
+// Numbers that a layer computes for an image, and the most that any does.
+static inline int amc_layer_outputs(const amc_layer *layer) {
+    return layer->out_c * layer->out_h * layer->out_w;
+}
+int amc_layer_graph_widest(const amc_layer_graph *graph);
+
 // "convolutional", "maxpool", ...
 const char *amc_layer_type_name(amc_layer_type type);
 

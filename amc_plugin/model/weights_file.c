@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static int bias_count(const amc_layer *layer) {
-    if (layer->type == AMC_LOCAL) return layer->out_c * layer->out_h * layer->out_w;
+    if (layer->type == AMC_LOCAL) return amc_layer_outputs(layer);
     return layer->batch_normalize || amc_layer_weight_count(layer) ? layer->out_c : 0;
 }
 
