@@ -153,19 +153,6 @@ static const float *group_of_image(const conv_job *job, int image, int group) {
            amc_conv_shape_inputs(job->s) / job->s->groups * group;
 }
 
-static void store_image_patches(const conv_job *job, const conv_task *t, int group) {
-    const amc_conv_shape *s = job->s;
-    size_t pixels = (size_t)t->rows * s->w;
-    for (int c = 0; c < s->c / s->groups; c++) {
-        for (int b = 0; b < t->images; b++) {
-            const float *from =
-                group_of_image(job, t->image + b, group) + ((size_t)c * s->h + t->row) * s->w;
-            memcpy(t->line + b * pixels, from, pixels * sizeof(float));
-        }
-        store_line(t, taps_of(s), c);
-    }
-}
-
 static void store_patches(const conv_job *job, const conv_task *t, int group) {
     const amc_conv_shape *s = job->s;
     int channels = s->c / s->groups, seen = amc_patches_rows(s, t->rows), taps = s->size * s->size;
@@ -210,11 +197,7 @@ static void run_task(const conv_job *job, int index) {
     give_memory(job, &t);
     for (int g = 0; g < s->groups; g++) {
         const float *w = job->w + ((size_t)g * filters + t.filter) * taps;
-        if (amc_patches_is_image(s)) {
-            store_image_patches(job, &t, g);
-        } else {
-            store_patches(job, &t, g);
-        }
+        store_patches(job, &t, g);
         amc_panels_product(t.end_filter - t.filter, t.panels, taps, w, t.patches, t.sums);
         for (int f = t.filter; f < t.end_filter; f++)
             finish_filter(job, &t, g * filters + f, t.sums + (f - t.filter) * t.stride);

@@ -9,7 +9,6 @@ enum {
     LANES = 8,              // pixels of a vector
     PIECE = 384,            // taps whose products are summed before the sums are put down
     FRAME_FLOATS = 1 << 15, // a tile's frame should stay in the second cache
-    COLUMNS = 512           // pixels of a tile of 1x1 kernels, at most
 };
 
 static int min(int a, int b) {
@@ -20,8 +19,8 @@ static int ceiling(int a, int b) {
     return (a + b - 1) / b;
 }
 
-// One convolution of a batch. A tile is some output rows of one image, or with 1x1 kernels, for
-// which the image is one row, some pixels; a task is a tile and some filters.
+// One convolution of a batch. A tile is some output rows of one image; a task is a tile and some
+// filters.
 typedef struct direct_job {
     const amc_conv_shape *s;
     int batch;
@@ -30,17 +29,16 @@ typedef struct direct_job {
     const amc_finish *finish; // of the sums, or NULL
     bool add;                 // to y
     float *y;                 // (batch, n, out_h, out_w)
-    bool flat;                // a 1x1 kernel on each pixel
     int taps;                 // of a filter
     int channels, filters;    // of a group
-    int size;                 // of a full tile: rows, or pixels
+    int rows;                 // of a full tile
     int tiles;                // of an image
     int blocks;               // into which the filters of a group are cut
 } direct_job;
 
-// Rows or pixels of the output that a tile covers, and the frame's floats for a channel.
+// Rows of the output that a tile covers, and the frame's floats for a channel.
 typedef struct direct_tile {
-    int from, size;
+    int row, rows;
     int plane;
 } direct_tile;
 
@@ -66,11 +64,9 @@ typedef struct direct_sums {
 // ---- where things are ---------------------------------------------------------------------------
 
 static direct_tile tile_of(const direct_job *job, int index) {
-    const amc_conv_shape *s = job->s;
-    int all = job->flat ? s->out_h * s->out_w : s->out_h;
-    direct_tile t = {.from = index * job->size};
-    t.size = min(job->size, all - t.from);
-    t.plane = job->flat ? t.size < LANES ? LANES : t.size : amc_frame_plane(s, t.size);
+    direct_tile t = {.row = index * job->rows};
+    t.rows = min(job->rows, job->s->out_h - t.row);
+    t.plane = amc_frame_plane(job->s, t.rows);
     return t;
 }
 
@@ -79,14 +75,14 @@ static void fill_offsets(const direct_job *job, direct_tile t, int *offsets) {
     for (int c = 0; c < job->channels; c++)
         for (int ky = 0; ky < s->size; ky++)
             for (int kx = 0; kx < s->size; kx++)
-                *offsets++ = c * t.plane + (job->flat ? 0 : amc_frame_tap(s, ky, kx));
+                *offsets++ = c * t.plane + amc_frame_tap(s, ky, kx);
 }
 
 // The vectors of a row of `width` pixels, which starts at x in the frame and y in the output's
 // plane. Returns the one after the last.
 static direct_vector *add_row(int x, int y, int width, direct_vector *v) {
     for (int i = 0; i < width; i += LANES) {
-        int at = min(i, width - LANES); // before the row's start where a tile is that small
+        int at = min(i, width - LANES);
         *v++ = (direct_vector){x + at, y + at, i - at};
     }
     return v;
@@ -96,24 +92,13 @@ static direct_vector *add_row(int x, int y, int width, direct_vector *v) {
 static int fill_vectors(const direct_job *job, direct_tile t, direct_vector *vectors) {
     const amc_conv_shape *s = job->s;
     direct_vector *end = vectors;
-    if (job->flat) end = add_row(t.plane - t.size, t.from, t.size, end);
-    for (int r = 0; !job->flat && r < t.size; r++)
-        end = add_row(r * amc_frame_down(s), (t.from + r) * s->out_w, s->out_w, end);
+    for (int r = 0; r < t.rows; r++)
+        end = add_row(r * amc_frame_down(s), (t.row + r) * s->out_w, s->out_w, end);
     if ((end - vectors) % 2) {
         *end = end[-1];
         end++->skip = LANES;
     }
     return (int)(end - vectors);
-}
-
-// ---- frames -------------------------------------------------------------------------------------
-
-// The pixels of a flat tile, of a group's channels at x: side by side, not a plane apart.
-static void fill_pixels(const direct_job *job, direct_tile t, const float *x, float *frame) {
-    size_t pixels = (size_t)job->s->h * job->s->w;
-    x += t.from + t.size - t.plane;
-    for (int c = 0; c < job->channels; c++, x += pixels, frame += t.plane)
-        amc_frame_copy(x, t.plane, frame);
 }
 
 // ---- sums ---------------------------------------------------------------------------------------
@@ -210,8 +195,7 @@ typedef struct direct_memory {
 static direct_memory give_memory(const direct_job *job, direct_tile t) {
     const amc_conv_shape *s = job->s;
     size_t frame = (size_t)t.plane * job->channels + AMC_FRAME_SLACK;
-    int rows = job->flat ? 1 : t.size, width = job->flat ? t.size : s->out_w;
-    size_t vectors = (size_t)rows * ceiling(width, LANES);
+    size_t vectors = (size_t)t.rows * ceiling(s->out_w, LANES);
     direct_memory m = {.frame = amc_workspace_get(AMC_WORKSPACE_TASK, frame + amc_frame_line(s))};
     m.line = m.frame + frame;
     m.vectors = amc_workspace_bytes(AMC_WORKSPACE_TABLES,
@@ -237,29 +221,18 @@ static void run_task(const direct_job *job, int index) {
         const float *x =
             job->x + amc_conv_shape_inputs(s) * image + (size_t)g * job->channels * s->h * s->w;
         int first = g * job->filters;
-        if (job->flat)
-            fill_pixels(job, tile, x, memory.frame);
-        else
-            amc_frame_fill(s, job->channels, x, tile.from, tile.size, memory.line, memory.frame);
+        amc_frame_fill(s, job->channels, x, tile.row, tile.rows, memory.line, memory.frame);
         sum_filters(&sums, first + min(filters * block, job->filters),
                     first + min(filters * (block + 1), job->filters));
     }
 }
 
-static bool is_flat(const amc_conv_shape *s) {
-    return s->size == 1 && s->stride == 1 && s->pad == 0;
-}
-
 static void choose_tiles(direct_job *job) {
     const amc_conv_shape *s = job->s;
-    int all = job->flat ? s->out_h * s->out_w : s->out_h;
-    size_t one = job->flat ? 1 : (size_t)amc_frame_down(s);
-    size_t most = FRAME_FLOATS / (one * job->channels);
-    if (job->flat) most = most < 2 * LANES ? 2 * LANES : most > COLUMNS ? COLUMNS : most;
-    int size = most < 1 ? 1 : most > (size_t)all ? all : (int)most;
-    job->size = ceiling(all, ceiling(all, size));
-    if (job->flat) job->size = ceiling(job->size, 2 * LANES) * 2 * LANES;
-    job->tiles = ceiling(all, job->size);
+    size_t most = FRAME_FLOATS / ((size_t)amc_frame_down(s) * job->channels);
+    int rows = most < 1 ? 1 : most > (size_t)s->out_h ? s->out_h : (int)most;
+    job->rows = ceiling(s->out_h, ceiling(s->out_h, rows));
+    job->tiles = ceiling(s->out_h, job->rows);
     // Too few tiles for the threads, a single image say: then filters are shared out as well.
     int wanted = ceiling(amc_parallel_threads(), job->tiles * job->batch);
     job->blocks = min(wanted, ceiling(job->filters, ROWS));
@@ -268,7 +241,6 @@ static void choose_tiles(direct_job *job) {
 void amc_direct_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
                         const amc_finish *finish, bool add, float *y) {
     direct_job job = {.s = s, .batch = batch, .x = x, .w = w, .finish = finish, .add = add, .y = y};
-    job.flat = is_flat(s);
     job.channels = s->c / s->groups;
     job.filters = s->n / s->groups;
     job.taps = job.channels * s->size * s->size;
@@ -279,8 +251,7 @@ void amc_direct_forward(const amc_conv_shape *s, int batch, const float *x, cons
 }
 
 bool amc_direct_fits(const amc_conv_shape *s) {
-    int width = is_flat(s) ? s->out_h * s->out_w : s->out_w;
-    if (width < LANES) return false;
-    double full = (double)width / (ceiling(width, LANES) * LANES);
-    return is_flat(s) || full > 1 - 8.0 / (s->n / s->groups);
+    if (s->out_w < LANES) return false;
+    double full = (double)s->out_w / (ceiling(s->out_w, LANES) * LANES);
+    return full > 1 - 8.0 / (s->n / s->groups);
 }

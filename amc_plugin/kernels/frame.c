@@ -41,10 +41,6 @@ static inline void pad_row(const amc_conv_shape *s, const float *x, int width, f
     for (int i = s->pad + s->w; i < width; i++) to[i] = 0;
 }
 
-AMC_CLONES void amc_frame_copy(const float *from, int n, float *to) {
-    copy_row(from, n, to);
-}
-
 AMC_CLONES void amc_frame_fill(const amc_conv_shape *s, int channels, const float *x, int row,
                                int rows, float *line, float *frame) {
     int width = amc_frame_width(s), step = s->stride * width;

@@ -39,7 +39,4 @@ static inline size_t amc_frame_line(const amc_conv_shape *s) {
 void amc_frame_fill(const amc_conv_shape *s, int channels, const float *x, int row, int rows,
                     float *line, float *frame);
 
-// to[0 .. n) = from[0 .. n) for n >= 8: rows are too short for memcpy to be worth its call.
-void amc_frame_copy(const float *from, int n, float *to);
-
 #endif

@@ -52,10 +52,17 @@ typedef struct pointwise_column {
     size_t x, y;
 } pointwise_column;
 
+// Where its first pixel is, and whether the others follow it.
+typedef struct pointwise_panel {
+    size_t x, y;
+    bool row;
+} pointwise_panel;
+
 // What a task sums up: a piece of the channels of a group, for some filters at some panels.
 typedef struct pointwise_sums {
     const pointwise_job *job;
     const pointwise_column *columns; // of the panels, the last pixel's again after its end
+    const pointwise_panel *at;       // (panels)
     int size, panels;                // pixels, and panels for them
     amc_affine *finish;              // (n)
     float *packed;                   // (panels, depth, COLUMNS) pixels
@@ -89,14 +96,14 @@ AMC_CLONES static void pack(const pointwise_sums *t) {
     const float *x = t->job->x + t->channel * (size_t)t->job->pixels;
     for (int p = 0; p < t->depth; p++, x += t->job->pixels) {
         float *to = t->packed + (size_t)p * COLUMNS;
-        const pointwise_column *c = t->columns;
-        for (int i = 0; i < t->panels; i++, c += COLUMNS, to += (size_t)t->depth * COLUMNS) {
-            __builtin_prefetch(x + c->x + 2 * (size_t)t->job->pixels);
-            if (is_row(c, COLUMNS)) {
-                *(amc_v8 *)to = *(const amc_v8 *)(x + c->x);
-                *(amc_v8 *)(to + LANES) = *(const amc_v8 *)(x + c->x + LANES);
+        for (int i = 0; i < t->panels; i++, to += (size_t)t->depth * COLUMNS) {
+            const float *from = x + t->at[i].x;
+            __builtin_prefetch(from + 2 * (size_t)t->job->pixels);
+            if (t->at[i].row) {
+                *(amc_v8 *)to = *(const amc_v8 *)from;
+                *(amc_v8 *)(to + LANES) = *(const amc_v8 *)(from + LANES);
             } else {
-                for (int k = 0; k < COLUMNS; k++) to[k] = x[c[k].x];
+                for (int k = 0; k < COLUMNS; k++) to[k] = x[t->columns[i * COLUMNS + k].x];
             }
         }
     }
@@ -156,12 +163,11 @@ static inline __attribute__((always_inline)) void put(const pointwise_sums *t, i
 static inline __attribute__((always_inline)) void fetch(const pointwise_sums *t, int rows,
                                                         int filter, int panel) {
     size_t pixels = t->job->pixels;
-    const pointwise_column *next = t->columns + (size_t)min(panel + 1, t->panels - 1) * COLUMNS;
-    const float *y = t->job->y + filter * pixels + next->y;
+    const float *y = t->job->y + filter * pixels + t->at[min(panel + 1, t->panels - 1)].y;
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) __builtin_prefetch(y + i * pixels, 1);
     if (t->next) {
-        const float *x = t->next + t->columns[(size_t)panel * COLUMNS].x;
+        const float *x = t->next + t->at[panel].x;
         for (int p = (filter - t->filter) / ROWS; p < t->depth; p += t->slivers)
             __builtin_prefetch(x + p * pixels);
     }
@@ -183,9 +189,8 @@ static inline __attribute__((always_inline)) void multiply(int rows, const point
             sums[i][1] += w[i * step] * second;
         }
     }
-    const pointwise_column *c = t->columns + (size_t)panel * COLUMNS;
-    if (is_row(c, COLUMNS)) {
-        put(t, rows, filter, sums, t->job->y + (size_t)filter * t->job->pixels + c->y);
+    if (t->at[panel].row) {
+        put(t, rows, filter, sums, t->job->y + (size_t)filter * t->job->pixels + t->at[panel].y);
         return;
     }
     amc_v8 edge[ROWS][2];
@@ -254,26 +259,40 @@ static void sum_unit(pointwise_sums t, int group, bool more) {
     }
 }
 
+// Memory of a task, and what doesn't change while it runs. Returns its number of panels.
+static int start(const pointwise_job *job, int tile, pointwise_sums *t) {
+    int from = tile * job->size, n = job->s->n;
+    t->size = min(job->size, job->batch * job->pixels - from);
+    int panels = ceiling(t->size, COLUMNS);
+    size_t bytes = panels * (COLUMNS * sizeof(pointwise_column) + sizeof(pointwise_panel));
+    pointwise_column *columns =
+        amc_workspace_bytes(AMC_WORKSPACE_TABLES, bytes + n * sizeof(amc_affine));
+    pointwise_panel *at = (void *)(columns + (size_t)panels * COLUMNS);
+    t->columns = columns;
+    t->at = at;
+    t->finish = (void *)(at + panels);
+    t->packed = amc_workspace_get(AMC_WORKSPACE_TASK, (size_t)job->unit * job->depth * COLUMNS);
+    fill_columns(job, from, t->size, columns);
+    for (int i = 0; i < panels; i++, columns += COLUMNS)
+        at[i] = (pointwise_panel){columns->x, columns->y, is_row(columns, COLUMNS)};
+    for (int i = 0; i < n; i++) t->finish[i] = amc_finish_of(job->finish, i);
+    return panels;
+}
+
 static void run_task(const pointwise_job *job, int index) {
     const amc_conv_shape *s = job->s;
     int block = index % job->blocks, filters = ceiling(job->filters, job->blocks);
-    int from = index / job->blocks * job->size;
-    int size = min(job->size, job->batch * job->pixels - from), panels = ceiling(size, COLUMNS);
-    pointwise_column *columns =
-        amc_workspace_bytes(AMC_WORKSPACE_TABLES,
-                            (size_t)panels * COLUMNS * sizeof *columns + s->n * sizeof(amc_affine));
-    pointwise_sums t = {.job = job,
-                        .finish = (amc_affine *)(void *)(columns + (size_t)panels * COLUMNS)};
-    t.packed = amc_workspace_get(AMC_WORKSPACE_TASK, (size_t)job->unit * job->depth * COLUMNS);
-    fill_columns(job, from, size, columns);
-    for (int i = 0; i < s->n; i++) t.finish[i] = amc_finish_of(job->finish, i);
+    pointwise_sums tile = {.job = job};
+    int panels = start(job, index / job->blocks, &tile);
     for (int g = 0; g < s->groups; g++) {
+        pointwise_sums t = tile;
         t.filter = g * job->filters + min(filters * block, job->filters);
         t.end = g * job->filters + min(filters * (block + 1), job->filters);
         t.slivers = ceiling(t.end - t.filter, ROWS);
         for (int panel = 0; panel < panels; panel += job->unit) {
-            t.columns = columns + (size_t)panel * COLUMNS;
-            t.size = size - panel * COLUMNS;
+            t.columns = tile.columns + (size_t)panel * COLUMNS;
+            t.at = tile.at + panel;
+            t.size = tile.size - panel * COLUMNS;
             t.panels = min(job->unit, panels - panel);
             sum_unit(t, g, panel + 2 * job->unit <= panels);
         }
