@@ -11,7 +11,8 @@ enum {
     BLOCK = 96,             // filters whose weights should stay in the second cache
     PIXELS = 2048,          // of a tile, at most
     NEAR_FLOATS = 6 << 10,  // of the panels that should stay in the first cache
-    UNIT_FLOATS = 16 << 10, // of the panels that are packed at a time,
+    UNIT_PANELS = 8,        // that are packed at a time, at least
+    UNIT_FLOATS = 16 << 10, // and floats of them,
     FEW_WEIGHTS = 48 << 10, // if a piece's weights, so many at most, stay in the second cache,
     MORE_FLOATS = 96 << 10, // and otherwise
 };
@@ -307,7 +308,7 @@ static void choose_sizes(pointwise_job *job) {
     int panel = job->depth * COLUMNS; // floats
     bool few = job->depth * job->filters <= FEW_WEIGHTS;
     job->near = max(NEAR_FLOATS / panel, 1);
-    job->unit = max((few ? UNIT_FLOATS : MORE_FLOATS) / panel, job->near);
+    job->unit = max((few ? UNIT_FLOATS : MORE_FLOATS) / panel, UNIT_PANELS);
     job->size = ceiling(ceiling(all, ceiling(all, PIXELS)), COLUMNS) * COLUMNS;
     job->tiles = ceiling(all, job->size);
     // Too few tiles for the threads, a single image say: then filters are shared out as well.
