@@ -4,6 +4,7 @@
 #include "host/training.h"
 #include "kernels/depthwise.h"
 #include "kernels/direct.h"
+#include "kernels/winograd.h"
 #include "support/networks.h"
 
 #include <network.h>
@@ -12,15 +13,16 @@ static const double LIMIT = 1e-2;
 
 // ---- networks -----------------------------------------------------------------------------------
 
-// 22 layers with weights on maps of 16x13, 8x7, 6x5 and 3x3 pixels, wide enough for every kernel.
+// 21 layers with weights on maps of 9x17, 7x15, 4x8 and 2x4 pixels, wide enough for every kernel.
 // `a` and `b` are activations; `branch` makes 12 channels of what a shortcut reads as well, and
-// `halving` 24 of half the height and width. What a depthwise convolution with batch normalization
-// reads is tanh's: the scales of a relu there have next to no gradient, which rounding would hide.
+// `halving` 24 of half the height and width. What the first layer makes, and what a depthwise
+// convolution with batch normalization reads, is tanh's: the scales of a relu there have next to no
+// gradient, which rounding would hide.
 // clang-format off
-#define NETWORK(a, b, branch, halving, pool)                                                       \
-    NET(3, 16, 13) "batch=24\n"                                                                    \
-    CONV(12, 3, 1, a)                                                                              \
-    CONV(16, 3, 1, b)                                                                              \
+#define NETWORK(batch, a, b, branch, halving, pool)                                                \
+    NET(3, 9, 17) "batch=" #batch "\n"                                                             \
+    CONV(12, 3, 1, tanh)                                                                           \
+    BARE_CONV(16, 3, 1, b)                                                                         \
     CONV(16, 1, 1, tanh)                                                                           \
     GROUPED(16, 16, 3, 1, b)                                                                       \
     branch                                                                                         \
@@ -33,36 +35,37 @@ static const double LIMIT = 1e-2;
     SHORTCUT(-3, b)                                                                                \
     CONV(20, 3, 1, linear)                                                                         \
     CONV(16, 5, 1, a)                                                                              \
-    BARE_CONV(20, 3, 1, linear)                                                                    \
     CONV(18, 3, 1, b)                                                                              \
-    CONV(18, 3, 1, a)                                                                              \
-    ROUTE(-1, -3)                                                                                  \
-    CONV(24, 3, 1, b)                                                                              \
-    CONV(20, 1, 1, tanh)                                                                           \
+    BARE_CONV(20, 1, 1, tanh)                                                                      \
     GROUPED(20, 20, 3, 2, b)                                                                       \
     CONV(24, 3, 1, a)                                                                              \
+    GROUPED(24, 3, 3, 1, b)                                                                        \
+    CONV(18, 3, 1, b)                                                                              \
+    ROUTE(-1, -3)                                                                                  \
+    CONV(24, 3, 1, b)                                                                              \
     pool                                                                                           \
     CONNECTED(20, b)                                                                               \
     CONNECTED(5, linear)                                                                           \
     SOFTMAX()
 
 // Two smooth activations of Darknet's own, and the two that our kernels finish their sums with.
-#define SMOOTH(branch, halving) NETWORK(tanh, elu, branch, halving, AVGPOOL())
-#define BENT(branch, halving) NETWORK(relu, leaky, branch, halving, MAXPOOL(2, 1) AVGPOOL())
+#define SMOOTH(batch, branch, halving) NETWORK(batch, tanh, elu, branch, halving, AVGPOOL())
+#define BENT(batch, branch, halving)                                                               \
+    NETWORK(batch, relu, leaky, branch, halving, MAXPOOL(2, 1) AVGPOOL())
 // 1x1 convolutions in the two places where stock Darknet gets them wrong, and 3x3 ones.
 #define POINTWISE CONV(12, 1, 1, tanh), CONV(24, 1, 2, tanh)
 #define SPATIAL CONV(12, 3, 1, tanh), CONV(24, 3, 2, tanh)
 // Expanded, so that each of those counts for two.
-#define EXPANDED(kind, places) kind(places)
-static const char *const smooth = EXPANDED(SMOOTH, POINTWISE);
-static const char *const bent = EXPANDED(BENT, POINTWISE);
-static const char *const smooth_spatial = EXPANDED(SMOOTH, SPATIAL);
-static const char *const bent_spatial = EXPANDED(BENT, SPATIAL);
+#define EXPANDED(kind, batch, places) kind(batch, places)
+static const char *const smooth = EXPANDED(SMOOTH, 24, POINTWISE);
+static const char *const bent = EXPANDED(BENT, 24, POINTWISE);
+static const char *const smooth_spatial = EXPANDED(SMOOTH, 12, SPATIAL);
+static const char *const bent_spatial = EXPANDED(BENT, 12, SPATIAL);
 // clang-format on
 
 // A network that has seen its batch forward and backward.
 static network *trained_network(const char *cfg, bool hooks) {
-    network *net = training_network(cfg, hooks, 1);
+    network *net = training_network(cfg, hooks, 2);
     net->delta = amc_memory_alloc((size_t)net->inputs * net->batch, sizeof *net->delta);
     net->train = 1;
     forward_network(net);
@@ -78,10 +81,22 @@ static void trained_network_free(network *net) {
 
 // ---- differences of the loss -------------------------------------------------------------------
 
-// Cross entropy of the batch, from the softmax layer's input and in double: the loss that Darknet's
-// gradients belong to, without the rounding of its own.
-static double loss_of(network *net) {
-    forward_network(net);
+// Darknet's forward pass from layer `first` on, those before it being as they should, to the input
+// of the softmax layer.
+static void forward_from(const network *net, int first) {
+    network pass = *net;
+    for (int i = first < 0 ? 0 : first; i < net->n - 1; i++) {
+        pass.index = i;
+        pass.input = i > 0 ? net->layers[i - 1].output : net->input;
+        net->layers[i].forward(net->layers[i], pass);
+    }
+}
+
+// Cross entropy of the batch when layer `first` and what follows are computed anew, in double from
+// the softmax layer's input: the loss that Darknet's gradients belong to, without the rounding of
+// its own.
+static double loss_of(const network *net, int first) {
+    forward_from(net, first);
     const float *x = net->layers[net->n - 2].output;
     double loss = 0;
     for (int b = 0; b < net->batch; b++, x += net->outputs) {
@@ -101,6 +116,7 @@ static double length_of(const float *x, int n) {
 // Numbers that the loss depends on, and what Darknet has for their gradient.
 typedef struct tensor {
     const char *name;
+    int layer; // that has them; -1 is the input
     int n;
     float *values;        // (n)
     const float *updates; // (n) the gradient with its sign turned
@@ -136,7 +152,7 @@ static void choose_direction(const tensor *t, aim aim, amc_rng *rng, float *dire
 
 // The root mean square, over some directions, of the difference between both derivatives, relative
 // to that of the derivatives (ANY: to what that is on average over all directions).
-static double error_at(network *net, const tensor *t, aim aim, int directions, double step) {
+static double error_at(const network *net, const tensor *t, aim aim, int directions, double step) {
     float *values = amc_memory_copy(t->values, (size_t)t->n, sizeof *values);
     float *direction = amc_memory_alloc((size_t)t->n, sizeof *direction);
     double slope = length_of(t->updates, t->n), error = 0, size = 0;
@@ -146,9 +162,9 @@ static double error_at(network *net, const tensor *t, aim aim, int directions, d
     for (int d = 0; d < directions; d++) {
         choose_direction(t, aim, &rng, direction);
         double scale = distance / length_of(direction, t->n);
-        double expected = move(t, values, scale, direction), change = loss_of(net);
+        double expected = move(t, values, scale, direction), change = loss_of(net, t->layer);
         expected -= move(t, values, -scale, direction);
-        change -= loss_of(net);
+        change -= loss_of(net, t->layer);
         error += (change - expected) * (change - expected);
         size += aim == ANY ? 4 * distance * distance * slope * slope / t->n : expected * expected;
     }
@@ -160,11 +176,12 @@ static double error_at(network *net, const tensor *t, aim aim, int directions, d
 
 // Large steps suffer from curvature and bends, small ones from rounding, each layer's from others;
 // a wrong gradient fails with all. The smallest error, or the first within the limit.
-static double error_of(network *net, const tensor *t, aim aim, int directions) {
-    static const double steps[] = {3e-4, 1e-4, 1e-3, 3e-5, 3e-3};
+static double error_of(const network *net, const tensor *t, aim aim, int directions) {
+    static const double steps[] = {3e-4, 1e-3, 1e-4, 3e-5, 3e-3};
     double least = INFINITY;
     for (size_t s = 0; s < sizeof steps / sizeof *steps && !(least < LIMIT); s++)
         least = fmin(least, error_at(net, t, aim, directions, steps[s]));
+    forward_from(net, t->layer); // as it was, for the tensors of other layers
     return least;
 }
 
@@ -173,14 +190,14 @@ static double error_of(network *net, const tensor *t, aim aim, int directions) {
 // Those of layer i, or of the input for i = -1; returns how many there are.
 static int tensors_of(const network *net, int i, tensor tensors[3]) {
     if (i < 0) {
-        tensors[0] = (tensor){"input", net->inputs * net->batch, net->input, net->delta};
+        tensors[0] = (tensor){"input", i, net->inputs * net->batch, net->input, net->delta};
         return 1;
     }
     const layer *l = &net->layers[i];
     if (l->type != CONVOLUTIONAL && l->type != CONNECTED) return 0;
-    tensors[0] = (tensor){"weights", training_weights_of(l), l->weights, l->weight_updates};
-    tensors[1] = (tensor){"biases", l->out_c, l->biases, l->bias_updates};
-    tensors[2] = (tensor){"scales", l->out_c, l->scales, l->scale_updates};
+    tensors[0] = (tensor){"weights", i, training_weights_of(l), l->weights, l->weight_updates};
+    tensors[1] = (tensor){"biases", i, l->out_c, l->biases, l->bias_updates};
+    tensors[2] = (tensor){"scales", i, l->out_c, l->scales, l->scale_updates};
     return l->scales ? 3 : 2;
 }
 
@@ -226,7 +243,7 @@ static void stock_gradients_equal_differences(void **state) {
 static void networks_take_every_kernel(void **state) {
     (void)state;
     network *net = trained_network(smooth, true);
-    int depthwise = 0, direct = 0, panels = 0;
+    int depthwise = 0, whole = 0, ragged = 0, direct = 0, panels = 0;
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
         if (l->type != CONVOLUTIONAL) continue;
@@ -234,6 +251,8 @@ static void networks_take_every_kernel(void **state) {
             amc_conv_shape_make(l->c, l->h, l->w, l->n, l->size, l->stride, l->pad, l->groups);
         if (amc_depthwise_fits(&s))
             depthwise++;
+        else if (amc_winograd_fits(&s))
+            *(s.out_h % 4 || s.out_w % 4 ? &ragged : &whole) += 1;
         else if (amc_direct_fits(&s))
             direct++;
         else
@@ -241,18 +260,21 @@ static void networks_take_every_kernel(void **state) {
     }
     trained_network_free(net);
     assert_true(depthwise >= 3);
+    assert_true(whole >= 3); // tiles of 4x4 pixels
+    assert_true(ragged >= 2);
     assert_true(direct >= 3);
     assert_true(panels >= 3);
 }
 
-// Layers of every kind: 3x3, depthwise, grouped, 3x3 on 6x5 pixels, connected.
-static const int spoiled[] = {1, 3, 10, 16, 24};
+// Layers of every kind: 3x3 on ragged tiles, depthwise, 3x3 on whole tiles, grouped, connected.
+static const int spoiled[] = {1, 3, 9, 10, 24};
 
 // Spoils `n` of a tensor's gradient from `from` on by a factor, and asks whether that is seen.
-static void check_found(network *net, const tensor *t, aim aim, int from, int n, float factor) {
+static void check_found(const network *net, const tensor *t, aim aim, int from, int n,
+                        float factor) {
     float *updates = amc_memory_copy(t->updates, (size_t)t->n, sizeof *updates);
     for (int i = from; i < from + n; i++) updates[i] *= factor;
-    tensor wrong = {t->name, t->n, t->values, updates};
+    tensor wrong = {t->name, t->layer, t->n, t->values, updates};
     double error = error_of(net, &wrong, aim, 4);
     free(updates);
     if (!(error > LIMIT)) fail_msg("%s off by %g pass for right", t->name, factor - 1.0);
