@@ -58,11 +58,16 @@
 #define LOGISTIC_LOSS() "[logistic]\n"
 #define COST() "[cost]\ntype=sse\n"
 
+// Whether amc_hooks_install chooses Darknet's own kernels.
+static inline bool networks_are_stock(void) {
+    const char *stock = getenv("AMC_STOCK");
+    return stock && strcmp(stock, "1") == 0;
+}
+
 // Whether the kernels that amc_hooks_install chooses compute the .cfg rightly: Darknet's own ignore
 // the stride of a 1x1 convolution.
 static inline bool networks_is_computed(const char *cfg) {
-    const char *stock = getenv("AMC_STOCK");
-    return !stock || strcmp(stock, "1") != 0 || !strstr(cfg, "size=1\nstride=2");
+    return !networks_are_stock() || !strstr(cfg, "size=1\nstride=2");
 }
 
 typedef struct networks_text {
