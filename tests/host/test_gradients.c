@@ -19,8 +19,8 @@ static const double LIMIT = 1e-2;
 // convolution with batch normalization reads, is tanh's: the scales of a relu there have next to no
 // gradient, which rounding would hide.
 // clang-format off
-#define NETWORK(batch, a, b, branch, halving, pool)                                                \
-    NET(3, 9, 17) "batch=" #batch "\n"                                                             \
+#define NETWORK(a, b, branch, halving, pool)                                                       \
+    NET(3, 9, 17) "batch=24\n"                                                                     \
     CONV(12, 3, 1, tanh)                                                                           \
     BARE_CONV(16, 3, 1, b)                                                                         \
     CONV(16, 1, 1, tanh)                                                                           \
@@ -49,18 +49,17 @@ static const double LIMIT = 1e-2;
     SOFTMAX()
 
 // Two smooth activations of Darknet's own, and the two that our kernels finish their sums with.
-#define SMOOTH(batch, branch, halving) NETWORK(batch, tanh, elu, branch, halving, AVGPOOL())
-#define BENT(batch, branch, halving)                                                               \
-    NETWORK(batch, relu, leaky, branch, halving, MAXPOOL(2, 1) AVGPOOL())
+#define SMOOTH(branch, halving) NETWORK(tanh, elu, branch, halving, AVGPOOL())
+#define BENT(branch, halving) NETWORK(relu, leaky, branch, halving, MAXPOOL(2, 1) AVGPOOL())
 // 1x1 convolutions in the two places where stock Darknet gets them wrong, and 3x3 ones.
 #define POINTWISE CONV(12, 1, 1, tanh), CONV(24, 1, 2, tanh)
 #define SPATIAL CONV(12, 3, 1, tanh), CONV(24, 3, 2, tanh)
 // Expanded, so that each of those counts for two.
-#define EXPANDED(kind, batch, places) kind(batch, places)
-static const char *const smooth = EXPANDED(SMOOTH, 24, POINTWISE);
-static const char *const bent = EXPANDED(BENT, 24, POINTWISE);
-static const char *const smooth_spatial = EXPANDED(SMOOTH, 12, SPATIAL);
-static const char *const bent_spatial = EXPANDED(BENT, 12, SPATIAL);
+#define EXPANDED(kind, places) kind(places)
+static const char *const smooth = EXPANDED(SMOOTH, POINTWISE);
+static const char *const bent = EXPANDED(BENT, POINTWISE);
+static const char *const smooth_spatial = EXPANDED(SMOOTH, SPATIAL);
+static const char *const bent_spatial = EXPANDED(BENT, SPATIAL);
 // clang-format on
 
 // A network that has seen its batch forward and backward.
