@@ -48,10 +48,15 @@ typedef struct amc_affine {
 // finish may be NULL: then sums stay as they are.
 amc_affine amc_finish_of(const amc_finish *finish, int i);
 
-static inline __attribute__((always_inline)) amc_v8 amc_affine_vector(amc_affine a, amc_v8 sum) {
-    amc_v8 v = (sum - a.centre) * a.scale + a.shift, low = v * a.slope;
+// The same for sums that started at -centre.
+static inline __attribute__((always_inline)) amc_v8 amc_affine_centred(amc_affine a, amc_v8 sum) {
+    amc_v8 v = sum * a.scale + a.shift, low = v * a.slope;
     amc_v8i above = v > 0;
     return (amc_v8)(((amc_v8i)v & above) | ((amc_v8i)low & ~above));
+}
+
+static inline __attribute__((always_inline)) amc_v8 amc_affine_vector(amc_affine a, amc_v8 sum) {
+    return amc_affine_centred(a, sum - a.centre);
 }
 
 // Finishes n sums of output channel i: y[j] from x[j]; y may be x, finish may be NULL.

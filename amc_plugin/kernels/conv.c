@@ -217,7 +217,7 @@ static void run(conv_job job) {
         return;
     }
     if (amc_pointwise_fits(job.s)) {
-        amc_pointwise_forward(job.s, job.batch, job.x, job.w, job.finish, job.add, job.y);
+        amc_pointwise_forward(job.s, job.batch, job.x, job.w, false, job.finish, job.add, job.y);
         return;
     }
     if (amc_direct_fits(job.s)) {
@@ -243,16 +243,23 @@ void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const 
 }
 
 size_t amc_conv_prepared_size(const amc_conv_shape *s) {
-    return amc_winograd_fits(s) ? amc_winograd_weights(s) : 0;
+    if (amc_winograd_fits(s)) return amc_winograd_weights(s);
+    return amc_pointwise_fits(s) ? amc_conv_shape_weights(s) : 0;
 }
 
 void amc_conv_prepare(const amc_conv_shape *s, const float *w, float *prepared) {
-    amc_winograd_transform(s, w, prepared);
+    if (amc_winograd_fits(s))
+        amc_winograd_transform(s, w, prepared);
+    else
+        amc_pointwise_pack(s, w, prepared);
 }
 
 void amc_conv_forward_prepared(const amc_conv_shape *s, int batch, const float *x,
                                const float *prepared, const amc_finish *finish, float *y) {
-    amc_winograd_forward(s, batch, x, prepared, finish, false, y);
+    if (amc_winograd_fits(s))
+        amc_winograd_forward(s, batch, x, prepared, finish, false, y);
+    else
+        amc_pointwise_forward(s, batch, x, prepared, true, finish, false, y);
 }
 
 // ---- backward, by the weights -------------------------------------------------------------------

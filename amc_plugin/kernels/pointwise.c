@@ -8,8 +8,9 @@ enum {
     LANES = 8,              // pixels of a vector
     COLUMNS = 16,           // pixels of a panel: they are summed at a time
     DEPTH = 384,            // channels whose products are summed before the sums are put down
-    BLOCK = 96,             // filters whose weights should stay in the second cache
-    PIXELS = 2048,          // of a tile, at most
+    BLOCK = 16,             // slivers of filters whose weights should stay in the second cache
+    PIXELS = 2048,          // of a tile, at most, and
+    LEAST_PIXELS = 64,      // at least where tiles are for threads
     NEAR_FLOATS = 6 << 10,  // of the panels that should stay in the first cache
     UNIT_PANELS = 8,        // that are packed at a time, at least
     UNIT_FLOATS = 16 << 10, // and floats of them,
@@ -34,8 +35,9 @@ static int ceiling(int a, int b) {
 typedef struct pointwise_job {
     const amc_conv_shape *s;
     int batch;
-    const float *x;           // (batch, c, pixels)
-    const float *w;           // (n, channels)
+    const float *x; // (batch, c, pixels)
+    const float *w; // (n, channels), or packed
+    bool packed;
     const amc_finish *finish; // of the sums, or NULL
     bool add;                 // to y
     float *y;                 // (batch, n, pixels)
@@ -68,11 +70,48 @@ typedef struct pointwise_sums {
     amc_affine *finish;              // (n)
     float *packed;                   // (panels, depth, COLUMNS) pixels
     int channel, depth;              // the piece: depth channels from `channel` on
-    int filter, end;                 // the filters
+    int filter;                      // first of the group's
+    int sliver, end;                 // of the group's filters
     const float *next;               // first channel of what is packed next, or NULL
-    int slivers;                     // of filters; each fetches some of next's channels
     bool add, last;                  // on top of what y holds; then sums are finished
 } pointwise_sums;
+
+// ---- weights ------------------------------------------------------------------------------------
+
+// The filters of a group are cut into slivers of nearly equal size: 16 are 5, 5 and 6.
+static int count_slivers(int filters) {
+    return ceiling(filters, ROWS);
+}
+
+// First filter of sliver i.
+static int sliver_row(int filters, int i) {
+    return (int)((long)filters * i / count_slivers(filters));
+}
+
+// The channels of a group are cut into pieces, for the same reason.
+static int piece_depth(int channels) {
+    return ceiling(channels, ceiling(channels, DEPTH));
+}
+
+// Where the weights of a sliver from `filter` on for a piece of `depth` channels from `channel` on
+// are. Packed, they lie as they are read: groups, pieces, slivers, channels, filters.
+static inline __attribute__((always_inline)) const float *
+weights_of(const pointwise_job *job, bool packed, int filter, int channel, int depth) {
+    size_t channels = job->channels, filters = job->filters, of_group = channel % channels;
+    if (!packed) return job->w + filter * channels + of_group;
+    size_t group = channel / channels;
+    return job->w + (group * channels + of_group) * filters + (filter - group * filters) * depth;
+}
+
+void amc_pointwise_pack(const amc_conv_shape *s, const float *w, float *packed) {
+    int channels = s->c / s->groups, filters = s->n / s->groups, depth = piece_depth(channels);
+    for (int g = 0; g < s->groups; g++, w += (size_t)filters * channels)
+        for (int from = 0; from < channels; from += depth)
+            for (int i = 0; i < count_slivers(filters); i++)
+                for (int c = from; c < min(from + depth, channels); c++)
+                    for (int f = sliver_row(filters, i); f < sliver_row(filters, i + 1); f++)
+                        *packed++ = w[(size_t)f * channels + c];
+}
 
 // ---- packing ------------------------------------------------------------------------------------
 
@@ -119,7 +158,7 @@ static inline __attribute__((always_inline)) void put_lanes(const pointwise_sums
     bool row = count >= LANES && is_row(c, LANES);
     if (t->add && row) sum += *(amc_v8 *)(y + c->y);
     for (int i = 0; i < LANES && t->add && !row; i++) sum[i] += y[c[i].y];
-    if (t->last) sum = amc_affine_vector(a, sum);
+    if (t->last) sum = amc_affine_centred(a, sum);
     if (row) *(amc_v8 *)(y + c->y) = sum;
     for (int i = 0; i < min(count, LANES) && !row; i++) y[c[i].y] = sum[i];
 }
@@ -149,8 +188,8 @@ static inline __attribute__((always_inline)) void put(const pointwise_sums *t, i
 #pragma GCC unroll 6
         for (int i = 0; i < rows; i++) {
             amc_affine a = t->finish[filter + i];
-            sums[i][0] = amc_affine_vector(a, sums[i][0]);
-            sums[i][1] = amc_affine_vector(a, sums[i][1]);
+            sums[i][0] = amc_affine_centred(a, sums[i][0]);
+            sums[i][1] = amc_affine_centred(a, sums[i][1]);
         }
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
@@ -169,25 +208,28 @@ static inline __attribute__((always_inline)) void fetch(const pointwise_sums *t,
     for (int i = 0; i < rows; i++) __builtin_prefetch(y + i * pixels, 1);
     if (t->next) {
         const float *x = t->next + t->at[panel].x;
-        for (int p = (filter - t->filter) / ROWS; p < t->depth; p += t->slivers)
+        for (int p = (filter - t->filter) / ROWS; p < t->depth; p += t->end - t->sliver)
             __builtin_prefetch(x + p * pixels);
     }
 }
 
 // `rows` filters times one panel. With `rows` known to the compiler all sums stay in registers.
-static inline __attribute__((always_inline)) void multiply(int rows, const pointwise_sums *t,
-                                                           int filter, int panel) {
-    amc_v8 sums[ROWS][2] = {0};
-    size_t step = t->job->channels;
-    const float *w = t->job->w + filter * step + t->channel % step;
+static inline __attribute__((always_inline)) void
+multiply(int rows, bool packed, const pointwise_sums *t, int filter, int panel) {
+    amc_v8 sums[ROWS][2];
+    const float *w = weights_of(t->job, packed, filter, t->channel, t->depth);
     const float *x = t->packed + (size_t)panel * t->depth * COLUMNS;
+    size_t right = packed ? rows : 1, down = packed ? 1 : t->job->channels;
     fetch(t, rows, filter, panel);
-    for (int p = 0; p < t->depth; p++, w++, x += COLUMNS) {
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+        sums[i][0] = sums[i][1] = (amc_v8){0} - (t->add ? 0 : t->finish[filter + i].centre);
+    for (int p = 0; p < t->depth; p++, w += right, x += COLUMNS) {
         amc_v8 first = *(const amc_v8 *)x, second = *(const amc_v8 *)(x + LANES);
 #pragma GCC unroll 6
         for (int i = 0; i < rows; i++) {
-            sums[i][0] += w[i * step] * first;
-            sums[i][1] += w[i * step] * second;
+            sums[i][0] += w[i * down] * first;
+            sums[i][1] += w[i * down] * second;
         }
     }
     if (t->at[panel].row) {
@@ -199,45 +241,48 @@ static inline __attribute__((always_inline)) void multiply(int rows, const point
     put_edge(t, rows, filter, panel, edge);
 }
 
-// A sliver, `rows` filters, times panels from .. end.
-AMC_CLONES static void multiply_some(int rows, const pointwise_sums *t, int filter, int from,
-                                     int end) {
-    for (int panel = from; panel < end; panel++) {
-        switch (rows) {
-        case 1:
-            multiply(1, t, filter, panel);
-            break;
-        case 2:
-            multiply(2, t, filter, panel);
-            break;
-        case 3:
-            multiply(3, t, filter, panel);
-            break;
-        case 4:
-            multiply(4, t, filter, panel);
-            break;
-        case 5:
-            multiply(5, t, filter, panel);
-            break;
-        default:
-            multiply(ROWS, t, filter, panel);
-        }
+static inline __attribute__((always_inline)) void
+multiply_some(int rows, bool packed, const pointwise_sums *t, int filter, int panel) {
+    switch (rows) {
+    case 1:
+        multiply(1, packed, t, filter, panel);
+        break;
+    case 2:
+        multiply(2, packed, t, filter, panel);
+        break;
+    case 3:
+        multiply(3, packed, t, filter, panel);
+        break;
+    case 4:
+        multiply(4, packed, t, filter, panel);
+        break;
+    case 5:
+        multiply(5, packed, t, filter, panel);
+        break;
+    default:
+        multiply(ROWS, packed, t, filter, panel);
     }
 }
 
-// Filters in slivers of nearly equal size: 16 are 6, 5 and 5.
-static void sum_block(const pointwise_sums *t, int filter, int end, int from, int end_panel) {
-    for (int rows; filter < end; filter += rows) {
-        rows = ceiling(end - filter, ceiling(end - filter, ROWS));
-        multiply_some(rows, t, filter, from, end_panel);
-    }
+// A sliver, `rows` filters, times panels from .. end.
+AMC_CLONES static void sum_sliver(int rows, const pointwise_sums *t, int filter, int from,
+                                  int end) {
+    for (int panel = from; panel < end; panel++)
+        if (t->job->packed)
+            multiply_some(rows, true, t, filter, panel);
+        else
+            multiply_some(rows, false, t, filter, panel);
 }
 
 static void sum_piece(const pointwise_sums *t) {
-    for (int filter = t->filter; filter < t->end; filter += BLOCK)
-        for (int panel = 0; panel < t->panels; panel += t->job->near)
-            sum_block(t, filter, min(filter + BLOCK, t->end), panel,
-                      min(panel + t->job->near, t->panels));
+    const pointwise_job *job = t->job;
+    for (int first = t->sliver; first < t->end; first += BLOCK)
+        for (int panel = 0; panel < t->panels; panel += job->near)
+            for (int i = first; i < min(first + BLOCK, t->end); i++) {
+                int row = sliver_row(job->filters, i);
+                sum_sliver(sliver_row(job->filters, i + 1) - row, t, t->filter + row, panel,
+                           min(panel + job->near, t->panels));
+            }
 }
 
 // ---- tasks --------------------------------------------------------------------------------------
@@ -282,14 +327,14 @@ static int start(const pointwise_job *job, int tile, pointwise_sums *t) {
 
 static void run_task(const pointwise_job *job, int index) {
     const amc_conv_shape *s = job->s;
-    int block = index % job->blocks, filters = ceiling(job->filters, job->blocks);
+    int block = index % job->blocks, slivers = count_slivers(job->filters);
     pointwise_sums tile = {.job = job};
     int panels = start(job, index / job->blocks, &tile);
     for (int g = 0; g < s->groups; g++) {
         pointwise_sums t = tile;
-        t.filter = g * job->filters + min(filters * block, job->filters);
-        t.end = g * job->filters + min(filters * (block + 1), job->filters);
-        t.slivers = ceiling(t.end - t.filter, ROWS);
+        t.filter = g * job->filters;
+        t.sliver = slivers * block / job->blocks;
+        t.end = slivers * (block + 1) / job->blocks;
         for (int panel = 0; panel < panels; panel += job->unit) {
             t.columns = tile.columns + (size_t)panel * COLUMNS;
             t.at = tile.at + panel;
@@ -304,21 +349,23 @@ static void run_task(const pointwise_job *job, int index) {
 // from further away.
 static void choose_sizes(pointwise_job *job) {
     int all = job->batch * job->pixels;
-    job->depth = ceiling(job->channels, ceiling(job->channels, DEPTH));
+    job->depth = piece_depth(job->channels);
     int panel = job->depth * COLUMNS; // floats
     bool few = job->depth * job->filters <= FEW_WEIGHTS;
     job->near = max(NEAR_FLOATS / panel, 1);
     job->unit = max((few ? UNIT_FLOATS : MORE_FLOATS) / panel, UNIT_PANELS);
-    job->size = ceiling(ceiling(all, ceiling(all, PIXELS)), COLUMNS) * COLUMNS;
+    int tiles = max(ceiling(all, PIXELS), min(amc_parallel_threads(), all / LEAST_PIXELS));
+    job->size = ceiling(ceiling(all, tiles), COLUMNS) * COLUMNS;
     job->tiles = ceiling(all, job->size);
-    // Too few tiles for the threads, a single image say: then filters are shared out as well.
-    job->blocks = min(ceiling(amc_parallel_threads(), job->tiles), ceiling(job->filters, ROWS));
+    // Too few pixels for the threads, a small image say: then filters are shared out as well.
+    job->blocks = min(ceiling(amc_parallel_threads(), job->tiles), count_slivers(job->filters));
 }
 
 void amc_pointwise_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
-                           const amc_finish *finish, bool add, float *y) {
+                           bool packed, const amc_finish *finish, bool add, float *y) {
     pointwise_job job = {
         .s = s, .batch = batch, .x = x, .w = w, .finish = finish, .add = add, .y = y};
+    job.packed = packed;
     job.pixels = s->out_h * s->out_w;
     job.channels = s->c / s->groups;
     job.filters = s->n / s->groups;

@@ -14,8 +14,12 @@ static inline bool amc_pointwise_fits(const amc_conv_shape *s) {
     return s->size == 1 && s->stride == 1 && s->pad == 0;
 }
 
-// y = finish(x * w), or y += x * w where `add` is set; finish may be NULL.
+// y = finish(x * w), or y += x * w where `add` is set; finish may be NULL. The weights are as
+// always or, where `packed` is set, as amc_pointwise_pack leaves them: to the same bits, faster.
 void amc_pointwise_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
-                           const amc_finish *finish, bool add, float *y);
+                           bool packed, const amc_finish *finish, bool add, float *y);
+
+// As many floats as there are weights, in the order in which they are multiplied.
+void amc_pointwise_pack(const amc_conv_shape *s, const float *w, float *packed);
 
 #endif

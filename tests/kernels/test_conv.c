@@ -133,6 +133,25 @@ static void image_is_independent_of_batch(void **state) {
     }
 }
 
+static void prepared_weights_give_the_same_bits(void **state) {
+    (void)state;
+    int prepared = 0;
+    EACH_SHAPE(s) {
+        size_t size = amc_conv_prepared_size(&s), outputs = BATCH * amc_conv_shape_outputs(&s);
+        if (size == 0) continue;
+        float *x = fill_new(BATCH * amc_conv_shape_inputs(&s), 1);
+        float *w = fill_new(amc_conv_shape_weights(&s), 2), *better = fill_new(size, 3);
+        float *y = fill_new(outputs, 4), *expected = fill_new(outputs, 5);
+        amc_conv_prepare(&s, w, better);
+        amc_conv_forward(&s, BATCH, x, w, NULL, expected);
+        amc_conv_forward_prepared(&s, BATCH, x, better, NULL, y);
+        assert_memory_equal(y, expected, outputs * sizeof *y);
+        free(x), free(w), free(better), free(y), free(expected);
+        prepared++;
+    }
+    assert_true(prepared >= 5);
+}
+
 static void threads(int count) {
 #ifdef _OPENMP
     omp_set_num_threads(count);
@@ -175,6 +194,7 @@ int main(void) {
         cmocka_unit_test(weight_gradients_add_to_reference),
         cmocka_unit_test(input_gradients_add_to_reference),
         cmocka_unit_test(image_is_independent_of_batch),
+        cmocka_unit_test(prepared_weights_give_the_same_bits),
         cmocka_unit_test(gradients_are_independent_of_threads),
     };
     return cmocka_run_group_tests_name("conv", tests, NULL, NULL);

@@ -38,7 +38,7 @@ static void check(const amc_conv_shape *s, int batch, const amc_finish *finish, 
     float *expected = fill_new(outputs + 1, 3), *sums = fill_new(outputs, 4);
     amc_conv_forward_reference(s, batch, x, w, finish, sums);
     for (size_t i = 0; i < outputs; i++) expected[i] = add ? expected[i] + sums[i] : sums[i];
-    amc_pointwise_forward(s, batch, x, w, finish, add, y);
+    amc_pointwise_forward(s, batch, x, w, false, finish, add, y);
     double difference = fill_difference(y, expected, outputs);
     if (!(difference < 1e-5))
         fail_msg("c %d h %d w %d n %d groups %d batch %d: off by %g", s->c, s->h, s->w, s->n,
@@ -70,7 +70,7 @@ static void threads(int count) {
 #endif
 }
 
-static void image_is_independent_of_batch_and_threads(void **state) {
+static void bits_are_independent_of_batch_threads_and_packing(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         amc_conv_shape s = shape_at(i);
@@ -81,13 +81,19 @@ static void image_is_independent_of_batch_and_threads(void **state) {
         float *scale = fill_new(s.n, 5), *shift = fill_new(s.n, 6);
         const amc_finish finish = {shift, scale, shift, AMC_LEAKY};
         threads(1);
-        amc_pointwise_forward(&s, batch, x, w, &finish, false, together);
+        amc_pointwise_forward(&s, batch, x, w, false, &finish, false, together);
         threads(3);
         for (int b = 0; b < batch; b++)
-            amc_pointwise_forward(&s, 1, x + b * in, w, &finish, false, alone + b * out);
+            amc_pointwise_forward(&s, 1, x + b * in, w, false, &finish, false, alone + b * out);
         assert_memory_equal(together, alone, batch * out * sizeof(float));
-        amc_pointwise_forward(&s, batch, x, w, &finish, false, alone);
+        amc_pointwise_forward(&s, batch, x, w, false, &finish, false, alone);
         assert_memory_equal(together, alone, batch * out * sizeof(float));
+        float *packed = fill_new(amc_conv_shape_weights(&s), 7);
+        amc_pointwise_pack(&s, w, packed);
+        memset(alone, 0, batch * out * sizeof(float));
+        amc_pointwise_forward(&s, batch, x, packed, true, &finish, false, alone);
+        assert_memory_equal(together, alone, batch * out * sizeof(float));
+        free(packed);
         free(x), free(w), free(together), free(alone), free(scale), free(shift);
     }
 }
@@ -95,7 +101,7 @@ static void image_is_independent_of_batch_and_threads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_reference),
-        cmocka_unit_test(image_is_independent_of_batch_and_threads),
+        cmocka_unit_test(bits_are_independent_of_batch_threads_and_packing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
