@@ -243,6 +243,7 @@ void amc_conv_forward(const amc_conv_shape *s, int batch, const float *x, const 
 }
 
 size_t amc_conv_prepared_size(const amc_conv_shape *s) {
+    if (amc_depthwise_fits(s)) return 0; // as a single channel does
     if (amc_winograd_fits(s)) return amc_winograd_weights(s);
     return amc_pointwise_fits(s) ? amc_conv_shape_weights(s) : 0;
 }
