@@ -8,6 +8,7 @@ enum {
     ROWS = 6,               // filters that are summed at a time, each at two vectors of pixels
     LANES = 8,              // pixels of a vector
     PIECE = 384,            // taps whose products are summed before the sums are put down
+    AHEAD = 64,             // pixels from what is put down to what is fetched from memory
     FRAME_FLOATS = 1 << 15, // a tile's frame should stay in the second cache
 };
 
@@ -110,19 +111,40 @@ static inline __attribute__((always_inline)) void put(amc_v8 sum, int skip, floa
         for (int i = skip; i < LANES; i++) y[i] = sum[i];
 }
 
+// What a finish does to the sums of one filter, which start at -centre.
+static inline __attribute__((always_inline)) amc_v8 activate(amc_affine a, bool relu, amc_v8 sum) {
+    amc_v8 v = sum * a.scale + a.shift;
+    if (relu) return (amc_v8)((amc_v8i)v & ~(v <= 0)); // NaNs stay
+    amc_v8 low = v * a.slope;
+    amc_v8i above = v > 0;
+    return (amc_v8)(((amc_v8i)v & above) | ((amc_v8i)low & ~above));
+}
+
+// The sums' whole way: nothing is in y yet. Lanes that two vectors share are put down twice, alike.
+#define PUT_WHOLE(relu)                                                                            \
+    for (int i = 0; i < rows; i++)                                                                 \
+        for (int half = 0; half < 2; half++)                                                       \
+            *(amc_v8 *)(planes + i * pixels + v[half].y) = activate(finish[i], relu, sums[i][half]);
+
 // `rows` filters from `filter` on, at all vectors, two at a time. With `rows` known to the compiler
 // all sums stay in registers. add: on top of what y holds; last: then they are finished.
 static inline __attribute__((always_inline)) void multiply(int rows, const direct_sums *t,
                                                            int filter, bool add, bool last) {
     size_t taps = (size_t)t->job->taps, pixels = (size_t)t->job->s->out_h * t->job->s->out_w;
     const int *offsets = t->offsets + t->from;
+    const float *weights = t->job->w + filter * taps + t->from;
+    float *planes = t->y + filter * pixels;
+    int depth = t->depth;
     amc_affine finish[ROWS];
     for (int i = 0; i < rows; i++) finish[i] = amc_finish_of(t->job->finish, filter + i);
+    bool relu = finish[0].slope == 0;
     for (const direct_vector *v = t->vectors; v < t->vectors + t->n; v += 2) {
-        amc_v8 sums[ROWS][2] = {0};
-        const float *w = t->job->w + filter * taps + t->from;
+        amc_v8 sums[ROWS][2];
+        for (int i = 0; i < rows; i++)
+            sums[i][0] = sums[i][1] = (amc_v8){0} - (add ? 0.0f : finish[i].centre);
+        const float *w = weights;
         const float *x0 = t->frame + v[0].x, *x1 = t->frame + v[1].x;
-        for (int p = 0; p < t->depth; p++, w++) {
+        for (int p = 0; p < depth; p++, w++) {
             amc_v8 first = *(const amc_v8 *)(x0 + offsets[p]),
                    second = *(const amc_v8 *)(x1 + offsets[p]);
             for (int i = 0; i < rows; i++) {
@@ -130,15 +152,22 @@ static inline __attribute__((always_inline)) void multiply(int rows, const direc
                 sums[i][1] += w[i * taps] * second;
             }
         }
+        for (int i = 0; i < rows; i++) __builtin_prefetch(planes + i * pixels + v->y + AHEAD, 1);
+        if (!add && last && relu) {
+            PUT_WHOLE(true)
+        } else if (!add && last) {
+            PUT_WHOLE(false)
+        } else {
 #pragma GCC unroll 6
-        for (int i = 0; i < rows; i++) {
-            float *plane = t->y + (filter + i) * pixels;
+            for (int i = 0; i < rows; i++) {
+                float *plane = planes + i * pixels;
 #pragma GCC unroll 2
-            for (int half = 0; half < 2; half++) {
-                float *y = plane + v[half].y;
-                if (add) sums[i][half] += *(const amc_v8 *)y;
-                if (last) sums[i][half] = amc_affine_vector(finish[i], sums[i][half]);
-                put(sums[i][half], v[half].skip, y);
+                for (int half = 0; half < 2; half++) {
+                    float *y = plane + v[half].y;
+                    if (add) sums[i][half] += *(const amc_v8 *)y;
+                    if (last) sums[i][half] = activate(finish[i], relu, sums[i][half]);
+                    put(sums[i][half], v[half].skip, y);
+                }
             }
         }
     }
