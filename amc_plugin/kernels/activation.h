@@ -6,6 +6,7 @@
 
 #include "kernels/parallel.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum amc_activation {
@@ -48,15 +49,18 @@ typedef struct amc_affine {
 // finish may be NULL: then sums stay as they are.
 amc_affine amc_finish_of(const amc_finish *finish, int i);
 
-// The same for sums that started at -centre.
-static inline __attribute__((always_inline)) amc_v8 amc_affine_centred(amc_affine a, amc_v8 sum) {
-    amc_v8 v = sum * a.scale + a.shift, low = v * a.slope;
+// The same for a sum that started at -centre; relu: whether the slope is zero.
+static inline __attribute__((always_inline)) amc_v8 amc_affine_started(amc_affine a, bool relu,
+                                                                       amc_v8 sum) {
+    amc_v8 v = sum * a.scale + a.shift;
+    if (relu) return (amc_v8)((amc_v8i)v & ~(v <= 0)); // NaNs stay
+    amc_v8 low = v * a.slope;
     amc_v8i above = v > 0;
     return (amc_v8)(((amc_v8i)v & above) | ((amc_v8i)low & ~above));
 }
 
 static inline __attribute__((always_inline)) amc_v8 amc_affine_vector(amc_affine a, amc_v8 sum) {
-    return amc_affine_centred(a, sum - a.centre);
+    return amc_affine_started(a, false, sum - a.centre);
 }
 
 // Finishes n sums of output channel i: y[j] from x[j]; y may be x, finish may be NULL.

@@ -12,7 +12,8 @@
 
 enum {
     LANES = 8,
-    DOWN = 4, // output rows that share what they read
+    DOWN = 4,   // output rows that share what they read
+    PLANES = 8, // channels of images that are a task
 };
 
 static inline __attribute__((always_inline)) void put(amc_v8 v, int count, bool add, float *y) {
@@ -88,14 +89,17 @@ static void convolve(const amc_conv_shape *s, const float *x, const float *w, am
 void amc_depthwise_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
                            const amc_finish *finish, float *y) {
     size_t in = (size_t)s->h * s->w, out = (size_t)s->out_h * s->out_w;
-#pragma omp parallel for schedule(dynamic, 8) if (amc_parallel_is_free())
-    for (int i = 0; i < batch * s->c; i++) {
-        const float *kernel = w + (size_t)(i % s->c) * s->size * s->size;
-        amc_affine a = amc_finish_of(finish, i % s->c);
-        if (amc_depthwise3x3_fits(s))
-            amc_depthwise3x3_channel(s, x + in * i, kernel, a, y + out * i);
-        else
-            convolve(s, x + in * i, kernel, a, false, y + out * i);
+    int planes = batch * s->c;
+#pragma omp parallel for schedule(dynamic) if (amc_parallel_is_free())
+    for (int from = 0; from < planes; from += PLANES) {
+        int end = from + PLANES < planes ? from + PLANES : planes;
+        if (amc_depthwise3x3_fits(s)) {
+            amc_depthwise3x3_planes(s, from, end, x, w, finish, y);
+            continue;
+        }
+        for (int i = from; i < end; i++)
+            convolve(s, x + in * i, w + (size_t)(i % s->c) * s->size * s->size,
+                     amc_finish_of(finish, i % s->c), false, y + out * i);
     }
 }
 

@@ -23,8 +23,12 @@ typedef struct plane {
     const float *x; // (h, w)
     int h, w, out_w;
     int pixels;          // of the output
+    int inside;          // the first rows, behind which a narrow strip may read on
     amc_v8 kernel[3][3]; // each weight eight times
+    amc_v8i last;        // the lanes of a narrow strip whose last tap isn't beyond the row's end
     amc_affine finish;
+    amc_v8 start; // of sums: -centre
+    bool relu;
     float *y;                     // (out_h, out_w)
     const float *next_x, *next_y; // what is fetched from memory next
 } plane;
@@ -70,13 +74,14 @@ static inline __attribute__((always_inline)) amc_v8 in_order(amc_v8 v) {
     return __builtin_shufflevector(v, v, 0, 1, 4, 5, 2, 3, 6, 7);
 }
 
-// Pixels i .. i + 8 of a narrow row; where there are fewer, the others are zeros. Nothing is read
-// behind the plane.
+// Pixels i .. i + 8 of a narrow row. What comes after them is the next row's, or zeros where the
+// plane ends: nothing is read behind it.
 static inline __attribute__((always_inline)) amc_v8 load_narrow(const plane *p, int row, int i) {
+    if (row < p->inside) return load(p->x + row * p->w + i);
     const amc_v8i lanes = {0, 1, 2, 3, 4, 5, 6, 7};
     int at = row * p->w + i, from = min(at, p->h * p->w - LANES);
     amc_v8i v = __builtin_shuffle((amc_v8i)load(p->x + from), lanes + (at - from));
-    return (amc_v8)(v & (lanes < p->w - i));
+    return (amc_v8)(v & (lanes < p->h * p->w - at));
 }
 
 // Also fetches from memory what comes after the band, at the pace of what is read.
@@ -90,6 +95,7 @@ static inline __attribute__((always_inline)) void load_taps(plane *p, int stride
         taps[0] = at & FIRST ? after_zero(low) : load(x - 1);
         taps[1] = low;
         taps[2] = at & LAST ? before_zero(low) : load(x + 1);
+        if (at & NARROW) taps[2] = (amc_v8)((amc_v8i)taps[2] & p->last);
     } else {
         amc_v8 high;
         if (at & NARROW)
@@ -101,6 +107,7 @@ static inline __attribute__((always_inline)) void load_taps(plane *p, int stride
         taps[1] = evens(low, high);
         taps[2] = odds(low, high);
         taps[0] = at & FIRST ? odds_after_zero(taps[2]) : evens(load(x - 1), load(x + LANES - 1));
+        if (at & NARROW) taps[2] = (amc_v8)((amc_v8i)taps[2] & p->last);
     }
 }
 
@@ -114,15 +121,27 @@ static inline __attribute__((always_inline)) amc_v8 add_taps(amc_v8 sum, const a
     return sum + kernel[2] * taps[2];
 }
 
+// The first count < LANES lanes.
+static inline __attribute__((always_inline)) void put_narrow(amc_v8 v, int count, float *y) {
+    const amc_v8i lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+    if (count >= LANES / 2) {
+        amc_v8 end = (amc_v8)__builtin_shuffle((amc_v8i)v, lanes + (count - LANES / 2));
+        *(amc_v4 *)y = __builtin_shufflevector(v, v, 0, 1, 2, 3);
+        *(amc_v4 *)(y + count - LANES / 2) = __builtin_shufflevector(end, end, 0, 1, 2, 3);
+    } else {
+        for (int i = 0; i < count; i++) y[i] = v[i];
+    }
+}
+
 // A narrow row's surplus is overwritten by the next row, but nothing is written behind the plane.
 static inline __attribute__((always_inline)) void put(plane *p, int stride, int at, int row,
                                                       int column, amc_v8 sum) {
     float *y = p->y + (size_t)row * p->out_w + column;
-    amc_v8 v = amc_affine_vector(p->finish, stride == 1 ? sum : in_order(sum));
+    amc_v8 v = amc_affine_started(p->finish, p->relu, stride == 1 ? sum : in_order(sum));
     if (!(at & NARROW) || row * p->out_w + LANES <= p->pixels)
         *(amc_v8 *)y = v;
     else
-        for (int i = 0; i < p->out_w; i++) y[i] = v[i];
+        put_narrow(v, p->out_w, y);
     __builtin_prefetch(p->next_y, 1);
     p->next_y += LANES;
 }
@@ -130,19 +149,19 @@ static inline __attribute__((always_inline)) void put(plane *p, int stride, int 
 // Stride 1. Each input row is the last one that the sums above it need, the middle one of its own
 // and the first one of those below.
 static inline __attribute__((always_inline)) void sum_strip(plane *p, int at, strip t) {
-    amc_v8 own = {0}, below = {0}, taps[3];
+    amc_v8 own = p->start, below = p->start, taps[3];
     for (int r = max(t.from - 1, 0); r < min(t.end + 1, p->h); r++) {
         load_taps(p, 1, at, r, t.column, taps);
         if (r > t.from) put(p, 1, at, r - 1, t.column, add_taps(own, p->kernel[2], taps));
         own = add_taps(below, p->kernel[1], taps);
-        below = add_taps((amc_v8){0}, p->kernel[0], taps);
+        below = add_taps(p->start, p->kernel[0], taps);
     }
     if (t.end == p->h) put(p, 1, at, p->h - 1, t.column, own);
 }
 
 // Stride 2. Every other input row is the last one for the sums above and the first for those below.
 static inline __attribute__((always_inline)) void sum_strided(plane *p, int at, strip t) {
-    amc_v8 below = {0}, taps[3];
+    amc_v8 below = p->start, taps[3];
     if (t.from > 0) {
         load_taps(p, 2, at, 2 * t.from - 1, t.column, taps);
         below = add_taps(below, p->kernel[0], taps);
@@ -153,7 +172,7 @@ static inline __attribute__((always_inline)) void sum_strided(plane *p, int at, 
         if (2 * r + 1 < p->h) {
             load_taps(p, 2, at, 2 * r + 1, t.column, taps);
             sum = add_taps(sum, p->kernel[2], taps);
-            below = add_taps((amc_v8){0}, p->kernel[0], taps);
+            below = add_taps(p->start, p->kernel[0], taps);
         }
         put(p, 2, at, r, t.column, sum);
     }
@@ -186,23 +205,32 @@ static inline __attribute__((always_inline)) void sum_band(plane *p, int stride,
     SUM(LAST)
 }
 
-AMC_CLONES void amc_depthwise3x3_channel(const amc_conv_shape *s, const float *x, const float *w,
-                                         amc_affine finish, float *y) {
-    plane p = {.x = x,
-               .h = s->h,
-               .w = s->w,
-               .out_w = s->out_w,
-               .pixels = s->out_h * s->out_w,
-               .finish = finish,
-               .y = y,
-               .next_x = x + AHEAD,
-               .next_y = y + AHEAD};
-    for (int i = 0; i < 9; i++) p.kernel[i / 3][i % 3] = w[i] - (amc_v8){0};
-    int rows = s->w * s->h > BAND ? BAND / (s->w * s->stride) + 1 : s->out_h;
-    for (int from = 0; from < s->out_h; from += rows) {
-        if (s->stride == 1)
-            sum_band(&p, 1, from, min(from + rows, s->out_h));
-        else
-            sum_band(&p, 2, from, min(from + rows, s->out_h));
+// Lane i of a strided strip has output column i only once it is in_order().
+static amc_v8i last_taps(const amc_conv_shape *s) {
+    const amc_v8i columns = {0, 1, 2, 3, 4, 5, 6, 7}, strided = {0, 1, 4, 5, 2, 3, 6, 7};
+    return (s->stride == 1 ? columns : strided) * s->stride + 1 < s->w;
+}
+
+AMC_CLONES void amc_depthwise3x3_planes(const amc_conv_shape *s, int from, int end, const float *x,
+                                        const float *w, const amc_finish *finish, float *y) {
+    int in = s->h * s->w, out = s->out_h * s->out_w;
+    int rows = in > BAND ? BAND / (s->w * s->stride) + 1 : s->out_h;
+    plane p = {.h = s->h, .w = s->w, .out_w = s->out_w, .pixels = out};
+    p.inside = max(0, (in - LANES * s->stride) / s->w + 1);
+    p.last = last_taps(s);
+    for (int i = from; i < end; i++) {
+        const float *kernel = w + i % s->c * 9;
+        p.x = x + (size_t)in * i, p.next_x = p.x + AHEAD;
+        p.y = y + (size_t)out * i, p.next_y = p.y + AHEAD;
+        p.finish = amc_finish_of(finish, i % s->c);
+        p.start = (amc_v8){0} - p.finish.centre;
+        p.relu = p.finish.slope == 0;
+        for (int t = 0; t < 9; t++) p.kernel[t / 3][t % 3] = kernel[t] - (amc_v8){0};
+        for (int row = 0; row < s->out_h; row += rows) {
+            if (s->stride == 1)
+                sum_band(&p, 1, row, min(row + rows, s->out_h));
+            else
+                sum_band(&p, 2, row, min(row + rows, s->out_h));
+        }
     }
 }

@@ -14,9 +14,9 @@ static inline bool amc_depthwise3x3_fits(const amc_conv_shape *s) {
            s->h * s->w >= 8;
 }
 
-// One channel of one image: y (out_h, out_w) = the sums of x (h, w) under the kernel w (3, 3),
-// finished.
-void amc_depthwise3x3_channel(const amc_conv_shape *s, const float *x, const float *w,
-                              amc_affine finish, float *y);
+// Planes from .. end of the batch * c: y (batch, c, out_h, out_w) = the sums of x (batch, c, h, w)
+// under the kernels w (c, 3, 3), finished.
+void amc_depthwise3x3_planes(const amc_conv_shape *s, int from, int end, const float *x,
+                             const float *w, const amc_finish *finish, float *y);
 
 #endif

@@ -111,20 +111,12 @@ static inline __attribute__((always_inline)) void put(amc_v8 sum, int skip, floa
         for (int i = skip; i < LANES; i++) y[i] = sum[i];
 }
 
-// What a finish does to the sums of one filter, which start at -centre.
-static inline __attribute__((always_inline)) amc_v8 activate(amc_affine a, bool relu, amc_v8 sum) {
-    amc_v8 v = sum * a.scale + a.shift;
-    if (relu) return (amc_v8)((amc_v8i)v & ~(v <= 0)); // NaNs stay
-    amc_v8 low = v * a.slope;
-    amc_v8i above = v > 0;
-    return (amc_v8)(((amc_v8i)v & above) | ((amc_v8i)low & ~above));
-}
-
 // The sums' whole way: nothing is in y yet. Lanes that two vectors share are put down twice, alike.
 #define PUT_WHOLE(relu)                                                                            \
     for (int i = 0; i < rows; i++)                                                                 \
         for (int half = 0; half < 2; half++)                                                       \
-            *(amc_v8 *)(planes + i * pixels + v[half].y) = activate(finish[i], relu, sums[i][half]);
+            *(amc_v8 *)(planes + i * pixels + v[half].y) =                                         \
+                amc_affine_started(finish[i], relu, sums[i][half]);
 
 // `rows` filters from `filter` on, at all vectors, two at a time. With `rows` known to the compiler
 // all sums stay in registers. add: on top of what y holds; last: then they are finished.
@@ -165,7 +157,7 @@ static inline __attribute__((always_inline)) void multiply(int rows, const direc
                 for (int half = 0; half < 2; half++) {
                     float *y = plane + v[half].y;
                     if (add) sums[i][half] += *(const amc_v8 *)y;
-                    if (last) sums[i][half] = activate(finish[i], relu, sums[i][half]);
+                    if (last) sums[i][half] = amc_affine_started(finish[i], relu, sums[i][half]);
                     put(sums[i][half], v[half].skip, y);
                 }
             }

@@ -158,7 +158,7 @@ static inline __attribute__((always_inline)) void put_lanes(const pointwise_sums
     bool row = count >= LANES && is_row(c, LANES);
     if (t->add && row) sum += *(amc_v8 *)(y + c->y);
     for (int i = 0; i < LANES && t->add && !row; i++) sum[i] += y[c[i].y];
-    if (t->last) sum = amc_affine_centred(a, sum);
+    if (t->last) sum = amc_affine_started(a, a.slope == 0, sum);
     if (row) *(amc_v8 *)(y + c->y) = sum;
     for (int i = 0; i < min(count, LANES) && !row; i++) y[c[i].y] = sum[i];
 }
@@ -188,8 +188,8 @@ static inline __attribute__((always_inline)) void put(const pointwise_sums *t, i
 #pragma GCC unroll 6
         for (int i = 0; i < rows; i++) {
             amc_affine a = t->finish[filter + i];
-            sums[i][0] = amc_affine_centred(a, sums[i][0]);
-            sums[i][1] = amc_affine_centred(a, sums[i][1]);
+            sums[i][0] = amc_affine_started(a, a.slope == 0, sums[i][0]);
+            sums[i][1] = amc_affine_started(a, a.slope == 0, sums[i][1]);
         }
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {

@@ -28,17 +28,19 @@ static void check(int h, int w, int stride, const amc_finish *finish) {
     if (!amc_depthwise3x3_fits(&s)) return;
     size_t in = (size_t)h * w, out = (size_t)s.out_h * s.out_w;
     float *x = guarded_input(CHANNELS * in), *kernels = fill_new(amc_conv_shape_weights(&s), 2);
-    float *y = fill_new(out + GUARD, 3), *expected = fill_new(CHANNELS * out, 4), guard[GUARD];
-    memcpy(guard, y + out, sizeof guard);
+    float *y = fill_new(CHANNELS * out + GUARD, 3), *expected = fill_new(CHANNELS * out, 4),
+          guard[GUARD];
+    memcpy(guard, y + CHANNELS * out, sizeof guard);
     amc_conv_forward_reference(&s, 1, x + GUARD, kernels, finish, expected);
-    for (int c = 0; c < CHANNELS; c++) {
-        amc_depthwise3x3_channel(&s, x + GUARD + c * in, kernels + (size_t)c * 9,
-                                 amc_finish_of(finish, c), y);
-        double difference = fill_difference(y, expected + c * out, out);
+    for (int c = CHANNELS - 1; c >= 0; c--) { // so that what one writes behind itself would show
+        amc_depthwise3x3_planes(&s, c, c + 1, x + GUARD, kernels, finish, y);
+        double difference = fill_difference(y + c * out, expected + c * out, (CHANNELS - c) * out);
         if (!(difference < 1e-5))
             fail_msg("h %d w %d stride %d channel %d: off by %g", h, w, stride, c, difference);
-        assert_memory_equal(guard, y + out, sizeof guard);
     }
+    assert_memory_equal(guard, y + CHANNELS * out, sizeof guard);
+    amc_depthwise3x3_planes(&s, 0, CHANNELS, x + GUARD, kernels, finish, y);
+    assert_true(fill_difference(y, expected, CHANNELS * out) < 1e-5);
     free(x), free(kernels), free(y), free(expected);
 }
 
