@@ -25,7 +25,7 @@ typedef struct plane {
     int pixels;          // of the output
     int inside;          // the first rows, behind which a narrow strip may read on
     amc_v8 kernel[3][3]; // each weight eight times
-    amc_v8i last;        // the lanes of a narrow strip whose last tap isn't beyond the row's end
+    amc_v8i last;        // lanes of a narrow strip whose last tap isn't beyond the row's end
     amc_affine finish;
     amc_v8 start; // of sums: -centre
     bool relu;
@@ -107,7 +107,7 @@ static inline __attribute__((always_inline)) void load_taps(plane *p, int stride
         taps[1] = evens(low, high);
         taps[2] = odds(low, high);
         taps[0] = at & FIRST ? odds_after_zero(taps[2]) : evens(load(x - 1), load(x + LANES - 1));
-        if (at & NARROW) taps[2] = (amc_v8)((amc_v8i)taps[2] & p->last);
+        if (at & NARROW && p->w % 2) taps[2] = (amc_v8)((amc_v8i)taps[2] & p->last);
     }
 }
 
@@ -150,6 +150,7 @@ static inline __attribute__((always_inline)) void put(plane *p, int stride, int 
 // and the first one of those below.
 static inline __attribute__((always_inline)) void sum_strip(plane *p, int at, strip t) {
     amc_v8 own = p->start, below = p->start, taps[3];
+#pragma GCC unroll 8
     for (int r = max(t.from - 1, 0); r < min(t.end + 1, p->h); r++) {
         load_taps(p, 1, at, r, t.column, taps);
         if (r > t.from) put(p, 1, at, r - 1, t.column, add_taps(own, p->kernel[2], taps));
@@ -166,6 +167,7 @@ static inline __attribute__((always_inline)) void sum_strided(plane *p, int at, 
         load_taps(p, 2, at, 2 * t.from - 1, t.column, taps);
         below = add_taps(below, p->kernel[0], taps);
     }
+#pragma GCC unroll 8
     for (int r = t.from; r < t.end; r++) {
         load_taps(p, 2, at, 2 * r, t.column, taps);
         amc_v8 sum = add_taps(below, p->kernel[1], taps);
@@ -205,32 +207,71 @@ static inline __attribute__((always_inline)) void sum_band(plane *p, int stride,
     SUM(LAST)
 }
 
-// Lane i of a strided strip has output column i only once it is in_order().
-static amc_v8i last_taps(const amc_conv_shape *s) {
-    const amc_v8i columns = {0, 1, 2, 3, 4, 5, 6, 7}, strided = {0, 1, 4, 5, 2, 3, 6, 7};
-    return (s->stride == 1 ? columns : strided) * s->stride + 1 < s->w;
+// Planes of a batch, and what is made of them.
+typedef struct planes {
+    int from, end, channels;
+    const float *x, *w;
+    const amc_finish *finish;
+    float *y;
+} planes;
+
+static inline __attribute__((always_inline)) void set_channel(plane *p, const planes *all, int i) {
+    int channel = i % all->channels;
+    const float *kernel = all->w + channel * 9;
+    p->x = all->x + (size_t)p->h * p->w * i, p->next_x = p->x + AHEAD;
+    p->y = all->y + (size_t)p->pixels * i, p->next_y = p->y + AHEAD;
+    p->finish = amc_finish_of(all->finish, channel);
+    p->start = (amc_v8){0} - p->finish.centre;
+    p->relu = p->finish.slope == 0;
+    for (int t = 0; t < 9; t++) p->kernel[t / 3][t % 3] = kernel[t] - (amc_v8){0};
 }
 
-AMC_CLONES void amc_depthwise3x3_planes(const amc_conv_shape *s, int from, int end, const float *x,
-                                        const float *w, const amc_finish *finish, float *y) {
-    int in = s->h * s->w, out = s->out_h * s->out_w;
-    int rows = in > BAND ? BAND / (s->w * s->stride) + 1 : s->out_h;
-    plane p = {.h = s->h, .w = s->w, .out_w = s->out_w, .pixels = out};
-    p.inside = max(0, (in - LANES * s->stride) / s->w + 1);
-    p.last = last_taps(s);
-    for (int i = from; i < end; i++) {
-        const float *kernel = w + i % s->c * 9;
-        p.x = x + (size_t)in * i, p.next_x = p.x + AHEAD;
-        p.y = y + (size_t)out * i, p.next_y = p.y + AHEAD;
-        p.finish = amc_finish_of(finish, i % s->c);
-        p.start = (amc_v8){0} - p.finish.centre;
-        p.relu = p.finish.slope == 0;
-        for (int t = 0; t < 9; t++) p.kernel[t / 3][t % 3] = kernel[t] - (amc_v8){0};
-        for (int row = 0; row < s->out_h; row += rows) {
-            if (s->stride == 1)
-                sum_band(&p, 1, row, min(row + rows, s->out_h));
-            else
-                sum_band(&p, 2, row, min(row + rows, s->out_h));
-        }
+// With the size known to the compiler, most of what a small image takes besides sums is gone.
+static inline __attribute__((always_inline)) void sum_planes(const planes *all, int stride, int h,
+                                                             int w) {
+    const amc_v8i columns = {0, 1, 2, 3, 4, 5, 6, 7}, strided = {0, 1, 4, 5, 2, 3, 6, 7};
+    int out_h = (h - 1) / stride + 1, out_w = (w - 1) / stride + 1;
+    int rows = h * w > BAND ? BAND / (w * stride) + 1 : out_h;
+    plane p = {.h = h, .w = w, .out_w = out_w, .pixels = out_h * out_w};
+    p.inside = max(0, (h * w - LANES * stride) / w + 1);
+    p.last = (stride == 1 ? columns : strided) * stride + 1 < w;
+    for (int i = all->from; i < all->end; i++) {
+        set_channel(&p, all, i);
+        for (int row = 0; row < out_h; row += rows)
+            sum_band(&p, stride, row, min(row + rows, out_h));
     }
+}
+
+#define SUM_PLANES(name, stride, h, w)                                                             \
+    AMC_CLONES static void name(const amc_conv_shape *s, const planes *all) {                      \
+        (void)s;                                                                                   \
+        sum_planes(all, stride, h, w);                                                             \
+    }
+
+SUM_PLANES(sum_any_1, 1, s->h, s->w)
+SUM_PLANES(sum_any_2, 2, s->h, s->w)
+SUM_PLANES(sum_4_1, 1, 4, 4)
+SUM_PLANES(sum_7_1, 1, 7, 7)
+SUM_PLANES(sum_8_1, 1, 8, 8)
+SUM_PLANES(sum_14_1, 1, 14, 14)
+SUM_PLANES(sum_8_2, 2, 8, 8)
+SUM_PLANES(sum_14_2, 2, 14, 14)
+SUM_PLANES(sum_16_2, 2, 16, 16)
+
+// The small images that networks have.
+static const struct {
+    int stride, size;
+    void (*sum)(const amc_conv_shape *s, const planes *all);
+} known[] = {{1, 4, sum_4_1}, {1, 7, sum_7_1},   {1, 8, sum_8_1},  {1, 14, sum_14_1},
+             {2, 8, sum_8_2}, {2, 14, sum_14_2}, {2, 16, sum_16_2}};
+
+void amc_depthwise3x3_planes(const amc_conv_shape *s, int from, int end, const float *x,
+                             const float *w, const amc_finish *finish, float *y) {
+    planes all = {from, end, s->c, x, w, finish, y};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (s->stride == known[i].stride && s->h == known[i].size && s->w == known[i].size) {
+            known[i].sum(s, &all);
+            return;
+        }
+    (s->stride == 1 ? sum_any_1 : sum_any_2)(s, &all);
 }

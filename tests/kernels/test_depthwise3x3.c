@@ -52,6 +52,7 @@ static void equals_reference(void **state) {
     for (int stride = 1; stride <= 2; stride++) {
         for (int h = 1; h <= 9; h++)
             for (int w = 1; w <= 36; w++) check(h, w, stride, h % 2 ? &leaky : NULL);
+        for (int size = 1; size <= 17; size++) check(size, size, stride, &relu);
         for (int w = 47; w <= 50; w++) check(151, w, stride, &relu);
         check(20, 1000, stride, NULL);
         check(5000, 3, stride, NULL);
