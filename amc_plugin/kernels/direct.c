@@ -129,7 +129,7 @@ static inline __attribute__((always_inline)) void multiply(int rows, const direc
     int depth = t->depth;
     amc_affine finish[ROWS];
     for (int i = 0; i < rows; i++) finish[i] = amc_finish_of(t->job->finish, filter + i);
-    bool relu = finish[0].slope == 0;
+    bool relu = t->job->finish && t->job->finish->act == AMC_RELU;
     for (const direct_vector *v = t->vectors; v < t->vectors + t->n; v += 2) {
         amc_v8 sums[ROWS][2];
         for (int i = 0; i < rows; i++)
