@@ -34,6 +34,8 @@ amc_mlp *amc_mlp_new(int layers, const int *sizes, bool sigmoid, float last_boun
     net->grads = amc_memory_alloc(net->count, sizeof(float));
     net->mean = amc_memory_alloc(net->count, sizeof(float));
     net->square = amc_memory_alloc(net->count, sizeof(float));
+    float *const late[] = {net->grads, net->mean, net->square}; // first needed after the warm-up
+    for (int i = 0; i < 3; i++) amc_memory_touch(late[i], net->count * sizeof(float));
     for (int l = 0; l <= layers; l++) {
         net->values[l] = amc_memory_alloc((size_t)max_batch * sizes[l], sizeof(float));
         net->deltas[l] = amc_memory_alloc((size_t)max_batch * sizes[l], sizeof(float));

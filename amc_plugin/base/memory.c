@@ -16,6 +16,13 @@ void *amc_memory_alloc(size_t count, size_t size) {
     return checked(calloc(count ? count : 1, size), count, size);
 }
 
+void amc_memory_touch(void *memory, size_t bytes) {
+    enum { PAGE = 4096 };
+    volatile char *at = memory;
+    for (size_t i = 0; i < bytes; i += PAGE) at[i] = 0;
+    if (bytes) at[bytes - 1] = 0;
+}
+
 void *amc_memory_resize(void *old, size_t count, size_t size) {
     if (size && count > SIZE_MAX / size) return checked(NULL, count, size);
     return checked(realloc(old, count && size ? count * size : 1), count, size);

@@ -9,6 +9,10 @@
 // `count` zeroed elements of `size` bytes; never NULL, also for count 0. Free with free().
 void *amc_memory_alloc(size_t count, size_t size);
 
+// Takes `bytes` of zeroed memory from the system now rather than when they are first written: what
+// a long job is going to need, it should have from its start.
+void amc_memory_touch(void *memory, size_t bytes);
+
 // realloc() to `count` elements of `size` bytes; new bytes are not zeroed.
 void *amc_memory_resize(void *old, size_t count, size_t size);
 

@@ -42,8 +42,12 @@ static void prepare(amc_calibrator *calibrator) {
     network *net = calibrator->net;
     calibrator->x =
         amc_memory_alloc((size_t)net->batch * amc_host_network_widest(net), sizeof(float));
+    amc_memory_touch(calibrator->x,
+                     (size_t)net->batch * amc_host_network_widest(net) * sizeof(float));
     for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
+        if (l->output) // plans write to their beginnings only, one further than the other
+            amc_memory_touch(l->output, (size_t)net->batch * l->outputs * sizeof(float));
         if (!amc_host_network_normalizes(l)) continue;
         l->x = l->x_norm = calibrator->x; // x_norm: Darknet's own kernels copy there as well
         l->mean = amc_memory_alloc((size_t)l->out_c, sizeof *l->mean);
