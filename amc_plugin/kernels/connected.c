@@ -1,4 +1,5 @@
 #include "kernels/connected.h"
+#include "kernels/integers.h"
 
 #include "kernels/parallel.h"
 
@@ -30,20 +31,17 @@ AMC_CLONES static void dots(int n, const float *x, int nx, const float *w, int n
     }
 }
 
-static int min(int a, int b) {
-    return a < b ? a : b;
-}
-
 void amc_connected_forward(int batch, int inputs, int outputs, const float *x, const float *w,
                            const amc_finish *finish, float *y) {
 #pragma omp parallel for schedule(dynamic) if ((double)batch * inputs * outputs > 1 << 18 &&       \
                                                amc_parallel_is_free())
     for (int block = 0; block < outputs; block += OUTPUT_BLOCK) {
-        int end = min(block + OUTPUT_BLOCK, outputs);
+        int end = amc_min(block + OUTPUT_BLOCK, outputs);
         for (int b = 0; b < batch; b += TILE) {
             for (int o = block; o < end; o += TILE)
-                dots(inputs, x + (size_t)b * inputs, min(TILE, batch - b), w + (size_t)o * inputs,
-                     min(TILE, end - o), y + (size_t)b * outputs + o, outputs);
+                dots(inputs, x + (size_t)b * inputs, amc_min(TILE, batch - b),
+                     w + (size_t)o * inputs, amc_min(TILE, end - o), y + (size_t)b * outputs + o,
+                     outputs);
         }
         if (!finish) continue;
         for (int b = 0; b < batch; b++) {

@@ -1,4 +1,5 @@
 #include "kernels/conv.h"
+#include "kernels/integers.h"
 
 #include "kernels/depthwise.h"
 #include "kernels/direct.h"
@@ -18,14 +19,6 @@ enum {
     TILE_COLUMNS = 512,    // at most so many output pixels in a tile
     TILE_IMAGES = 16,      // at most so many images in a tile
 };
-
-static int min(int a, int b) {
-    return a < b ? a : b;
-}
-
-static int ceiling(int a, int b) {
-    return (a + b - 1) / b;
-}
 
 static int filters_of(const amc_conv_shape *s) {
     return s->n / s->groups;
@@ -72,7 +65,8 @@ typedef struct conv_task {
 static int tile_images(int batch, int pixels, int columns) {
     int best = 1;
     double best_use = 0;
-    for (int images = 1; images <= min(min(batch, TILE_IMAGES), columns / pixels); images++) {
+    for (int images = 1; images <= amc_min(amc_min(batch, TILE_IMAGES), columns / pixels);
+         images++) {
         double use =
             (double)images * pixels / (amc_panels_for(images * pixels) * AMC_PANELS_COLUMNS);
         if (use >= best_use) {
@@ -86,38 +80,38 @@ static int tile_images(int batch, int pixels, int columns) {
 static void choose_tiles(conv_job *job) {
     const amc_conv_shape *s = job->s;
     int columns = TILE_FLOATS / (taps_of(s) + filters_of(s));
-    columns = columns < 64 ? 64 : min(columns, TILE_COLUMNS);
+    columns = columns < 64 ? 64 : amc_min(columns, TILE_COLUMNS);
     job->images = tile_images(job->batch, pixels_of(s), columns);
-    int tiles = job->images > 1 ? 1 : min(s->out_h, ceiling(pixels_of(s), columns));
-    job->rows = ceiling(s->out_h, tiles);
+    int tiles = job->images > 1 ? 1 : amc_min(s->out_h, amc_ceiling(pixels_of(s), columns));
+    job->rows = amc_ceiling(s->out_h, tiles);
 }
 
 static int tiles_of_image(const conv_job *job) {
-    return ceiling(job->s->out_h, job->rows);
+    return amc_ceiling(job->s->out_h, job->rows);
 }
 
 static int tiles_of(const conv_job *job) {
-    return ceiling(job->batch, job->images) * tiles_of_image(job);
+    return amc_ceiling(job->batch, job->images) * tiles_of_image(job);
 }
 
 // Too few tiles for the threads, a single image say: then filters are shared out as well.
 static void choose_blocks(conv_job *job) {
-    int most = ceiling(filters_of(job->s), AMC_PANELS_ROWS);
-    job->blocks = min(most, ceiling(amc_parallel_threads(), tiles_of(job)));
+    int most = amc_ceiling(filters_of(job->s), AMC_PANELS_ROWS);
+    job->blocks = amc_min(most, amc_ceiling(amc_parallel_threads(), tiles_of(job)));
 }
 
 static conv_task task_of(const conv_job *job, int index) {
     const amc_conv_shape *s = job->s;
     int block = index % job->blocks, tile = index / job->blocks;
-    int filters = ceiling(filters_of(s), job->blocks);
+    int filters = amc_ceiling(filters_of(s), job->blocks);
     conv_task t = {
         .image = tile / tiles_of_image(job) * job->images,
         .row = tile % tiles_of_image(job) * job->rows,
-        .filter = min(filters * block, filters_of(s)),
-        .end_filter = min(filters * (block + 1), filters_of(s)),
+        .filter = amc_min(filters * block, filters_of(s)),
+        .end_filter = amc_min(filters * (block + 1), filters_of(s)),
     };
-    t.images = min(job->images, job->batch - t.image);
-    t.rows = min(job->rows, s->out_h - t.row);
+    t.images = amc_min(job->images, job->batch - t.image);
+    t.rows = amc_min(job->rows, s->out_h - t.row);
     t.panels = amc_panels_for(t.images * t.rows * s->out_w);
     t.stride = (size_t)t.panels * AMC_PANELS_COLUMNS;
     return t;
@@ -314,7 +308,7 @@ void amc_conv_backward_weights(const amc_conv_shape *s, int batch, const float *
         return;
     }
     size_t weights = amc_conv_shape_weights(s);
-    int pieces = min(batch, weights > (1 << 18) ? 8 : 16);
+    int pieces = amc_min(batch, weights > (1 << 18) ? 8 : 16);
     float *sums = amc_workspace_get(AMC_WORKSPACE_CALL, weights * pieces);
 #pragma omp parallel for schedule(dynamic) if (pieces > 1 && amc_parallel_is_free())
     for (int p = 0; p < pieces; p++) {

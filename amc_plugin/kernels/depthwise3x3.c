@@ -1,4 +1,5 @@
 #include "kernels/depthwise3x3.h"
+#include "kernels/integers.h"
 
 #include "kernels/parallel.h"
 
@@ -7,14 +8,6 @@ enum {
     BAND = 2048,  // input pixels of a band of rows, which should stay in the first cache
     AHEAD = 2560, // pixels from what is read and written to what is fetched from memory
 };
-
-static int min(int a, int b) {
-    return a < b ? a : b;
-}
-
-static int max(int a, int b) {
-    return a > b ? a : b;
-}
 
 // One channel of one image. A band of its rows is done in strips of eight output columns, from left
 // to right; the last ends where the rows do. Rows shorter than that make one strip, whose missing
@@ -79,7 +72,7 @@ static inline __attribute__((always_inline)) amc_v8 in_order(amc_v8 v) {
 static inline __attribute__((always_inline)) amc_v8 load_narrow(const plane *p, int row, int i) {
     if (row < p->inside) return load(p->x + row * p->w + i);
     const amc_v8i lanes = {0, 1, 2, 3, 4, 5, 6, 7};
-    int at = row * p->w + i, from = min(at, p->h * p->w - LANES);
+    int at = row * p->w + i, from = amc_min(at, p->h * p->w - LANES);
     amc_v8i v = __builtin_shuffle((amc_v8i)load(p->x + from), lanes + (at - from));
     return (amc_v8)(v & (lanes < p->h * p->w - at));
 }
@@ -151,7 +144,7 @@ static inline __attribute__((always_inline)) void put(plane *p, int stride, int 
 static inline __attribute__((always_inline)) void sum_strip(plane *p, int at, strip t) {
     amc_v8 own = p->start, below = p->start, taps[3];
 #pragma GCC unroll 8
-    for (int r = max(t.from - 1, 0); r < min(t.end + 1, p->h); r++) {
+    for (int r = amc_max(t.from - 1, 0); r < amc_min(t.end + 1, p->h); r++) {
         load_taps(p, 1, at, r, t.column, taps);
         if (r > t.from) put(p, 1, at, r - 1, t.column, add_taps(own, p->kernel[2], taps));
         own = add_taps(below, p->kernel[1], taps);
@@ -233,12 +226,12 @@ static inline __attribute__((always_inline)) void sum_planes(const planes *all, 
     int out_h = (h - 1) / stride + 1, out_w = (w - 1) / stride + 1;
     int rows = h * w > BAND ? BAND / (w * stride) + 1 : out_h;
     plane p = {.h = h, .w = w, .out_w = out_w, .pixels = out_h * out_w};
-    p.inside = max(0, (h * w - LANES * stride) / w + 1);
+    p.inside = amc_max(0, (h * w - LANES * stride) / w + 1);
     p.last = (stride == 1 ? columns : strided) * stride + 1 < w;
     for (int i = all->from; i < all->end; i++) {
         set_channel(&p, all, i);
         for (int row = 0; row < out_h; row += rows)
-            sum_band(&p, stride, row, min(row + rows, out_h));
+            sum_band(&p, stride, row, amc_min(row + rows, out_h));
     }
 }
 

@@ -1,4 +1,5 @@
 #include "kernels/direct.h"
+#include "kernels/integers.h"
 
 #include "kernels/frame.h"
 #include "kernels/parallel.h"
@@ -11,14 +12,6 @@ enum {
     AHEAD = 64,             // pixels from what is put down to what is fetched from memory
     FRAME_FLOATS = 1 << 15, // a tile's frame should stay in the second cache
 };
-
-static int min(int a, int b) {
-    return a < b ? a : b;
-}
-
-static int ceiling(int a, int b) {
-    return (a + b - 1) / b;
-}
 
 // One convolution of a batch. A tile is some output rows of one image; a task is a tile and some
 // filters.
@@ -43,12 +36,12 @@ typedef struct direct_tile {
     int plane;
 } direct_tile;
 
-// Eight pixels of an output row. The last vector of a row ends where the row does: the lanes that
-// the one before had already are not stored again.
+// Eight pixels of an output row. The last vector of a row ends where the row does; where sums come
+// in parts, the lanes that the one before had already are left out.
 typedef struct direct_vector {
     int x;    // in the frame, of tap 0 of channel 0
     int y;    // in the output's plane
-    int skip; // lanes that aren't stored
+    int skip; // lanes that are left out
 } direct_vector;
 
 // What a task sums up: some filters of a group at all vectors of a tile.
@@ -66,7 +59,7 @@ typedef struct direct_sums {
 
 static direct_tile tile_of(const direct_job *job, int index) {
     direct_tile t = {.row = index * job->rows};
-    t.rows = min(job->rows, job->s->out_h - t.row);
+    t.rows = amc_min(job->rows, job->s->out_h - t.row);
     t.plane = amc_frame_plane(job->s, t.rows);
     return t;
 }
@@ -83,7 +76,7 @@ static void fill_offsets(const direct_job *job, direct_tile t, int *offsets) {
 // plane. Returns the one after the last.
 static direct_vector *add_row(int x, int y, int width, direct_vector *v) {
     for (int i = 0; i < width; i += LANES) {
-        int at = min(i, width - LANES);
+        int at = amc_min(i, width - LANES);
         *v++ = (direct_vector){x + at, y + at, i - at};
     }
     return v;
@@ -167,25 +160,7 @@ static inline __attribute__((always_inline)) void multiply(int rows, const direc
 
 AMC_CLONES static void multiply_some(int rows, const direct_sums *t, int filter, bool add,
                                      bool last) {
-    switch (rows) {
-    case 1:
-        multiply(1, t, filter, add, last);
-        break;
-    case 2:
-        multiply(2, t, filter, add, last);
-        break;
-    case 3:
-        multiply(3, t, filter, add, last);
-        break;
-    case 4:
-        multiply(4, t, filter, add, last);
-        break;
-    case 5:
-        multiply(5, t, filter, add, last);
-        break;
-    default:
-        multiply(ROWS, t, filter, add, last);
-    }
+    AMC_KNOWN_ROWS(multiply, rows, t, filter, add, last)
 }
 
 // Filters in blocks of nearly equal size: 16 are 6, 5 and 5. A block's weights stay in the first
@@ -193,12 +168,12 @@ AMC_CLONES static void multiply_some(int rows, const direct_sums *t, int filter,
 static void sum_filters(direct_sums *t, int filter, int end) {
     const direct_job *job = t->job;
     int taps = job->s->size * job->s->size;
-    int piece = ceiling(job->channels, ceiling(job->taps, PIECE)) * taps;
+    int piece = amc_ceiling(job->channels, amc_ceiling(job->taps, PIECE)) * taps;
     for (t->from = 0; t->from < job->taps; t->from += piece) {
-        t->depth = min(piece, job->taps - t->from);
+        t->depth = amc_min(piece, job->taps - t->from);
         bool last = t->from + t->depth == job->taps;
         for (int f = filter, rows; f < end; f += rows) {
-            rows = ceiling(end - f, ceiling(end - f, ROWS));
+            rows = amc_ceiling(end - f, amc_ceiling(end - f, ROWS));
             multiply_some(rows, t, f, job->add || t->from > 0, last && !job->add);
         }
     }
@@ -216,7 +191,7 @@ typedef struct direct_memory {
 static direct_memory give_memory(const direct_job *job, direct_tile t) {
     const amc_conv_shape *s = job->s;
     size_t frame = (size_t)t.plane * job->channels + AMC_FRAME_SLACK;
-    size_t vectors = (size_t)t.rows * ceiling(s->out_w, LANES);
+    size_t vectors = (size_t)t.rows * amc_ceiling(s->out_w, LANES);
     direct_memory m = {.frame = amc_workspace_get(AMC_WORKSPACE_TASK, frame + amc_frame_line(s))};
     m.line = m.frame + frame;
     m.vectors = amc_workspace_bytes(AMC_WORKSPACE_TABLES,
@@ -228,7 +203,7 @@ static direct_memory give_memory(const direct_job *job, direct_tile t) {
 static void run_task(const direct_job *job, int index) {
     const amc_conv_shape *s = job->s;
     int block = index % job->blocks, image = index / job->blocks / job->tiles;
-    int filters = ceiling(job->filters, job->blocks);
+    int filters = amc_ceiling(job->filters, job->blocks);
     direct_tile tile = tile_of(job, index / job->blocks % job->tiles);
     direct_memory memory = give_memory(job, tile);
     fill_offsets(job, tile, memory.offsets);
@@ -243,8 +218,8 @@ static void run_task(const direct_job *job, int index) {
             job->x + amc_conv_shape_inputs(s) * image + (size_t)g * job->channels * s->h * s->w;
         int first = g * job->filters;
         amc_frame_fill(s, job->channels, x, tile.row, tile.rows, memory.line, memory.frame);
-        sum_filters(&sums, first + min(filters * block, job->filters),
-                    first + min(filters * (block + 1), job->filters));
+        sum_filters(&sums, first + amc_min(filters * block, job->filters),
+                    first + amc_min(filters * (block + 1), job->filters));
     }
 }
 
@@ -252,11 +227,11 @@ static void choose_tiles(direct_job *job) {
     const amc_conv_shape *s = job->s;
     size_t most = FRAME_FLOATS / ((size_t)amc_frame_down(s) * job->channels);
     int rows = most < 1 ? 1 : most > (size_t)s->out_h ? s->out_h : (int)most;
-    job->rows = ceiling(s->out_h, ceiling(s->out_h, rows));
-    job->tiles = ceiling(s->out_h, job->rows);
+    job->rows = amc_ceiling(s->out_h, amc_ceiling(s->out_h, rows));
+    job->tiles = amc_ceiling(s->out_h, job->rows);
     // Too few tiles for the threads, a single image say: then filters are shared out as well.
-    int wanted = ceiling(amc_parallel_threads(), job->tiles * job->batch);
-    job->blocks = min(wanted, ceiling(job->filters, ROWS));
+    int wanted = amc_ceiling(amc_parallel_threads(), job->tiles * job->batch);
+    job->blocks = amc_min(wanted, amc_ceiling(job->filters, ROWS));
 }
 
 void amc_direct_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,
@@ -273,6 +248,6 @@ void amc_direct_forward(const amc_conv_shape *s, int batch, const float *x, cons
 
 bool amc_direct_fits(const amc_conv_shape *s) {
     if (s->out_w < LANES) return false;
-    double full = (double)s->out_w / (ceiling(s->out_w, LANES) * LANES);
+    double full = (double)s->out_w / (amc_ceiling(s->out_w, LANES) * LANES);
     return full > 1 - 8.0 / (s->n / s->groups);
 }

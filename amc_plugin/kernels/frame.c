@@ -12,18 +12,10 @@ static inline void split_line(const float *line, int stride, int width, float *t
         for (int i = 0; i < width; i++) to[i] = line[i * stride + phase];
 }
 
-static inline void copy_row(const float *from, int n, float *to) {
-    for (int i = 0; i < n - LANES; i += LANES) *(amc_v8 *)(to + i) = *(const amc_v8 *)(from + i);
-    *(amc_v8 *)(to + n - LANES) = *(const amc_v8 *)(from + n - LANES);
-}
-
 // A padded row; `width` floats are set.
 static inline void pad_row(const amc_conv_shape *s, const float *x, int width, float *to) {
     for (int i = 0; i < s->pad; i++) to[i] = 0;
-    if (s->w >= LANES)
-        copy_row(x, s->w, to + s->pad);
-    else
-        for (int i = 0; i < s->w; i++) to[s->pad + i] = x[i];
+    amc_frame_copy_row(x, s->w, to + s->pad);
     for (int i = s->pad + s->w; i < width; i++) to[i] = 0;
 }
 

@@ -6,6 +6,7 @@
 #define AMC_KERNELS_FRAME_H
 
 #include "kernels/conv_shape.h"
+#include "kernels/parallel.h"
 
 enum { AMC_FRAME_SLACK = 16 }; // floats after a frame's and a line's end that are touched
 
@@ -27,6 +28,17 @@ static inline int amc_frame_tap(const amc_conv_shape *s, int ky, int kx) {
 // From what an output pixel's tap reads to what that of the pixel below reads.
 static inline int amc_frame_down(const amc_conv_shape *s) {
     return s->stride * s->stride * amc_frame_width(s);
+}
+
+// to[0 .. n) = from[0 .. n): rows are too short for memcpy to be worth its call.
+static inline __attribute__((always_inline)) void amc_frame_copy_row(const float *from, int n,
+                                                                     float *to) {
+    enum { LANES = 8 };
+    for (int i = 0; i < n - LANES; i += LANES) *(amc_v8 *)(to + i) = *(const amc_v8 *)(from + i);
+    if (n >= LANES)
+        *(amc_v8 *)(to + n - LANES) = *(const amc_v8 *)(from + n - LANES);
+    else
+        for (int i = 0; i < n; i++) to[i] = from[i];
 }
 
 // Floats of scratch that filling needs.

@@ -41,27 +41,8 @@ multiply(int rows, const block *b, const float *left, const float *right, float 
 }
 
 static inline __attribute__((always_inline)) void
-multiply_some(int rows, const block *b, const float *left, const float *right, float *result) {
-    switch (rows) {
-    case 1:
-        multiply(1, b, left, right, result);
-        break;
-    case 2:
-        multiply(2, b, left, right, result);
-        break;
-    case 3:
-        multiply(3, b, left, right, result);
-        break;
-    case 4:
-        multiply(4, b, left, right, result);
-        break;
-    case 5:
-        multiply(5, b, left, right, result);
-        break;
-    default:
-        multiply(ROWS, b, left, right, result);
-    }
-}
+multiply_some(int rows, const block *b, const float *left, const float *right,
+              float *result){AMC_KNOWN_ROWS(multiply, rows, b, left, right, result)}
 
 // Some rows and all panels, which are `step` floats apart. Rows are cut into slivers of nearly
 // equal size, 13 into 5, 4 and 4: a sliver of one row takes almost as long as one of four.

@@ -59,6 +59,29 @@ static inline __attribute__((always_inline)) void amc_v8_transpose(const amc_v8 
     to[3] = __builtin_shufflevector(c, d, 2, 3, 10, 11, 6, 7, 14, 15);
 }
 
+// function(N, ...) with N = rows, 1 to 6, known to the compiler: then the sums of so many rows stay
+// in registers.
+#define AMC_KNOWN_ROWS(function, rows, ...)                                                        \
+    switch (rows) {                                                                                \
+    case 1:                                                                                        \
+        function(1, __VA_ARGS__);                                                                  \
+        break;                                                                                     \
+    case 2:                                                                                        \
+        function(2, __VA_ARGS__);                                                                  \
+        break;                                                                                     \
+    case 3:                                                                                        \
+        function(3, __VA_ARGS__);                                                                  \
+        break;                                                                                     \
+    case 4:                                                                                        \
+        function(4, __VA_ARGS__);                                                                  \
+        break;                                                                                     \
+    case 5:                                                                                        \
+        function(5, __VA_ARGS__);                                                                  \
+        break;                                                                                     \
+    default:                                                                                       \
+        function(6, __VA_ARGS__);                                                                  \
+    }
+
 // Marks a hot function for which the compiler makes a second version with AVX2 and FMA, taken where
 // the processor has them. Sanitizers can't run before the program is relocated, which choosing a
 // version needs.

@@ -1,4 +1,5 @@
 #include "kernels/pointwise.h"
+#include "kernels/integers.h"
 
 #include "kernels/parallel.h"
 #include "kernels/workspace.h"
@@ -17,18 +18,6 @@ enum {
     FEW_WEIGHTS = 48 << 10, // if a piece's weights, so many at most, stay in the second cache,
     MORE_FLOATS = 96 << 10, // and otherwise
 };
-
-static int min(int a, int b) {
-    return a < b ? a : b;
-}
-
-static int max(int a, int b) {
-    return a > b ? a : b;
-}
-
-static int ceiling(int a, int b) {
-    return (a + b - 1) / b;
-}
 
 // One convolution of a batch, whose images' pixels are taken as one row. A tile is some of them; a
 // task is a tile and some filters.
@@ -80,7 +69,7 @@ typedef struct pointwise_sums {
 
 // The filters of a group are cut into slivers of nearly equal size: 16 are 5, 5 and 6.
 static int count_slivers(int filters) {
-    return ceiling(filters, ROWS);
+    return amc_ceiling(filters, ROWS);
 }
 
 // First filter of sliver i.
@@ -90,7 +79,7 @@ static int sliver_row(int filters, int i) {
 
 // The channels of a group are cut into pieces, for the same reason.
 static int piece_depth(int channels) {
-    return ceiling(channels, ceiling(channels, DEPTH));
+    return amc_ceiling(channels, amc_ceiling(channels, DEPTH));
 }
 
 // Where the weights of a sliver from `filter` on for a piece of `depth` channels from `channel` on
@@ -108,7 +97,7 @@ void amc_pointwise_pack(const amc_conv_shape *s, const float *w, float *packed) 
     for (int g = 0; g < s->groups; g++, w += (size_t)filters * channels)
         for (int from = 0; from < channels; from += depth)
             for (int i = 0; i < count_slivers(filters); i++)
-                for (int c = from; c < min(from + depth, channels); c++)
+                for (int c = from; c < amc_min(from + depth, channels); c++)
                     for (int f = sliver_row(filters, i); f < sliver_row(filters, i + 1); f++)
                         *packed++ = w[(size_t)f * channels + c];
 }
@@ -119,7 +108,7 @@ void amc_pointwise_pack(const amc_conv_shape *s, const float *w, float *packed) 
 static void fill_columns(const pointwise_job *job, int from, int size, pointwise_column *columns) {
     const amc_conv_shape *s = job->s;
     size_t image = from / job->pixels, pixel = from % job->pixels;
-    for (int i = 0; i < ceiling(size, COLUMNS) * COLUMNS; i++) {
+    for (int i = 0; i < amc_ceiling(size, COLUMNS) * COLUMNS; i++) {
         columns[i] = (pointwise_column){image * s->c * job->pixels + pixel,
                                         image * s->n * job->pixels + pixel};
         if (i < size - 1 && ++pixel == (size_t)job->pixels) image++, pixel = 0;
@@ -160,7 +149,7 @@ static inline __attribute__((always_inline)) void put_lanes(const pointwise_sums
     for (int i = 0; i < LANES && t->add && !row; i++) sum[i] += y[c[i].y];
     if (t->last) sum = amc_affine_started(a, a.slope == 0, sum);
     if (row) *(amc_v8 *)(y + c->y) = sum;
-    for (int i = 0; i < min(count, LANES) && !row; i++) y[c[i].y] = sum[i];
+    for (int i = 0; i < amc_min(count, LANES) && !row; i++) y[c[i].y] = sum[i];
 }
 
 AMC_CLONES static void put_edge(const pointwise_sums *t, int rows, int filter, int panel,
@@ -203,7 +192,7 @@ static inline __attribute__((always_inline)) void put(const pointwise_sums *t, i
 static inline __attribute__((always_inline)) void fetch(const pointwise_sums *t, int rows,
                                                         int filter, int panel) {
     size_t pixels = t->job->pixels;
-    const float *y = t->job->y + filter * pixels + t->at[min(panel + 1, t->panels - 1)].y;
+    const float *y = t->job->y + filter * pixels + t->at[amc_min(panel + 1, t->panels - 1)].y;
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) __builtin_prefetch(y + i * pixels, 1);
     if (t->next) {
@@ -242,31 +231,12 @@ multiply(int rows, bool packed, const pointwise_sums *t, int filter, int panel) 
 }
 
 static inline __attribute__((always_inline)) void
-multiply_some(int rows, bool packed, const pointwise_sums *t, int filter, int panel) {
-    switch (rows) {
-    case 1:
-        multiply(1, packed, t, filter, panel);
-        break;
-    case 2:
-        multiply(2, packed, t, filter, panel);
-        break;
-    case 3:
-        multiply(3, packed, t, filter, panel);
-        break;
-    case 4:
-        multiply(4, packed, t, filter, panel);
-        break;
-    case 5:
-        multiply(5, packed, t, filter, panel);
-        break;
-    default:
-        multiply(ROWS, packed, t, filter, panel);
-    }
-}
+multiply_some(int rows, bool packed, const pointwise_sums *t, int filter,
+              int panel){AMC_KNOWN_ROWS(multiply, rows, packed, t, filter, panel)}
 
 // A sliver, `rows` filters, times panels from .. end.
-AMC_CLONES static void sum_sliver(int rows, const pointwise_sums *t, int filter, int from,
-                                  int end) {
+AMC_CLONES
+    static void sum_sliver(int rows, const pointwise_sums *t, int filter, int from, int end) {
     for (int panel = from; panel < end; panel++)
         if (t->job->packed)
             multiply_some(rows, true, t, filter, panel);
@@ -278,10 +248,10 @@ static void sum_piece(const pointwise_sums *t) {
     const pointwise_job *job = t->job;
     for (int first = t->sliver; first < t->end; first += BLOCK)
         for (int panel = 0; panel < t->panels; panel += job->near)
-            for (int i = first; i < min(first + BLOCK, t->end); i++) {
+            for (int i = first; i < amc_min(first + BLOCK, t->end); i++) {
                 int row = sliver_row(job->filters, i);
                 sum_sliver(sliver_row(job->filters, i + 1) - row, t, t->filter + row, panel,
-                           min(panel + job->near, t->panels));
+                           amc_min(panel + job->near, t->panels));
             }
 }
 
@@ -292,7 +262,7 @@ static void sum_unit(pointwise_sums t, int group, bool more) {
     const pointwise_job *job = t.job;
     int first = group * job->channels, end = first + job->channels;
     for (t.channel = first; t.channel < end; t.channel += t.depth) {
-        t.depth = min(job->depth, end - t.channel);
+        t.depth = amc_min(job->depth, end - t.channel);
         t.add = job->add || t.channel > first;
         t.last = t.channel + t.depth == end && !job->add;
         t.next = NULL;
@@ -308,8 +278,8 @@ static void sum_unit(pointwise_sums t, int group, bool more) {
 // Memory of a task, and what doesn't change while it runs. Returns its number of panels.
 static int start(const pointwise_job *job, int tile, pointwise_sums *t) {
     int from = tile * job->size, n = job->s->n;
-    t->size = min(job->size, job->batch * job->pixels - from);
-    int panels = ceiling(t->size, COLUMNS);
+    t->size = amc_min(job->size, job->batch * job->pixels - from);
+    int panels = amc_ceiling(t->size, COLUMNS);
     size_t bytes = panels * (COLUMNS * sizeof(pointwise_column) + sizeof(pointwise_panel));
     pointwise_column *columns =
         amc_workspace_bytes(AMC_WORKSPACE_TABLES, bytes + n * sizeof(amc_affine));
@@ -339,7 +309,7 @@ static void run_task(const pointwise_job *job, int index) {
             t.columns = tile.columns + (size_t)panel * COLUMNS;
             t.at = tile.at + panel;
             t.size = tile.size - panel * COLUMNS;
-            t.panels = min(job->unit, panels - panel);
+            t.panels = amc_min(job->unit, panels - panel);
             sum_unit(t, g, panel + 2 * job->unit <= panels);
         }
     }
@@ -352,13 +322,15 @@ static void choose_sizes(pointwise_job *job) {
     job->depth = piece_depth(job->channels);
     int panel = job->depth * COLUMNS; // floats
     bool few = job->depth * job->filters <= FEW_WEIGHTS;
-    job->near = max(NEAR_FLOATS / panel, 1);
-    job->unit = max((few ? UNIT_FLOATS : MORE_FLOATS) / panel, UNIT_PANELS);
-    int tiles = max(ceiling(all, PIXELS), min(amc_parallel_threads(), all / LEAST_PIXELS));
-    job->size = ceiling(ceiling(all, tiles), COLUMNS) * COLUMNS;
-    job->tiles = ceiling(all, job->size);
+    job->near = amc_max(NEAR_FLOATS / panel, 1);
+    job->unit = amc_max((few ? UNIT_FLOATS : MORE_FLOATS) / panel, UNIT_PANELS);
+    int tiles =
+        amc_max(amc_ceiling(all, PIXELS), amc_min(amc_parallel_threads(), all / LEAST_PIXELS));
+    job->size = amc_ceiling(amc_ceiling(all, tiles), COLUMNS) * COLUMNS;
+    job->tiles = amc_ceiling(all, job->size);
     // Too few pixels for the threads, a small image say: then filters are shared out as well.
-    job->blocks = min(ceiling(amc_parallel_threads(), job->tiles), count_slivers(job->filters));
+    job->blocks =
+        amc_min(amc_ceiling(amc_parallel_threads(), job->tiles), count_slivers(job->filters));
 }
 
 void amc_pointwise_forward(const amc_conv_shape *s, int batch, const float *x, const float *w,

@@ -1,4 +1,6 @@
 #include "kernels/winograd.h"
+#include "kernels/frame.h"
+#include "kernels/integers.h"
 
 #include "kernels/panels.h"
 #include "kernels/parallel.h"
@@ -23,14 +25,6 @@ enum {
 
 #define NEAR AMC_WINOGRAD_NEAR
 #define FAR AMC_WINOGRAD_FAR
-
-static int min(int a, int b) {
-    return a < b ? a : b;
-}
-
-static int ceiling(int a, int b) {
-    return (a + b - 1) / b;
-}
 
 // One convolution of a batch. A task is some tiles and some filters.
 typedef struct winograd_job {
@@ -111,16 +105,10 @@ void amc_winograd_transform(const amc_conv_shape *s, const float *w, float *tran
     int kernels = s->n * s->c, chunk = 1024;
 #pragma omp parallel for if (kernels > chunk && amc_parallel_is_free())
     for (int i = 0; i < kernels; i += chunk)
-        transform_some(w, i, min(i + chunk, kernels), kernels, transformed);
+        transform_some(w, i, amc_min(i + chunk, kernels), kernels, transformed);
 }
 
 // ---- to the frequencies -------------------------------------------------------------------------
-
-static inline __attribute__((always_inline)) void copy_row(const float *from, int n, float *to) {
-    int i = 0;
-    for (; i + LANES <= n; i += LANES) *(amc_v8 *)(to + i) = *(const amc_v8 *)(from + i);
-    for (; i < n; i++) to[i] = from[i];
-}
 
 // The bands of one channel. The padding around them stays zero.
 static inline __attribute__((always_inline)) void fill_frame(const winograd_task *t, int channel) {
@@ -130,7 +118,7 @@ static inline __attribute__((always_inline)) void fill_frame(const winograd_task
         const float *x = b->x + (size_t)channel * s->h * s->w;
         float *to = t->frame + b->at + s->pad;
         for (int r = amc_winograd_first_row(b); r < amc_winograd_end_row(b, s); r++)
-            copy_row(x + (size_t)(b->row + r) * s->w, s->w, to + (size_t)r * part->width);
+            amc_frame_copy_row(x + (size_t)(b->row + r) * s->w, s->w, to + (size_t)r * part->width);
     }
 }
 
@@ -158,13 +146,7 @@ transform_tiles(const float *const at[LANES], int width, size_t step, float *to)
         load_row(at, r * width, d[r]);
         amc_winograd_transform_input(d[r]);
     }
-#pragma GCC unroll 6
-    for (int c = 0; c < IN; c++) {
-        amc_v8 column[IN] = {d[0][c], d[1][c], d[2][c], d[3][c], d[4][c], d[5][c]};
-        amc_winograd_transform_input(column);
-#pragma GCC unroll 6
-        for (int r = 0; r < IN; r++, to += step) *(amc_v8 *)to = column[r];
-    }
+    amc_winograd_put_frequencies(d, step, to);
 }
 
 // Four tiles that are neighbours.
@@ -277,9 +259,9 @@ static void give_memory(winograd_task *t) {
 static void run_task(const winograd_job *job, int index) {
     const amc_conv_shape *s = job->grid.s;
     int block = index % job->blocks, first = index / job->blocks * job->size;
-    int filters = ceiling(s->n, job->blocks), filter = min(filters * block, s->n);
-    int panels = ceiling(min(job->size, job->grid.tiles - first), AMC_PANELS_COLUMNS);
-    winograd_task t = {.job = job, .filter = filter, .filters = min(filters, s->n - filter)};
+    int filters = amc_ceiling(s->n, job->blocks), filter = amc_min(filters * block, s->n);
+    int panels = amc_ceiling(amc_min(job->size, job->grid.tiles - first), AMC_PANELS_COLUMNS);
+    winograd_task t = {.job = job, .filter = filter, .filters = amc_min(filters, s->n - filter)};
     t.part = amc_winograd_part_make(&job->grid, first, panels * AMC_PANELS_COLUMNS);
     give_memory(&t);
     transform_inputs(&t);
@@ -295,10 +277,11 @@ static void choose_tasks(winograd_job *job) {
     const amc_conv_shape *s = job->grid.s;
     int least = s->c * s->n < MANY_KERNELS ? LEAST_TILES : MANY_TILES;
     int size = TASK_FLOATS / (FREQUENCIES * (s->c + s->n));
-    size = min(size < least ? least : min(size, MOST_TILES), job->grid.tiles);
-    job->size = ceiling(size, AMC_PANELS_COLUMNS) * AMC_PANELS_COLUMNS;
-    int tasks = ceiling(job->grid.tiles, job->size);
-    job->blocks = min(ceiling(s->n, AMC_PANELS_ROWS), ceiling(amc_parallel_threads(), tasks));
+    size = amc_min(size < least ? least : amc_min(size, MOST_TILES), job->grid.tiles);
+    job->size = amc_ceiling(size, AMC_PANELS_COLUMNS) * AMC_PANELS_COLUMNS;
+    int tasks = amc_ceiling(job->grid.tiles, job->size);
+    job->blocks =
+        amc_min(amc_ceiling(s->n, AMC_PANELS_ROWS), amc_ceiling(amc_parallel_threads(), tasks));
 }
 
 void amc_winograd_forward(const amc_conv_shape *s, int batch, const float *x,
@@ -306,7 +289,7 @@ void amc_winograd_forward(const amc_conv_shape *s, int batch, const float *x,
     winograd_job job = {.w = transformed, .finish = finish, .add = add};
     job.grid = amc_winograd_grid_make(s, batch, x, y);
     choose_tasks(&job);
-    int tasks = ceiling(job.grid.tiles, job.size) * job.blocks;
+    int tasks = amc_ceiling(job.grid.tiles, job.size) * job.blocks;
 #pragma omp parallel for schedule(dynamic) if (tasks > 1 && amc_parallel_is_free())
     for (int i = 0; i < tasks; i++) run_task(&job, i);
 }

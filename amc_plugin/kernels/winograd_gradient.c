@@ -1,3 +1,4 @@
+#include "kernels/integers.h"
 #include "kernels/panels.h"
 #include "kernels/winograd.h"
 #include "kernels/winograd_tiles.h"
@@ -14,14 +15,6 @@ enum {
     LEAST_TILES = 32, // of a part
     MOST_TILES = 128,
 };
-
-static int min(int a, int b) {
-    return a < b ? a : b;
-}
-
-static int ceiling(int a, int b) {
-    return (a + b - 1) / b;
-}
 
 // The gradient from some images, a part of their tiles after the other.
 typedef struct gradient_job {
@@ -97,7 +90,7 @@ static inline __attribute__((always_inline)) void fill_frame(const gradient_job 
         const float *x = b->x + channel * plane;
         float *to = job->frame + (b->at + s->pad) * LANES;
         for (int r = amc_winograd_first_row(b); r < amc_winograd_end_row(b, s); r++)
-            fill_row(x + (size_t)(b->row + r) * s->w, plane, min(LANES, s->c - channel), s->w,
+            fill_row(x + (size_t)(b->row + r) * s->w, plane, amc_min(LANES, s->c - channel), s->w,
                      to + (size_t)r * part->width * LANES);
     }
 }
@@ -113,13 +106,7 @@ static inline __attribute__((always_inline)) void transform_tile(const float *fr
             d[r][c] = *(const amc_v8 *)(frame + ((size_t)r * width + c) * LANES);
         amc_winograd_transform_input(d[r]);
     }
-#pragma GCC unroll 6
-    for (int c = 0; c < IN; c++) {
-        amc_v8 column[IN] = {d[0][c], d[1][c], d[2][c], d[3][c], d[4][c], d[5][c]};
-        amc_winograd_transform_input(column);
-#pragma GCC unroll 6
-        for (int r = 0; r < IN; r++, to += step) *(amc_v8 *)to = column[r];
-    }
+    amc_winograd_put_frequencies(d, step, to);
 }
 
 // The padding of the frame stays zero, and so do the lanes of channels that there are none of.
@@ -211,10 +198,10 @@ AMC_CLONES static void finish_sums(const gradient_job *job, float *dw) {
             }
             for (int r = 0; r < 3; r++) {
                 transform_sums(u[r]);
-                for (int i = 0; i < min(LANES, s->c - c); i++)
+                for (int i = 0; i < amc_min(LANES, s->c - c); i++)
                     for (int t = 0; t < 3; t++) dw[i * TAPS + r * 3 + t] = u[r][t][i];
             }
-            dw += min(LANES, s->c - c) * TAPS;
+            dw += amc_min(LANES, s->c - c) * TAPS;
         }
 }
 
@@ -222,10 +209,10 @@ AMC_CLONES static void finish_sums(const gradient_job *job, float *dw) {
 
 static void choose_parts(gradient_job *job) {
     const amc_conv_shape *s = job->grid.s;
-    job->panels = ceiling(s->c, AMC_PANELS_COLUMNS);
+    job->panels = amc_ceiling(s->c, AMC_PANELS_COLUMNS);
     int size = PART_FLOATS / (FREQUENCIES * (job->panels * AMC_PANELS_COLUMNS + s->n));
-    size = size < LEAST_TILES ? LEAST_TILES : min(size, MOST_TILES);
-    job->size = ceiling(min(size, job->grid.tiles), LANES) * LANES;
+    size = size < LEAST_TILES ? LEAST_TILES : amc_min(size, MOST_TILES);
+    job->size = amc_ceiling(amc_min(size, job->grid.tiles), LANES) * LANES;
 }
 
 static void give_memory(gradient_job *job) {
@@ -249,7 +236,7 @@ void amc_winograd_backward_weights(const amc_conv_shape *s, int batch, const flo
     choose_parts(&job);
     give_memory(&job);
     for (int first = 0; first < job.grid.tiles; first += job.size) {
-        int tiles = ceiling(min(job.size, job.grid.tiles - first), LANES) * LANES;
+        int tiles = amc_ceiling(amc_min(job.size, job.grid.tiles - first), LANES) * LANES;
         job.part = amc_winograd_part_make(&job.grid, first, tiles);
         transform_inputs(&job);
         transform_deltas(&job);

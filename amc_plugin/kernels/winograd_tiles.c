@@ -1,10 +1,7 @@
 #include "kernels/winograd_tiles.h"
+#include "kernels/integers.h"
 
 enum { OUT = AMC_WINOGRAD_OUT, IN = AMC_WINOGRAD_IN };
-
-static int min(int a, int b) {
-    return a < b ? a : b;
-}
 
 amc_winograd_grid amc_winograd_grid_make(const amc_conv_shape *s, int batch, const float *x,
                                          float *y) {
@@ -36,8 +33,8 @@ static amc_winograd_tile place(const amc_winograd_grid *grid, amc_winograd_part 
     return (amc_winograd_tile){
         .in = band->at + below * part->width + column * OUT,
         .out = grid->y + amc_conv_shape_outputs(s) * image + row * OUT * s->out_w + column * OUT,
-        .rows = min(OUT, s->out_h - row * OUT),
-        .columns = min(OUT, s->out_w - column * OUT),
+        .rows = amc_min(OUT, s->out_h - row * OUT),
+        .columns = amc_min(OUT, s->out_w - column * OUT),
     };
 }
 
@@ -57,7 +54,7 @@ amc_winograd_part amc_winograd_part_make(const amc_winograd_grid *grid, int firs
     part.list = amc_workspace_bytes(AMC_WORKSPACE_TABLES,
                                     tiles * sizeof *part.list + images * sizeof *part.bands);
     part.bands = (amc_winograd_band *)(void *)(part.list + tiles);
-    int end = min(tiles, grid->tiles - first);
+    int end = amc_min(tiles, grid->tiles - first);
     for (int i = 0; i < end; i++) part.list[i] = place(grid, &part, first + i, i == 0);
     for (int i = end; i < tiles; i++) part.list[i] = (amc_winograd_tile){0};
     return part;

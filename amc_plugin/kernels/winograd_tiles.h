@@ -36,6 +36,18 @@ amc_winograd_transform_input(amc_v8 d[AMC_WINOGRAD_IN]) {
     d[4] = far - far_odd;
 }
 
+// B^T on the columns of d, whose rows it was done to: to `to` + frequency * step.
+static inline __attribute__((always_inline)) void
+amc_winograd_put_frequencies(amc_v8 d[AMC_WINOGRAD_IN][AMC_WINOGRAD_IN], size_t step, float *to) {
+#pragma GCC unroll 6
+    for (int c = 0; c < AMC_WINOGRAD_IN; c++) {
+        amc_v8 column[] = {d[0][c], d[1][c], d[2][c], d[3][c], d[4][c], d[5][c]};
+        amc_winograd_transform_input(column);
+#pragma GCC unroll 6
+        for (int r = 0; r < AMC_WINOGRAD_IN; r++, to += step) *(amc_v8 *)to = column[r];
+    }
+}
+
 // All tiles of a batch, in the order of images, rows and columns.
 typedef struct amc_winograd_grid {
     const amc_conv_shape *s;

@@ -4,6 +4,7 @@
 #include "fill.h"
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
+#include "threads.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,9 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum { BATCH = 3 };
 
@@ -151,14 +149,6 @@ static void prepared_weights_give_the_same_bits(void **state) {
         prepared++;
     }
     assert_true(prepared >= 5);
-}
-
-static void threads(int count) {
-#ifdef _OPENMP
-    omp_set_num_threads(count);
-#else
-    (void)count;
-#endif
 }
 
 static void gradients_are_independent_of_threads(void **state) {

@@ -5,6 +5,7 @@
 #include "fill.h"
 #include "kernels/conv.h"
 #include "kernels/pointwise.h"
+#include "threads.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,9 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 // c, h, w, n, groups, batch
 static const int shapes[][6] = {
@@ -60,14 +58,6 @@ static void equals_reference(void **state) {
         check(&s, shapes[i][5], NULL, true);
         free(scale), free(shift);
     }
-}
-
-static void threads(int count) {
-#ifdef _OPENMP
-    omp_set_num_threads(count);
-#else
-    (void)count;
-#endif
 }
 
 static void bits_are_independent_of_batch_threads_and_packing(void **state) {
