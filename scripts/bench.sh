@@ -49,7 +49,7 @@ fail() {
     exit 1
 }
 
-# ---- programs: ours, stock (Darknet), torch, onednn, opencv -------------------------------------------------------
+# ---- programs: ours, stock (Darknet), torch, onednn, opencv; whole is ours on NAME in place of NAME-half -----------
 
 declare -A python # the interpreter that has the module
 
@@ -79,6 +79,7 @@ run() { # program mode cfg weights batch threads seconds|out
     local status=0 out=$folder/said
     case $1 in
     ours) AMC_STOCK=0 $TOOLS/darknet "${@:2}" ;;
+    whole) AMC_STOCK=0 $TOOLS/darknet "$2" "${3/-half.cfg/.cfg}" "${4/-half.weights/.weights}" "${@:5}" ;;
     stock) AMC_STOCK=1 $TOOLS/darknet "${@:2}" ;;
     torch) "${python[torch]}" scripts/bench/torch_peer.py "${@:2}" ;;
     onednn) $TOOLS/onednn "${@:2}" ;;
@@ -123,9 +124,9 @@ print_samples() { # kind workload macs, FLOPs of an image as a multiple of its M
         value=$(median "$folder/sample,$1,$2,$program,$batch,$count")
         first=${first:-$value}
         keep "$1" "$2" "$program" "$batch" "$count" "$value" "$3"
-        awk -v p="  $program" -v b="$batch" -v t="$count" -v x="$value" -v f="$first" -v flops="$(($4 * $3))" 'BEGIN {
-            printf "%-38s %7s %7s %12s %9.1f %9.2f\n", p, b, t, sprintf(x < 10 ? "%.3f" : "%.1f", x),
-                x * flops / 1e9, f / x }'
+        awk -v p="$program" -v b="$batch" -v t="$count" -v x="$value" -v f="$first" -v flops="$(($4 * $3))" 'BEGIN {
+            printf "  %-36s %7s %7s %12s %9s %9.2f\n", p, b, t, sprintf(x < 10 ? "%.3f" : "%.1f", x),
+                p == "whole" ? "" : sprintf("%.1f", x * flops / 1e9), f / x }'
     done
 }
 
@@ -281,6 +282,7 @@ forward_workload() { # name batch
     for program in "${peers[@]}"; do
         if [ "$program" = stock ]; then programs+=(stock:1:1); else programs+=("$program:$2:$threads"); fi
     done
+    [[ $1 != *-half ]] || programs+=("whole:$2:$threads") # beside it: a busy machine slows both
     print_head "forward $1" images/s
     take_turns forward "$1" forward "$folder/$1.cfg" "$folder/$1.weights" "${programs[@]}"
     print_samples forward "$1" "$macs" 2 "${programs[@]}"

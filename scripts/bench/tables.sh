@@ -38,7 +38,7 @@ forward_table() {
             " to oneDNN | to PyTorch | to stock | to unpruned |"
         print "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
         for (i = 1; i <= n["forward"]; i++) {
-            w = order["forward", i]; whole = w; half = sub(/-half$/, "", whole)
+            w = order["forward", i]
             ours = value("forward", w, "ours"); gflops = 2 * macs[w] * ours / 1e9
             line = "| " name(w) " | " batch["forward", w, "ours"] " | " number(ours)
             split("onednn torch opencv stock", peers, " ")
@@ -49,7 +49,7 @@ forward_table() {
                 v = value("forward", w, peers[k])
                 line = line " | " (v ? number(ours / v, "%.2f") : "")
             }
-            v = half ? value("forward", whole, "ours") : 0
+            v = value("forward", w, "whole")
             print line " | " (v ? number(ours / v, "%.2f") : "") " |"
         }'
 }
