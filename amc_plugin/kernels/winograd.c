@@ -114,11 +114,15 @@ void amc_winograd_transform(const amc_conv_shape *s, const float *w, float *tran
 static inline __attribute__((always_inline)) void fill_frame(const winograd_task *t, int channel) {
     const amc_conv_shape *s = t->job->grid.s;
     const amc_winograd_part *part = &t->part;
+    size_t next = channel + 1 < s->c ? (size_t)s->h * s->w : 0;
     for (const amc_winograd_band *b = part->bands; b < part->bands + part->n_bands; b++) {
         const float *x = b->x + (size_t)channel * s->h * s->w;
         float *to = t->frame + b->at + s->pad;
-        for (int r = amc_winograd_first_row(b); r < amc_winograd_end_row(b, s); r++)
-            amc_frame_copy_row(x + (size_t)(b->row + r) * s->w, s->w, to + (size_t)r * part->width);
+        for (int r = amc_winograd_first_row(b); r < amc_winograd_end_row(b, s); r++) {
+            const float *row = x + (size_t)(b->row + r) * s->w;
+            amc_frame_copy_row(row, s->w, to + (size_t)r * part->width);
+            for (int i = 0; i < s->w; i += 16) __builtin_prefetch(row + next + i);
+        }
     }
 }
 
@@ -235,7 +239,7 @@ AMC_CLONES static void finish_sums(const winograd_task *t) {
         const float *sums = t->sums + (size_t)f * t->part.tiles;
         for (int i = 0; i < t->part.tiles; i += LANES) {
             const amc_winograd_tile *tiles = t->part.list + i;
-            bool whole = amc_winograd_are_whole(tiles);
+            bool whole = tiles->eight_whole;
             for (int j = 0; j < LANES; j++)
                 to[j] = whole ? tiles[j].out + plane : pieces + j * OUT * OUT;
             finish_tiles(sums + i, t->out, affine, whole ? s->out_w : OUT, job->add && whole, to);

@@ -172,7 +172,7 @@ AMC_CLONES static void transform_deltas(const gradient_job *job) {
         float *to = job->deltas + (size_t)f * job->part.tiles;
         for (int i = 0; i < job->part.tiles; i += LANES) {
             const amc_winograd_tile *tiles = job->part.list + i;
-            bool whole = amc_winograd_are_whole(tiles);
+            bool whole = tiles->eight_whole;
             if (!whole) get_pieces(tiles, plane, s->out_w, pieces);
             for (int j = 0; j < LANES; j++)
                 at[j] = whole ? tiles[j].out + plane : pieces + j * OUT * OUT;

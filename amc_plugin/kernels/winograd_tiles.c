@@ -47,6 +47,13 @@ size_t amc_winograd_most_pixels(const amc_winograd_grid *grid, int tiles) {
     return (size_t)(rows * OUT + images * (IN - OUT)) * (grid->across + 1) * OUT;
 }
 
+static bool are_whole(const amc_winograd_tile *tiles) {
+    bool whole = true;
+    for (int i = 0; i < AMC_WINOGRAD_LANES; i++)
+        whole &= tiles[i].rows == OUT && tiles[i].columns == OUT;
+    return whole;
+}
+
 amc_winograd_part amc_winograd_part_make(const amc_winograd_grid *grid, int first, int tiles) {
     // Rows begin at multiples of 16 bytes: what is loaded from them crosses no line of the cache.
     amc_winograd_part part = {.tiles = tiles, .width = (grid->across + 1) * OUT};
@@ -57,12 +64,7 @@ amc_winograd_part amc_winograd_part_make(const amc_winograd_grid *grid, int firs
     int end = amc_min(tiles, grid->tiles - first);
     for (int i = 0; i < end; i++) part.list[i] = place(grid, &part, first + i, i == 0);
     for (int i = end; i < tiles; i++) part.list[i] = (amc_winograd_tile){0};
+    for (int i = 0; i < tiles; i += AMC_WINOGRAD_LANES)
+        part.list[i].eight_whole = are_whole(part.list + i);
     return part;
-}
-
-bool amc_winograd_are_whole(const amc_winograd_tile *tiles) {
-    bool whole = true;
-    for (int i = 0; i < AMC_WINOGRAD_LANES; i++)
-        whole &= tiles[i].rows == OUT && tiles[i].columns == OUT;
-    return whole;
 }

@@ -72,6 +72,7 @@ typedef struct amc_winograd_tile {
     int in;            // first pixel in the frame
     float *out;        // in y, of filter 0
     int rows, columns; // of its output that there are
+    bool eight_whole;  // every eighth tile: all of its output and of the next seven's is there
 } amc_winograd_tile;
 
 // Some of the tiles. Their bands lie below each other in a frame of rows of `width` pixels, with
@@ -83,15 +84,12 @@ typedef struct amc_winograd_part {
     amc_winograd_band *bands;
 } amc_winograd_part;
 
-// Tiles first .. first + tiles, of which those beyond the batch have no rows. Its memory is the
-// thread's AMC_WORKSPACE_TABLES.
+// Tiles first .. first + tiles, a multiple of AMC_WINOGRAD_LANES, of which those beyond the batch
+// have no rows. Its memory is the thread's AMC_WORKSPACE_TABLES.
 amc_winograd_part amc_winograd_part_make(const amc_winograd_grid *grid, int first, int tiles);
 
 // Pixels that the frame of so many tiles has at most.
 size_t amc_winograd_most_pixels(const amc_winograd_grid *grid, int tiles);
-
-// Whether all of the output of eight tiles is there.
-bool amc_winograd_are_whole(const amc_winograd_tile *tiles);
 
 // The rows of the band that the image has: row r of the band is row band->row + r of the image.
 static inline int amc_winograd_first_row(const amc_winograd_band *band) {
