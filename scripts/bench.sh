@@ -365,7 +365,7 @@ bench_train() {
 
 bench_search() {
     local weights=weights/plain20.weights round part figures images seconds
-    local parts=('apply the plan' calibrate score agent 'whole episode')
+    local parts=('apply the plan' reconstruct calibrate score agent 'whole episode')
     is_wanted plain20 || return 0
     if [ ! -f data/cifar10/search.list ]; then
         printf '\nsearch plain20: skipped, scripts/get_cifar10.sh makes its images\n'
@@ -378,8 +378,8 @@ bench_search() {
     for ((round = 0; round < ROUNDS; round++)); do
         read -ra figures < <($TOOLS/episode cfg/plain20.cfg "$weights" cfg/plain20.data "$threads" \
             $EPISODES $WARMUP 2>"$log")
-        [ ${#figures[@]} = 6 ] || fail 'episode prints no figures'
-        images=${figures[5]}
+        [ ${#figures[@]} = 7 ] || fail 'episode prints no figures'
+        images=${figures[6]}
         for part in "${!parts[@]}"; do
             sample search plain20 "${parts[part]}" "$images" "$threads" "${figures[part]}"
         done

@@ -18,7 +18,7 @@ cd "$(dirname "$0")/.."
 name=$1 dir=$2 flops=${3:-0.5} seeds=${4:-1} episodes=${5:-400} limit=${6:-0} batches=${7:-215} rate=${8:-0.02}
 cfg=cfg/$name.cfg data=cfg/$name.data weights=weights/$name.weights
 csv=$dir/results.csv
-readonly CALIBRATE=256 # training images that every policy's batch normalization is re-estimated on
+readonly REPAIR=(-reconstruct 2000 -calibrate 256) # every policy's network, on the same training images
 
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
 
@@ -33,11 +33,11 @@ prune() { # policy seed out
     amc | random)
         bin/darknet amc search "$cfg" "$weights" -data "$data" -flops "$flops" -seed "$seed" -out "$out" -force \
             -agent "$([ "$policy" = amc ] && echo ddpg || echo random)" -episodes "$episodes" -limit "$limit" \
-            -calibrate $CALIBRATE >"$out/log" 2>&1
+            "${REPAIR[@]}" >"$out/log" 2>&1
         ;;
     *)
         bin/darknet amc prune "$cfg" "$weights" -data "$data" -policy "$policy" -flops "$flops" -seed "$seed" \
-            -calibrate $CALIBRATE -out "$out" -force >"$out/log" 2>&1
+            "${REPAIR[@]}" -out "$out" -force >"$out/log" 2>&1
         ;;
     esac
 }

@@ -6,6 +6,7 @@ set -euo pipefail
 readonly PACKAGES=(
     build-essential git
     libopenblas-dev       # matrix products
+    liblapacke-dev        # headers of LAPACK, which OpenBLAS has: least squares
     libcjson-dev          # policies and -json
     libcmocka-dev         # unit tests
     valgrind              # looks for leaks in them

@@ -16,7 +16,8 @@ typedef struct prune_options {
     const char *policy, *criterion, *data, *skip, *out;
     double flops, keep, min_keep;
     bool flops_given, keep_given, force, json;
-    int round, seed, calibrate;
+    int round, seed;
+    amc_repair_options repair;
 } prune_options;
 
 static int check(const prune_options *o, amc_error *err) {
@@ -80,22 +81,24 @@ static amc_prune_plan *make_plan(const amc_network *network, const prune_options
     return plan;
 }
 
-// The plan carried out, with batch normalization re-estimated on request. -1 with err set.
+// The plan carried out, and repaired on request. -1 with err set.
 static int carry_out(const amc_network *network, const prune_options *o, const amc_prune_plan *plan,
                      amc_pruned *pruned, amc_error *err) {
-    amc_calibrator *calibrator = NULL;
-    if (o->calibrate) {
+    amc_repair repair = {0};
+    if (o->repair.reconstruct || o->repair.calibrate) {
         char *path = amc_network_data_path(network, o->data);
         amc_data_file *data = amc_data_file_load(path, err);
         free(path);
         if (!data) return -1;
-        calibrator = amc_pruned_calibrator(network, data, o->calibrate, (uint64_t)o->seed,
-                                           amc_cmd_processors(), err);
+        amc_repair_options options = o->repair;
+        options.seed = (uint64_t)o->seed;
+        options.threads = amc_cmd_processors();
+        int status = amc_repair_open(&repair, network, data, options, err);
         amc_data_file_free(data);
-        if (!calibrator) return -1;
+        if (status < 0) return -1;
     }
-    *pruned = amc_pruned_make(network, plan, calibrator);
-    amc_calibrator_free(calibrator);
+    *pruned = amc_pruned_make(network, plan, &repair);
+    amc_repair_close(&repair);
     return 0;
 }
 
@@ -155,7 +158,8 @@ int amc_cmd_prune(int argc, char **argv) {
         AMC_OPTION_ROUND(&o.round),
         AMC_OPTION_SKIP(&o.skip),
         AMC_OPTION_CRITERION(&o.criterion),
-        AMC_OPTION_CALIBRATE(&o.calibrate),
+        AMC_OPTION_RECONSTRUCT(&o.repair.reconstruct),
+        AMC_OPTION_CALIBRATE(&o.repair.calibrate),
         AMC_OPTION_SEED(&o.seed, "everything random"),
         AMC_OPTION_DATA(&o.data),
         AMC_OPTION_OUT(&o.out),

@@ -131,7 +131,7 @@ static void run_search(search *s) {
 static int verify(search *s, amc_error *err) {
     amc_scorer_options options = s->options->scorer;
     options.data = s->scorer->data_path;
-    options.calibrate = 0; // the files hold what calibration gave
+    options.repair = (amc_repair_options){0}; // the files hold the repaired network
     int64_t macs = amc_cost_macs(s->pruned->graph);
     if (macs > amc_prune_env_budget(s->env) || macs != s->result.best.macs)
         return amc_error_set(err, "%s: has %lld MACs when read back, expected %lld",
@@ -148,7 +148,7 @@ static int verify(search *s, amc_error *err) {
 
 static int write_result(search *s, amc_error *err) {
     char *episodes = amc_progress_csv(s->progress);
-    amc_pruned best = amc_pruned_make(s->network, s->result.plan, s->scorer->calibrator);
+    amc_pruned best = amc_pruned_make(s->network, s->result.plan, &s->scorer->repair);
     int status = amc_output_stage(s->output, s->result.plan, &best, episodes, err);
     amc_pruned_clear(&best);
     free(episodes);
@@ -209,17 +209,18 @@ static int run(const search_options *o, const char *cfg, const char *weights, am
 }
 
 int amc_cmd_search(int argc, char **argv) {
-    search_options o = {
-        .reward = "err",
-        .agent = "ddpg",
-        .criterion = "bn",
-        .flops = 0.5,
-        .min_keep = 0.1,
-        .episodes = 400,
-        .warmup = 100,
-        .round = 1,
-        .seed = 1,
-        .scorer = {.part = AMC_DATASET_SEARCH, .threads = amc_cmd_processors(), .calibrate = 256}};
+    search_options o = {.reward = "err",
+                        .agent = "ddpg",
+                        .criterion = "bn",
+                        .flops = 0.5,
+                        .min_keep = 0.1,
+                        .episodes = 400,
+                        .warmup = 100,
+                        .round = 1,
+                        .seed = 1,
+                        .scorer = {.part = AMC_DATASET_SEARCH,
+                                   .threads = amc_cmd_processors(),
+                                   .repair = {.reconstruct = 2000, .calibrate = 256}}};
     const amc_option table[] = {
         AMC_OPTION_DATA(&o.scorer.data),
         AMC_OPTION_FLOPS(&o.flops, NULL),
@@ -254,7 +255,8 @@ int amc_cmd_search(int argc, char **argv) {
          .help =
              "score no further a plan behind the best; P: chance of losing a better one, 0: off",
          .high = 0.5},
-        AMC_OPTION_CALIBRATE(&o.scorer.calibrate),
+        AMC_OPTION_RECONSTRUCT(&o.scorer.repair.reconstruct),
+        AMC_OPTION_CALIBRATE(&o.scorer.repair.calibrate),
         AMC_OPTION_MIN_KEEP(&o.min_keep),
         AMC_OPTION_ROUND(&o.round),
         AMC_OPTION_SKIP(&o.skip),

@@ -1,26 +1,40 @@
-// A plan carried out in memory: the smaller network, its batch normalization re-estimated if there
-// is a calibrator.
+// A plan carried out in memory: the smaller network, and what repairs it without training.
 
 #ifndef AMC_CMD_PRUNED_H
 #define AMC_CMD_PRUNED_H
 
 #include "cmd/network.h"
 #include "host/calibrator.h"
+#include "host/reconstructor.h"
 #include "model/prune_plan.h"
+
+// What a smaller network is repaired with: training images, none of them held out for rewards.
+typedef struct amc_repair_options {
+    int reconstruct; // images to reconstruct weights from; 0: they stay
+    int calibrate;   // images to re-estimate batch normalization on; 0: it stays
+    uint64_t seed;
+    int threads;
+} amc_repair_options;
+
+typedef struct amc_repair {
+    amc_reconstructor *reconstructor; // NULL: none
+    amc_calibrator *calibrator;       // NULL: none
+} amc_repair;
+
+// Prepares what the options ask for, on images of the .data file; `network` is borrowed. -1 with
+// err set.
+int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_data_file *data,
+                    amc_repair_options options, amc_error *err);
+void amc_repair_close(amc_repair *repair);
 
 typedef struct amc_pruned {
     amc_layer_graph *graph;
     amc_weights *weights;
 } amc_pruned;
 
-// calibrator may be NULL: then the network is exactly the original without the removed channels.
+// With nothing to repair it with, the network is exactly the original without the removed channels.
 amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *plan,
-                           amc_calibrator *calibrator);
+                           const amc_repair *repair);
 void amc_pruned_clear(amc_pruned *pruned);
-
-// A calibrator on `images` training images of the .data file, none of them held out for rewards.
-// NULL with err set.
-amc_calibrator *amc_pruned_calibrator(const amc_network *network, const amc_data_file *data,
-                                      int images, uint64_t seed, int threads, amc_error *err);
 
 #endif

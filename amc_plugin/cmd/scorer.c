@@ -31,12 +31,10 @@ static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error
     scorer->dataset = amc_dataset_load(scorer->data, options->part, options->limit, options->seed,
                                        options->threads, err);
     if (!scorer->dataset) return -1;
-    if (options->calibrate) {
-        scorer->calibrator = amc_pruned_calibrator(network, scorer->data, options->calibrate,
-                                                   options->seed, options->threads, err);
-        if (!scorer->calibrator) return -1;
-    }
-    return 0;
+    amc_repair_options repair = options->repair;
+    repair.seed = options->seed;
+    repair.threads = options->threads;
+    return amc_repair_open(&scorer->repair, network, scorer->data, repair, err);
 }
 
 amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options options, amc_error *err) {
@@ -54,7 +52,7 @@ void amc_scorer_free(amc_scorer *scorer) {
     if (scorer->model) amc_host_model_free(scorer->model);
     if (scorer->dataset) amc_dataset_free(scorer->dataset);
     if (scorer->data) amc_data_file_free(scorer->data);
-    amc_calibrator_free(scorer->calibrator);
+    amc_repair_close(&scorer->repair);
     amc_pruned_clear(&scorer->pruned);
     free(scorer->data_path);
     free(scorer);
@@ -75,7 +73,7 @@ amc_accuracy amc_scorer_network(amc_scorer *scorer) {
 }
 
 void amc_scorer_apply(amc_scorer *scorer, const amc_prune_plan *plan) {
-    amc_pruned pruned = amc_pruned_make(scorer->network, plan, scorer->calibrator);
+    amc_pruned pruned = amc_pruned_make(scorer->network, plan, &scorer->repair);
     amc_host_model_apply(scorer->model, pruned.graph, pruned.weights);
     amc_pruned_clear(&scorer->pruned); // only now: the model borrowed it
     scorer->pruned = pruned;

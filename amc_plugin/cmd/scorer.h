@@ -14,7 +14,7 @@ typedef struct amc_scorer_options {
     int top;   // k of top-k; 0: what the .data file says
     uint64_t seed;
     int threads;
-    int calibrate; // training images for a plan's batch normalization; 0: it stays as it was
+    amc_repair_options repair; // of plans' networks; its seed and threads are those above
 } amc_scorer_options;
 
 typedef struct amc_scorer {
@@ -24,8 +24,8 @@ typedef struct amc_scorer {
     amc_data_file *data;
     amc_dataset *dataset;
     amc_host_model *model;
-    amc_calibrator *calibrator; // NULL where options.calibrate is 0
-    amc_pruned pruned;          // what the model computes now, if it is a plan's
+    amc_repair repair;
+    amc_pruned pruned; // what the model computes now, if it is a plan's
     int top;
 } amc_scorer;
 

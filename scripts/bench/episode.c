@@ -3,9 +3,10 @@
 //   episode CFG WEIGHTS DATA THREADS EPISODES WARMUP
 //
 // searches as `darknet amc search` does and prints the median seconds of the episodes after WARMUP:
-// of carrying out the plan in memory, of re-estimating batch normalization, of scoring, of the rest
-// (the agent: its decisions and updates, the environment), and of the whole episode; then how many
-// images a plan is scored on. Episodes whose plan had been scored before don't count.
+// of carrying out the plan in memory, of reconstructing weights, of re-estimating batch
+// normalization, of scoring, of the rest (the agent: its decisions and updates, the environment),
+// and of the whole episode; then how many images a plan is scored on. Episodes whose plan had been
+// scored before don't count.
 
 #include "peer.h"
 
@@ -15,10 +16,11 @@
 
 #include <omp.h>
 
-#define CALIBRATED 256 // images; the program's default
-#define KEPT .1        // of a group, at least
+#define RECONSTRUCTED 2000 // images; the program's default, as are
+#define CALIBRATED 256     // images
+#define KEPT .1            // of a group, at least
 
-enum { APPLY, CALIBRATE, SCORE, AGENT, WHOLE, PARTS };
+enum { APPLY, RECONSTRUCT, CALIBRATE, SCORE, AGENT, WHOLE, PARTS };
 
 typedef struct episodes {
     amc_network *network;
@@ -42,9 +44,11 @@ static double lap(double *moment) {
 static amc_score score(void *context, const amc_prune_plan *plan) {
     episodes *e = context;
     double moment = amc_clock_seconds();
-    amc_pruned pruned = amc_pruned_make(e->network, plan, NULL);
+    amc_pruned pruned = amc_pruned_make(e->network, plan, &(amc_repair){0});
     e->parts[APPLY] = lap(&moment);
-    amc_calibrator_run(e->scorer->calibrator, pruned.graph, pruned.weights);
+    amc_reconstructor_run(e->scorer->repair.reconstructor, plan, pruned.weights);
+    e->parts[RECONSTRUCT] = lap(&moment);
+    amc_calibrator_run(e->scorer->repair.calibrator, pruned.graph, pruned.weights);
     e->parts[CALIBRATE] = lap(&moment);
     amc_host_model_apply(e->scorer->model, pruned.graph, pruned.weights);
     amc_pruned_clear(&e->pruned); // only now: the model borrowed it
@@ -59,7 +63,8 @@ static amc_score score(void *context, const amc_prune_plan *plan) {
 static bool note(void *context, const amc_search_episode *episode) {
     episodes *e = context;
     e->parts[WHOLE] = episode->seconds;
-    e->parts[AGENT] = episode->seconds - e->parts[APPLY] - e->parts[CALIBRATE] - e->parts[SCORE];
+    e->parts[AGENT] = episode->seconds;
+    for (int i = 0; i < AGENT; i++) e->parts[AGENT] -= e->parts[i];
     if (e->scored && episode->index >= e->warmup) {
         for (int i = 0; i < PARTS; i++) e->samples[i][e->n] = e->parts[i];
         e->n++;
@@ -73,7 +78,7 @@ static int open_network(episodes *e, char **argv, amc_error *err) {
                                   .part = AMC_DATASET_SEARCH,
                                   .seed = 1,
                                   .threads = atoi(argv[4]),
-                                  .calibrate = CALIBRATED};
+                                  .repair = {RECONSTRUCTED, CALIBRATED, 0, 0}};
     e->network = amc_network_load(argv[1], argv[2], AMC_WEIGHTS_NEEDED, err);
     if (!e->network) return -1;
     e->unit_score = amc_network_importance(e->network, "bn", 1, err);

@@ -89,7 +89,7 @@ search_table() {
         w = "plain20"; whole = value("search", w, "whole episode")
         print "| part | ms | share |"
         print "|---|---|---|"
-        parts = split("apply the plan,calibrate,score,agent,whole episode", part, ",")
+        parts = split("apply the plan,reconstruct,calibrate,score,agent,whole episode", part, ",")
         for (i = 1; i <= parts; i++) {
             v = value("search", w, part[i])
             printf "| %s | %.2f | %.1f%% |\n", part[i], 1000 * v, 100 * v / whole

@@ -1,0 +1,245 @@
+// Weights reconstructed: where every removed channel has a twin that stays, the smaller network
+// computes what the original does, for all ways in which layers tie their channels together; with
+// any plan the outputs come nearer to the original's; what keeps its inputs keeps its weights; the
+// same bits whatever the threads.
+
+#include "host/hooks.h"
+#include "host/host_model.h"
+#include "host/reconstructor.h"
+#include "model/slice.h"
+
+#include "support/networks.h"
+
+#include <omp.h>
+
+enum { IMAGES = 40 };
+
+// Random images of the network's size.
+static amc_dataset *images_new(const amc_layer_graph *graph) {
+    amc_dataset *images = amc_memory_alloc(1, sizeof *images);
+    images->n = IMAGES;
+    images->images = amc_memory_alloc(IMAGES, sizeof *images->images);
+    images->list = amc_memory_text("made-up.list");
+    for (int i = 0; i < IMAGES; i++)
+        images->images[i] =
+            (amc_image){graph->w, graph->h, fixture_pixels(graph->w, graph->h, 3, (uint64_t)i), 0};
+    return images;
+}
+
+typedef struct subject {
+    networks_net net;
+    amc_dataset *images;
+    amc_reconstructor *reconstructor;
+} subject;
+
+static subject subject_new(networks_net net) {
+    amc_error err = {""};
+    subject s = {net, images_new(net.graph), NULL};
+    s.reconstructor =
+        amc_reconstructor_new(net.path, net.graph, net.groups, net.weights, s.images, &err);
+    if (!s.reconstructor) fail_msg("%s", err.text);
+    return s;
+}
+
+static void subject_free(subject s) {
+    amc_reconstructor_free(s.reconstructor);
+    amc_dataset_free(s.images);
+    networks_free(s.net);
+}
+
+static bool takes_images(const networks_text *text) {
+    return strstr(text->cfg, "channels=3\n") && networks_is_computed(text->cfg);
+}
+
+// ---- outputs ------------------------------------------------------------------------------------
+
+// The network's outputs for all images: (IMAGES, outputs).
+static float *outputs_new(const subject *s, const amc_layer_graph *graph,
+                          const amc_weights *weights) {
+    amc_error err = {""};
+    amc_host_model *model = amc_host_model_new(s->net.path, s->net.graph, 1, &err);
+    if (!model) fail_msg("%s", err.text);
+    amc_host_model_apply(model, graph, weights);
+    size_t inputs = (size_t)graph->c * graph->h * graph->w;
+    int classes = amc_host_model_classes(model);
+    float *input = amc_memory_alloc(inputs, sizeof *input);
+    float *outputs = amc_memory_alloc((size_t)IMAGES * classes, sizeof *outputs);
+    for (int i = 0; i < IMAGES; i++) {
+        amc_dataset_input(s->images, i, graph->h, graph->w, input);
+        memcpy(outputs + (size_t)i * classes, amc_host_model_predict(model, 0, 1, input),
+               (size_t)classes * sizeof *outputs);
+    }
+    free(input);
+    amc_host_model_free(model);
+    return outputs;
+}
+
+// How far the smaller network's outputs are from the original's, as a share of how far those are
+// from their means.
+static double distance(const subject *s, const amc_layer_graph *graph, const amc_weights *small) {
+    int classes = amc_layer_outputs(&graph->layers[amc_layer_graph_output(graph)]);
+    float *a = outputs_new(s, s->net.graph, s->net.weights), *b = outputs_new(s, graph, small);
+    double apart = 0, spread = 0;
+    for (int c = 0; c < classes; c++) {
+        double mean = 0;
+        for (int i = 0; i < IMAGES; i++) mean += a[i * classes + c] / (double)IMAGES;
+        for (int i = 0; i < IMAGES; i++) {
+            double x = a[i * classes + c], y = b[i * classes + c];
+            apart += (x - y) * (x - y);
+            spread += (x - mean) * (x - mean);
+        }
+    }
+    free(b);
+    free(a);
+    return sqrt(apart / spread);
+}
+
+typedef struct distances {
+    double sliced, reconstructed;
+} distances;
+
+static distances measure(const subject *s, const amc_prune_plan *plan) {
+    amc_layer_graph *graph = amc_slice_graph(s->net.graph, s->net.groups, plan);
+    amc_weights *small = amc_slice_weights(s->net.graph, s->net.groups, plan, s->net.weights);
+    distances d;
+    d.sliced = distance(s, graph, small);
+    amc_reconstructor_run(s->reconstructor, plan, small);
+    d.reconstructed = distance(s, graph, small);
+    amc_weights_free(small);
+    amc_layer_graph_free(graph);
+    return d;
+}
+
+// ---- twins --------------------------------------------------------------------------------------
+
+// Filter `to` of a layer becomes filter `from`.
+static void copy_filter(const amc_layer_weights *w, int from, int to) {
+    size_t per = (size_t)(w->n_weights / w->n);
+    memcpy(w->weights + to * per, w->weights + from * per, per * sizeof(float));
+    float *arrays[] = {w->biases, w->scales, w->means, w->variances};
+    for (int k = 0; k < 4; k++)
+        if (arrays[k]) arrays[k][to] = arrays[k][from];
+}
+
+// In all layers, the channels of unit `to` become those of unit `from`.
+static void copy_unit(const networks_net *net, const amc_channel_group *group, int from, int to) {
+    for (int k = 0; k < group->n_layers; k++) {
+        int l = group->layers[k], n = net->graph->layers[l].out_c, a = 0;
+        const int *unit = net->groups->unit[l];
+        for (int b = 0; b < n; b++) {
+            if (unit[b] != to) continue;
+            while (unit[a] != from) a++;
+            copy_filter(&net->weights->layers[l], a++, b);
+        }
+    }
+}
+
+// Makes each second unit the twin of the one before; the plan removes it.
+static amc_prune_plan *make_twins(const networks_net *net) {
+    amc_prune_plan *plan = amc_prune_plan_new(net->groups);
+    for (int g = 0; g < net->groups->n; g++) {
+        const amc_channel_group *group = &net->groups->groups[g];
+        for (int i = 1; group->prunable && i < group->n_units; i += 2) {
+            copy_unit(net, group, group->units[i - 1], group->units[i]);
+            plan->kept[group->units[i]] = 0;
+        }
+    }
+    return plan;
+}
+
+static void test_twins(void **state) {
+    (void)state;
+    int checked = 0;
+    for (int i = 0; i < NETWORKS; i++) {
+        if (!takes_images(&networks_all[i])) continue;
+        networks_net net = networks_new(networks_all[i].cfg, 1);
+        amc_prune_plan *plan = make_twins(&net);
+        subject s = subject_new(net);
+        distances d = measure(&s, plan);
+        if (!(d.sliced > 0.1)) fail_msg("%s: sliced %g", networks_all[i].name, d.sliced);
+        if (!(d.reconstructed < 0.03)) // the ridge
+            fail_msg("%s: %g, sliced %g", networks_all[i].name, d.reconstructed, d.sliced);
+        amc_prune_plan_free(plan);
+        subject_free(s);
+        checked++;
+    }
+    assert_true(checked >= 12);
+}
+
+// ---- any plan -----------------------------------------------------------------------------------
+
+static void test_any_plan(void **state) {
+    (void)state;
+    double sliced = 0, reconstructed = 0;
+    amc_rng rng;
+    amc_rng_init(&rng, 1);
+    for (int i = 0; i < NETWORKS; i++) {
+        if (!takes_images(&networks_all[i])) continue;
+        subject s = subject_new(networks_new(networks_all[i].cfg, 2));
+        amc_prune_plan *plan = networks_random_plan(s.net.groups, &rng);
+        distances d = measure(&s, plan);
+        sliced += log(d.sliced);
+        reconstructed += log(d.reconstructed);
+        amc_prune_plan_free(plan);
+        subject_free(s);
+    }
+    assert_true(reconstructed < sliced - 5);
+}
+
+// What is left whole, and layers that lose filters only, keep their weights to the bit.
+static void test_kept_inputs(void **state) {
+    (void)state;
+    subject s = subject_new(networks_new(networks_all[0].cfg, 3));
+    amc_prune_plan *plan = amc_prune_plan_new(s.net.groups);
+    const amc_channel_group *first = &s.net.groups->groups[0];
+    for (int i = 0; i < first->n_units; i += 2) plan->kept[first->units[i]] = 0;
+    amc_weights *sliced = amc_slice_weights(s.net.graph, s.net.groups, plan, s.net.weights);
+    amc_weights *small = amc_weights_copy(sliced);
+    amc_reconstructor_run(s.reconstructor, plan, small);
+    for (int l = 0; l < small->n; l++) {
+        const amc_layer_weights *a = &sliced->layers[l], *b = &small->layers[l];
+        bool same = memcmp(a->weights, b->weights, (size_t)a->n_weights * sizeof(float)) == 0;
+        assert_int_equal(same, l != 1); // layer 1 alone reads what was removed
+        if (a->variances)
+            assert_memory_equal(a->variances, b->variances, (size_t)a->n * sizeof(float));
+    }
+    amc_weights_free(small);
+    amc_weights_free(sliced);
+    amc_prune_plan_free(plan);
+    subject_free(s);
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    amc_weights *results[2];
+    int processors = omp_get_max_threads();
+    for (int k = 0; k < 2; k++) {
+        omp_set_num_threads(k ? 3 : 1);
+        subject s = subject_new(networks_new(networks_all[2].cfg, 4));
+        amc_rng rng;
+        amc_rng_init(&rng, 5);
+        amc_prune_plan *plan = networks_random_plan(s.net.groups, &rng);
+        results[k] = amc_slice_weights(s.net.graph, s.net.groups, plan, s.net.weights);
+        amc_reconstructor_run(s.reconstructor, plan, results[k]);
+        amc_prune_plan_free(plan);
+        subject_free(s);
+    }
+    omp_set_num_threads(processors);
+    for (int l = 0; l < results[0]->n; l++) {
+        const amc_layer_weights *a = &results[0]->layers[l], *b = &results[1]->layers[l];
+        assert_memory_equal(a->weights, b->weights, (size_t)a->n_weights * sizeof(float));
+    }
+    amc_weights_free(results[0]);
+    amc_weights_free(results[1]);
+}
+
+int main(void) {
+    amc_hooks_install();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_any_plan),
+        cmocka_unit_test(test_kept_inputs),
+        cmocka_unit_test(test_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
