@@ -70,8 +70,8 @@ static amc_prune_plan *named_plan(const amc_network *network, const prune_option
 }
 
 static amc_prune_plan *make_plan(const amc_network *network, const prune_options *o,
-                                 amc_error *err) {
-    double *score = amc_network_importance(network, o->criterion, (uint64_t)o->seed, err);
+                                 const amc_repair *repair, amc_error *err) {
+    double *score = amc_repair_importance(repair, network, o->criterion, (uint64_t)o->seed, err);
     if (!score) return NULL;
     amc_prune_plan *plan =
         amc_policy_find(o->policy) >= 0
@@ -81,25 +81,20 @@ static amc_prune_plan *make_plan(const amc_network *network, const prune_options
     return plan;
 }
 
-// The plan carried out, and repaired on request. -1 with err set.
-static int carry_out(const amc_network *network, const prune_options *o, const amc_prune_plan *plan,
-                     amc_pruned *pruned, amc_error *err) {
-    amc_repair repair = {0};
-    if (o->repair.reconstruct || o->repair.calibrate) {
-        char *path = amc_network_data_path(network, o->data);
-        amc_data_file *data = amc_data_file_load(path, err);
-        free(path);
-        if (!data) return -1;
-        amc_repair_options options = o->repair;
-        options.seed = (uint64_t)o->seed;
-        options.threads = amc_cmd_processors();
-        int status = amc_repair_open(&repair, network, data, options, err);
-        amc_data_file_free(data);
-        if (status < 0) return -1;
-    }
-    *pruned = amc_pruned_make(network, plan, &repair);
-    amc_repair_close(&repair);
-    return 0;
+// What the network is repaired with, on request. -1 with err set.
+static int open_repair(const amc_network *network, const prune_options *o, amc_repair *repair,
+                       amc_error *err) {
+    if (!o->repair.reconstruct && !o->repair.calibrate) return 0;
+    char *path = amc_network_data_path(network, o->data);
+    amc_data_file *data = amc_data_file_load(path, err);
+    free(path);
+    if (!data) return -1;
+    amc_repair_options options = o->repair;
+    options.seed = (uint64_t)o->seed;
+    options.threads = amc_cmd_processors();
+    int status = amc_repair_open(repair, network, data, options, err);
+    amc_data_file_free(data);
+    return status;
 }
 
 static void print_result(const prune_options *o, const amc_network *network,
@@ -117,16 +112,19 @@ static void print_result(const prune_options *o, const amc_network *network,
 static int run(const prune_options *o, const char *cfg, const char *weights, amc_error *err) {
     amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     amc_network *pruned = NULL; // as read back
+    amc_repair repair = {0};
     amc_pruned made = {0};
     amc_prune_plan *plan = NULL;
     amc_output *output = NULL;
     int status = -1;
     if (network && (!o->skip || amc_network_skip(network, o->skip, err) == 0))
-        plan = make_plan(network, o, err);
-    if (plan) output = amc_output_new(network, o->out, o->force, err);
-    bool staged = output && carry_out(network, o, plan, &made, err) == 0 &&
-                  amc_output_stage(output, plan, &made, NULL, err) == 0;
-    amc_pruned_clear(&made); // large networks are held no more often than needed
+        output = amc_output_new(network, o->out, o->force, err);
+    if (output && open_repair(network, o, &repair, err) == 0)
+        plan = make_plan(network, o, &repair, err);
+    if (plan) made = amc_pruned_make(network, plan, &repair);
+    amc_repair_close(&repair); // large networks are held no more often than needed
+    bool staged = plan && amc_output_stage(output, plan, &made, NULL, err) == 0;
+    amc_pruned_clear(&made);
     if (staged) pruned = amc_output_read_back(output, err);
     if (pruned) status = amc_output_publish(output, err);
     if (status == 0) print_result(o, network, pruned, output);

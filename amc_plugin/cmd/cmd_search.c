@@ -92,10 +92,11 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     if (!s->env) return -1;
     s->output = amc_output_new(s->network, o->out, o->force, err);
     if (!s->output) return -1;
-    s->unit_score = amc_network_importance(s->network, o->criterion, (uint64_t)o->seed, err);
-    if (!s->unit_score) return -1;
     s->scorer = amc_scorer_new(s->network, o->scorer, err);
     if (!s->scorer) return -1;
+    s->unit_score =
+        amc_repair_importance(&s->scorer->repair, s->network, o->criterion, (uint64_t)o->seed, err);
+    if (!s->unit_score) return -1;
     if (o->early_stop > 0)
         s->early_stop = amc_early_stop_new(s->scorer->dataset->n, o->early_stop, (uint64_t)o->seed);
     return 0;

@@ -68,7 +68,7 @@ typedef struct amc_option {
 #define AMC_OPTION_CRITERION(to)                                                                   \
     {                                                                                              \
         .name = "criterion", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "NAME",           \
-        .help = "how the channels to keep are chosen: bn, l1, l2 or random"                        \
+        .help = "how the channels to keep are chosen: bn, l1, l2, obs or random"                   \
     }
 #define AMC_OPTION_LIMIT(to)                                                                       \
     {                                                                                              \

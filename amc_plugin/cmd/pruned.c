@@ -1,18 +1,21 @@
 #include "cmd/pruned.h"
 
+#include "host/elimination.h"
+#include "host/reconstruction.h"
 #include "model/slice.h"
 
 #include <stddef.h>
+#include <string.h>
 
-static int open_reconstructor(amc_repair *repair, const amc_network *network,
-                              const amc_data_file *data, amc_repair_options o, amc_error *err) {
+static int open_grams(amc_repair *repair, const amc_network *network, const amc_data_file *data,
+                      amc_repair_options o, amc_error *err) {
     amc_dataset *images =
         amc_dataset_load(data, AMC_DATASET_TRAIN, o.reconstruct, o.seed, o.threads, err);
     if (!images) return -1;
-    repair->reconstructor = amc_reconstructor_new(network->cfg_path, network->graph,
-                                                  network->groups, network->weights, images, err);
+    repair->grams = amc_grams_new(network->cfg_path, network->graph, network->groups,
+                                  network->weights, images, err);
     amc_dataset_free(images);
-    return repair->reconstructor ? 0 : -1;
+    return repair->grams ? 0 : -1;
 }
 
 static int open_calibrator(amc_repair *repair, const amc_network *network,
@@ -28,8 +31,7 @@ static int open_calibrator(amc_repair *repair, const amc_network *network,
 int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_data_file *data,
                     amc_repair_options options, amc_error *err) {
     *repair = (amc_repair){0};
-    if (options.reconstruct && open_reconstructor(repair, network, data, options, err) < 0)
-        return -1;
+    if (options.reconstruct && open_grams(repair, network, data, options, err) < 0) return -1;
     if (options.calibrate && open_calibrator(repair, network, data, options, err) < 0) {
         amc_repair_close(repair);
         return -1;
@@ -38,9 +40,21 @@ int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_da
 }
 
 void amc_repair_close(amc_repair *repair) {
-    amc_reconstructor_free(repair->reconstructor);
+    amc_grams_free(repair->grams);
     amc_calibrator_free(repair->calibrator);
     *repair = (amc_repair){0};
+}
+
+double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
+                              const char *criterion, uint64_t seed, amc_error *err) {
+    bool eliminate = strcmp(criterion, "obs") == 0;
+    if (eliminate && !repair->grams) {
+        amc_error_set(err, "-criterion obs takes the images of -reconstruct, expected more than 0");
+        return NULL;
+    }
+    double *score = amc_network_importance(network, eliminate ? "bn" : criterion, seed, err);
+    if (score && eliminate) amc_elimination_score(repair->grams, score);
+    return score;
 }
 
 amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *plan,
@@ -49,7 +63,7 @@ amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *pla
         amc_slice_graph(network->graph, network->groups, plan),
         amc_slice_weights(network->graph, network->groups, plan, network->weights),
     };
-    if (repair->reconstructor) amc_reconstructor_run(repair->reconstructor, plan, pruned.weights);
+    if (repair->grams) amc_reconstruct(repair->grams, plan, pruned.weights);
     if (repair->calibrator) amc_calibrator_run(repair->calibrator, pruned.graph, pruned.weights);
     return pruned;
 }

@@ -5,7 +5,7 @@
 
 #include "cmd/network.h"
 #include "host/calibrator.h"
-#include "host/reconstructor.h"
+#include "host/grams.h"
 #include "model/prune_plan.h"
 
 // What a smaller network is repaired with: training images, none of them held out for rewards.
@@ -17,8 +17,8 @@ typedef struct amc_repair_options {
 } amc_repair_options;
 
 typedef struct amc_repair {
-    amc_reconstructor *reconstructor; // NULL: none
-    amc_calibrator *calibrator;       // NULL: none
+    amc_grams *grams;           // NULL: weights aren't reconstructed
+    amc_calibrator *calibrator; // NULL: batch normalization isn't re-estimated
 } amc_repair;
 
 // Prepares what the options ask for, on images of the .data file; `network` is borrowed. -1 with
@@ -26,6 +26,12 @@ typedef struct amc_repair {
 int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_data_file *data,
                     amc_repair_options options, amc_error *err);
 void amc_repair_close(amc_repair *repair);
+
+// Scores of the channels, larger is more important: by the criterion of that name (see
+// model/importance) or, for "obs", in the order of elimination (see host/elimination), which takes
+// the images that weights are reconstructed from. NULL with err set.
+double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
+                              const char *criterion, uint64_t seed, amc_error *err);
 
 typedef struct amc_pruned {
     amc_layer_graph *graph;

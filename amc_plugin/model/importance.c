@@ -28,8 +28,7 @@ static double norm(amc_criterion criterion, const float *values, int64_t n) {
     return sum;
 }
 
-// What filter o multiplies its sum by: gamma / sigma.
-static double read_factor(const amc_layer_weights *w, int o) {
+double amc_importance_factor(const amc_layer_weights *w, int o) {
     return w->scales ? w->scales[o] / (sqrt(w->variances[o]) + BN_EPSILON) : 1;
 }
 
@@ -37,7 +36,7 @@ static double read_factor(const amc_layer_weights *w, int o) {
 // or 0 if the filter's sum never varies; without, inputs of variance 1 are assumed.
 static double made_variance(const amc_layer_weights *w, int o) {
     int64_t per = w->n_weights / w->n;
-    double factor = read_factor(w, o);
+    double factor = amc_importance_factor(w, o);
     return factor * factor *
            (w->scales ? w->variances[o] : norm(AMC_CRITERION_BN, w->weights + o * per, per));
 }
@@ -57,7 +56,7 @@ static void add_reads(amc_criterion criterion, const amc_layer *layer, const amc
     int inputs = layer->c / layer->groups, block = layer->out_c / layer->groups;
     int64_t per = w->n_weights / w->n / inputs;
     for (int o = 0; o < layer->out_c; o++) {
-        double factor = criterion == AMC_CRITERION_BN ? pow(read_factor(w, o), 2) : 1;
+        double factor = criterion == AMC_CRITERION_BN ? pow(amc_importance_factor(w, o), 2) : 1;
         for (int i = 0; i < inputs; i++)
             reads[in[o / block * inputs + i]] +=
                 factor * norm(criterion, w->weights + ((int64_t)o * inputs + i) * per, per);

@@ -30,4 +30,7 @@ int amc_criterion_find(const char *name);
 double *amc_importance_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
                            const amc_weights *weights, amc_criterion criterion, uint64_t seed);
 
+// What filter o of a layer multiplies its sum by: gamma / sigma of its batch normalization, or 1.
+double amc_importance_factor(const amc_layer_weights *w, int o);
+
 #endif

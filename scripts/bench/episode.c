@@ -12,6 +12,7 @@
 
 #include "cmd/scorer.h"
 #include "host/hooks.h"
+#include "host/reconstruction.h"
 #include "search/search_loop.h"
 
 #include <omp.h>
@@ -46,7 +47,7 @@ static amc_score score(void *context, const amc_prune_plan *plan) {
     double moment = amc_clock_seconds();
     amc_pruned pruned = amc_pruned_make(e->network, plan, &(amc_repair){0});
     e->parts[APPLY] = lap(&moment);
-    amc_reconstructor_run(e->scorer->repair.reconstructor, plan, pruned.weights);
+    amc_reconstruct(e->scorer->repair.grams, plan, pruned.weights);
     e->parts[RECONSTRUCT] = lap(&moment);
     amc_calibrator_run(e->scorer->repair.calibrator, pruned.graph, pruned.weights);
     e->parts[CALIBRATE] = lap(&moment);

@@ -1,0 +1,15 @@
+// Channels in the order in which a network can best do without them: of each group, the one whose
+// removal costs those that read it least is taken away, their weights make up for it (surgeon.h),
+// and so on until none is left. Unlike a score from weights alone, this sees that two channels say
+// the same.
+
+#ifndef AMC_HOST_ELIMINATION_H
+#define AMC_HOST_ELIMINATION_H
+
+#include "host/grams.h"
+
+// Replaces the scores (n_units) of the groups that are read by layers with moments: larger is more
+// important, comparable within a group.
+void amc_elimination_score(const amc_grams *grams, double *score);
+
+#endif

@@ -1,0 +1,165 @@
+#include "host/grams.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "host/host_model.h"
+#include "kernels/gemm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LEAST_ROWS = 1 << 14, // places at which a layer's inputs are looked at, and
+    ROWS_EACH = 16,       // for each number that a filter reads
+};
+
+// ---- what a filter reads ------------------------------------------------------------------------
+
+// Numbers of one input channel that a filter reads.
+static int reads_each(const amc_layer *layer) {
+    return layer->type == AMC_CONNECTED ? layer->h * layer->w : layer->size * layer->size;
+}
+
+// Whether a plan may remove some of what the layer's filters read, but not all.
+static bool may_lose_inputs(const amc_layer_graph *graph, const amc_channel_groups *groups, int l) {
+    const amc_layer *layer = &graph->layers[l];
+    if (layer->flow != AMC_FLOW_MAKES || layer->groups > 1) return false;
+    if ((long)layer->c * reads_each(layer) > AMC_GRAMS_MOST) return false;
+    const int *in = amc_channel_groups_input(groups, graph, l, 0);
+    for (int i = 0; i < layer->c; i++) {
+        int g = groups->group_of[in[i]];
+        if (g >= 0 && groups->groups[g].prunable) return true;
+    }
+    return false;
+}
+
+// The patch of x (c, h, w) that the filters see at output pixel (oy, ox).
+static void read_patch(const amc_layer *layer, const float *x, int oy, int ox, float *to) {
+    int size = layer->size, top = oy * layer->stride - layer->pad,
+        left = ox * layer->stride - layer->pad;
+    for (int c = 0; c < layer->c; c++, x += (size_t)layer->h * layer->w)
+        for (int i = top; i < top + size; i++)
+            for (int j = left; j < left + size; j++) {
+                bool inside = i >= 0 && i < layer->h && j >= 0 && j < layer->w;
+                *to++ = inside ? x[(size_t)i * layer->w + j] : 0;
+            }
+}
+
+// ---- moments ------------------------------------------------------------------------------------
+
+// Places of each image that are looked at.
+static int count_places(const amc_layer *layer, int d, int images) {
+    int pixels = layer->type == AMC_CONNECTED ? 1 : layer->out_h * layer->out_w;
+    int wanted = ROWS_EACH * d > LEAST_ROWS ? ROWS_EACH * d : LEAST_ROWS;
+    int places = (wanted + images - 1) / images;
+    return places < pixels ? places : pixels;
+}
+
+// `places` rows of what the layer's filters read of one image, spread over its pixels by chance.
+static void read_rows(const amc_layer *layer, const float *x, int d, int places, uint64_t seed,
+                      float *rows) {
+    if (layer->type == AMC_CONNECTED) {
+        memcpy(rows, x, (size_t)d * sizeof *rows);
+        return;
+    }
+    amc_rng rng;
+    amc_rng_init(&rng, seed);
+    int pixels = layer->out_h * layer->out_w;
+    for (int k = 0; k < places; k++, rows += d) {
+        int from = (int)((long)pixels * k / places), end = (int)((long)pixels * (k + 1) / places);
+        int pixel = from + (int)amc_rng_below(&rng, (uint64_t)(end - from));
+        read_patch(layer, x, pixel / layer->out_w, pixel % layer->out_w, rows);
+    }
+}
+
+static void add_rows(amc_gram *g, const float *rows, int n) {
+    amc_gemm_parallel(true, false, g->d, g->d, n, 1, rows, g->d, rows, g->d, 1, g->moments, g->d);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < g->d; j++) g->means[j] += rows[(size_t)i * g->d + j];
+}
+
+// What the layer's filters read of images first .. first + n, which the model has just computed.
+static void add_images(amc_gram *g, const amc_layer *layer, const amc_host_model *model, int first,
+                       int n, int images) {
+    const float *x = amc_host_model_output(model, 0, layer->inputs[0]);
+    size_t inputs = (size_t)layer->c * layer->h * layer->w;
+    int places = count_places(layer, g->d, images);
+    float *rows = amc_memory_alloc((size_t)n * places * g->d, sizeof *rows);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++)
+        read_rows(layer, x + i * inputs, g->d, places, (uint64_t)(first + i),
+                  rows + (size_t)i * places * g->d);
+    add_rows(g, rows, n * places);
+    free(rows);
+}
+
+// From sums over `rows` places.
+static void finish(amc_gram *g, double rows) {
+    for (int j = 0; j < g->d; j++) g->means[j] /= rows;
+    for (int i = 0; i < g->d; i++)
+        for (int j = 0; j < g->d; j++) {
+            float *m = &g->moments[(size_t)i * g->d + j];
+            *m = (float)(*m / rows - g->means[i] * g->means[j]);
+        }
+}
+
+static void collect(amc_grams *grams, amc_host_model *model, const amc_dataset *dataset) {
+    const amc_layer_graph *graph = grams->graph;
+    size_t inputs = (size_t)graph->c * graph->h * graph->w;
+    int batch = amc_host_model_batch(model);
+    float *input = amc_memory_alloc(batch * inputs, sizeof *input);
+    for (int first = 0; first < dataset->n; first += batch) {
+        int n = dataset->n - first < batch ? dataset->n - first : batch;
+#pragma omp parallel for schedule(static)
+        for (int i = 0; i < n; i++)
+            amc_dataset_input(dataset, first + i, graph->h, graph->w, input + i * inputs);
+        amc_host_model_predict(model, 0, n, input);
+        for (int l = 0; l < graph->n; l++)
+            if (grams->layers[l].d)
+                add_images(&grams->layers[l], &graph->layers[l], model, first, n, dataset->n);
+    }
+    free(input);
+    for (int l = 0; l < graph->n; l++) {
+        amc_gram *g = &grams->layers[l];
+        if (g->d) finish(g, (double)dataset->n * count_places(&graph->layers[l], g->d, dataset->n));
+    }
+}
+
+// -------------------------------------------------------------------------------------------------
+
+static amc_grams *grams_alloc(const amc_layer_graph *graph, const amc_channel_groups *groups,
+                              const amc_weights *weights) {
+    amc_grams *grams = amc_memory_alloc(1, sizeof *grams);
+    *grams = (amc_grams){graph, groups, weights, NULL};
+    grams->layers = amc_memory_alloc((size_t)graph->n, sizeof *grams->layers);
+    for (int l = 0; l < graph->n; l++) {
+        if (!may_lose_inputs(graph, groups, l)) continue;
+        int each = reads_each(&graph->layers[l]), d = graph->layers[l].c * each;
+        grams->layers[l] = (amc_gram){d, each, amc_memory_alloc((size_t)d * d, sizeof(float)),
+                                      amc_memory_alloc((size_t)d, sizeof(double))};
+    }
+    return grams;
+}
+
+amc_grams *amc_grams_new(const char *path, const amc_layer_graph *graph,
+                         const amc_channel_groups *groups, const amc_weights *weights,
+                         const amc_dataset *dataset, amc_error *err) {
+    if (amc_dataset_check_input(path, graph->c, graph->h, err) < 0) return NULL;
+    amc_host_model *model = amc_host_model_new(path, graph, 1, err);
+    if (!model) return NULL;
+    amc_grams *grams = grams_alloc(graph, groups, weights);
+    amc_host_model_apply(model, graph, weights);
+    collect(grams, model, dataset);
+    amc_host_model_free(model);
+    return grams;
+}
+
+void amc_grams_free(amc_grams *grams) {
+    if (!grams) return;
+    for (int l = 0; l < grams->graph->n; l++) {
+        free(grams->layers[l].moments);
+        free(grams->layers[l].means);
+    }
+    free(grams->layers);
+    free(grams);
+}

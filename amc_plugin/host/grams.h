@@ -1,0 +1,43 @@
+// Second moments of what a network's filters read, summed once over training images: all that
+// reconstruction and elimination have to know of the data, whatever the number of images.
+
+#ifndef AMC_HOST_GRAMS_H
+#define AMC_HOST_GRAMS_H
+
+#include "host/dataset.h"
+#include "model/channel_groups.h"
+#include "model/prune_plan.h"
+#include "model/weights_file.h"
+
+enum { AMC_GRAMS_MOST = 8192 }; // numbers that a filter may read: moments grow with their square
+
+// The ridge, as a share of the mean moment, that regressions on these moments need: they are of a
+// sample.
+#define AMC_GRAMS_RIDGE 1e-3
+
+// What the filters of one layer read: at each place d numbers, in the order of a filter's weights.
+typedef struct amc_gram {
+    int d;          // 0: none of it can be removed, or it is too much
+    int each;       // of d, numbers that come of one input channel
+    float *moments; // (d, d) E[(x - mean) (x - mean)^T]
+    double *means;  // (d)
+} amc_gram;
+
+typedef struct amc_grams {
+    const amc_layer_graph *graph; // borrowed, as are
+    const amc_channel_groups *groups;
+    const amc_weights *weights; // the original network's
+    amc_gram *layers;           // (layers)
+} amc_grams;
+
+// Runs the images of `dataset` (which may be freed) through the network at `path`, and looks at
+// what its filters read at random places. Only layers that read channels which plans may remove are
+// looked at; not grouped and depthwise convolutions, whose filters go with all that they read. NULL
+// with err set if Darknet makes something else of the .cfg than the graph says, or the network
+// can't take images. The same bits whatever the number of threads.
+amc_grams *amc_grams_new(const char *path, const amc_layer_graph *graph,
+                         const amc_channel_groups *groups, const amc_weights *weights,
+                         const amc_dataset *dataset, amc_error *err);
+void amc_grams_free(amc_grams *grams);
+
+#endif
