@@ -136,7 +136,7 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
 }
 
 int amc_cmd_prune(int argc, char **argv) {
-    prune_options o = {.criterion = "bn", .flops = NAN, .keep = NAN, .round = 1, .seed = 1};
+    prune_options o = {.flops = NAN, .keep = NAN, .round = 1, .seed = 1};
     const amc_option table[] = {
         {.name = "policy",
          .kind = AMC_OPTION_TEXT,

@@ -212,7 +212,6 @@ static int run(const search_options *o, const char *cfg, const char *weights, am
 int amc_cmd_search(int argc, char **argv) {
     search_options o = {.reward = "err",
                         .agent = "ddpg",
-                        .criterion = "bn",
                         .flops = 0.5,
                         .min_keep = 0.1,
                         .episodes = 400,

@@ -68,7 +68,8 @@ typedef struct amc_option {
 #define AMC_OPTION_CRITERION(to)                                                                   \
     {                                                                                              \
         .name = "criterion", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "NAME",           \
-        .help = "how the channels to keep are chosen: bn, l1, l2, obs or random"                   \
+        .help =                                                                                    \
+            "how channels are chosen: obs (default with -reconstruct), bn (else), l1, l2, random"  \
     }
 #define AMC_OPTION_LIMIT(to)                                                                       \
     {                                                                                              \

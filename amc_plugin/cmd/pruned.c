@@ -47,6 +47,7 @@ void amc_repair_close(amc_repair *repair) {
 
 double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
                               const char *criterion, uint64_t seed, amc_error *err) {
+    if (!criterion) criterion = repair->grams ? "obs" : "bn";
     bool eliminate = strcmp(criterion, "obs") == 0;
     if (eliminate && !repair->grams) {
         amc_error_set(err, "-criterion obs takes the images of -reconstruct, expected more than 0");

@@ -131,6 +131,7 @@ numbers() {
     refuse 'search -early-stop -1' '-early-stop -1, expected a number from 0 to 0.5' search cfg/tiny.cfg -early-stop -1
     refuse 'search -warmup -1' '-warmup -1, expected an integer from 0' search cfg/tiny.cfg -warmup -1
     refuse 'search -seed -1' '-seed -1, expected an integer from 0' search cfg/tiny.cfg -seed -1
+    refuse 'search -reconstruct -1' '-reconstruct -1, expected an integer from 0' search cfg/tiny.cfg -reconstruct -1
     refuse 'search -calibrate -1' '-calibrate -1, expected an integer from 0' search cfg/tiny.cfg -calibrate -1
     refuse 'skip of no number' '-skip 1,x, expected layer numbers' search cfg/tiny.cfg -skip 1,x
     refuse 'skip with a hole' '-skip 1,,2, expected layer numbers' search cfg/tiny.cfg -skip 1,,2
@@ -248,8 +249,10 @@ detectors() {
     refuse 'eval with a tree of classes' "bad.cfg:$(line_of tree=nosuch.tree bad.cfg): \[softmax] has a tree of classes" \
         eval bad.cfg weights/tiny.weights -data cfg/tiny.data
     rm bad.cfg
-    refuse 'another criterion' '-criterion taylor, expected l1, l2, bn or random' \
+    refuse 'another criterion' '-criterion taylor, expected obs, bn, l1, l2 or random' \
         prune cfg/tiny.cfg -policy uniform -keep .5 -criterion taylor
+    refuse 'obs without images' '-criterion obs takes the images of -reconstruct, expected more than 0' \
+        prune cfg/tiny.cfg -policy uniform -keep .5 -criterion obs
     refuse 'another criterion in a search' '-criterion taylor, expected' search cfg/tiny.cfg -criterion taylor
     refuse 'a share that rounding does not allow' "can't be cut to 0.25 of its channels: * is the least" \
         prune cfg/tiny.cfg -policy uniform -keep .25 -round 8
