@@ -31,6 +31,6 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/amc-criteria-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 [ -s "$KEPT" ] || echo 'criterion,reconstruct,calibrate,seed,accuracy' >"$KEPT"
 for criterion in bn l1 l2 random; do add $criterion 0 256; done
-for criterion in bn l1 l2 obs random; do add $criterion 2000 256; done
+for criterion in bn l1 l2 lasso obs random; do add $criterion 2000 256; done
 add bn 0 0
 add bn 2000 0

@@ -57,8 +57,8 @@ criteria_table() {
         END {
             print "| criterion | accuracy, % | with weights reconstructed, % | plans in which '"$DEFAULT_CRITERION"' is better then |"
             print "|---|---|---|---|"
-            split("bn l2 l1 obs random", order, " ")
-            for (i = 1; i <= 5; i++) {
+            split("obs lasso bn l2 l1 random", order, " ")
+            for (i = 1; i <= 6; i++) {
                 c = order[i]; wins = 0
                 for (s = 1; s <= n[c, 2000]; s++) wins += at["'"$DEFAULT_CRITERION"'", 2000, s] > at[c, 2000, s]
                 printf "| %s | %s | %s | %s |\n", c, cell(c, 0), cell(c, 2000),

@@ -68,7 +68,7 @@ double *amc_network_importance(const amc_network *network, const char *criterion
     if (found >= 0)
         return amc_importance_new(network->graph, network->groups, network->weights,
                                   (amc_criterion)found, seed);
-    amc_error_set(err, "-criterion %s, expected obs, bn, l1, l2 or random", criterion);
+    amc_error_set(err, "-criterion %s, expected obs, lasso, bn, l1, l2 or random", criterion);
     return NULL;
 }
 

@@ -68,8 +68,8 @@ typedef struct amc_option {
 #define AMC_OPTION_CRITERION(to)                                                                   \
     {                                                                                              \
         .name = "criterion", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "NAME",           \
-        .help =                                                                                    \
-            "how channels are chosen: obs (default with -reconstruct), bn (else), l1, l2, random"  \
+        .help = "how channels are chosen: obs (default with -reconstruct), bn (else), lasso, l1, " \
+                "l2, random"                                                                       \
     }
 #define AMC_OPTION_LIMIT(to)                                                                       \
     {                                                                                              \

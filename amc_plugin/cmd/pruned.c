@@ -1,6 +1,7 @@
 #include "cmd/pruned.h"
 
 #include "host/elimination.h"
+#include "host/lasso_choice.h"
 #include "host/reconstruction.h"
 #include "model/slice.h"
 
@@ -48,13 +49,15 @@ void amc_repair_close(amc_repair *repair) {
 double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
                               const char *criterion, uint64_t seed, amc_error *err) {
     if (!criterion) criterion = repair->grams ? "obs" : "bn";
-    bool eliminate = strcmp(criterion, "obs") == 0;
-    if (eliminate && !repair->grams) {
-        amc_error_set(err, "-criterion obs takes the images of -reconstruct, expected more than 0");
+    bool obs = strcmp(criterion, "obs") == 0, lasso = strcmp(criterion, "lasso") == 0;
+    if ((obs || lasso) && !repair->grams) {
+        amc_error_set(err, "-criterion %s takes the images of -reconstruct, expected more than 0",
+                      criterion);
         return NULL;
     }
-    double *score = amc_network_importance(network, eliminate ? "bn" : criterion, seed, err);
-    if (score && eliminate) amc_elimination_score(repair->grams, score);
+    double *score = amc_network_importance(network, obs || lasso ? "bn" : criterion, seed, err);
+    if (score && obs) amc_elimination_score(repair->grams, score);
+    if (score && lasso) amc_lasso_choice_score(repair->grams, score);
     return score;
 }
 

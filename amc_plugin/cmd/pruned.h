@@ -28,9 +28,9 @@ int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_da
 void amc_repair_close(amc_repair *repair);
 
 // Scores of the channels, larger is more important: by the criterion of that name (see
-// model/importance) or, for "obs", in the order of elimination (see host/elimination), which takes
-// the images that weights are reconstructed from. Without a name: obs where there are such images,
-// else bn. NULL with err set.
+// model/importance) or from the images that weights are reconstructed from, "obs" (see
+// host/elimination) or "lasso" (see host/lasso_choice). Without a name: obs where there are such
+// images, else bn. NULL with err set.
 double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
                               const char *criterion, uint64_t seed, amc_error *err);
 

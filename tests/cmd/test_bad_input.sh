@@ -249,7 +249,7 @@ detectors() {
     refuse 'eval with a tree of classes' "bad.cfg:$(line_of tree=nosuch.tree bad.cfg): \[softmax] has a tree of classes" \
         eval bad.cfg weights/tiny.weights -data cfg/tiny.data
     rm bad.cfg
-    refuse 'another criterion' '-criterion taylor, expected obs, bn, l1, l2 or random' \
+    refuse 'another criterion' '-criterion taylor, expected obs, lasso, bn, l1, l2 or random' \
         prune cfg/tiny.cfg -policy uniform -keep .5 -criterion taylor
     refuse 'obs without images' '-criterion obs takes the images of -reconstruct, expected more than 0' \
         prune cfg/tiny.cfg -policy uniform -keep .5 -criterion obs
