@@ -1,6 +1,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd/commands.h"
+#include "cmd/measured_policy.h"
 #include "cmd/options.h"
 #include "cmd/output.h"
 #include "model/cost_model.h"
@@ -16,19 +17,21 @@ typedef struct prune_options {
     const char *policy, *criterion, *data, *skip, *out;
     double flops, keep, min_keep;
     bool flops_given, keep_given, force, json;
-    int round, seed;
+    int round, seed, limit;
     amc_repair_options repair;
 } prune_options;
 
+#define POLICIES "uniform, shallow, deep, random, fp, greedy or a policy.json"
+
 static int check(const prune_options *o, amc_error *err) {
-    if (!o->policy)
-        return amc_error_set(err, "prune: no -policy, expected uniform, shallow, deep, random or a "
-                                  "policy.json");
-    if (amc_policy_find(o->policy) < 0) {
+    if (!o->policy) return amc_error_set(err, "prune: no -policy, expected " POLICIES);
+    if (amc_measured_policy_is(o->policy)) {
+        if (!o->flops_given || o->keep_given)
+            return amc_error_set(err, "prune: -policy %s, expected -flops R and no -keep",
+                                 o->policy);
+    } else if (amc_policy_find(o->policy) < 0) {
         if (!amc_files_exists(o->policy))
-            return amc_error_set(err,
-                                 "prune: -policy %s is not there, expected uniform, shallow, deep, "
-                                 "random or a policy.json",
+            return amc_error_set(err, "prune: -policy %s is not there, expected " POLICIES,
                                  o->policy);
         if (o->flops_given || o->keep_given)
             return amc_error_set(err,
@@ -45,93 +48,143 @@ static int check(const prune_options *o, amc_error *err) {
     return data ? 0 : -1;
 }
 
-// A plan of a named policy; NULL with err set.
-static amc_prune_plan *named_plan(const amc_network *network, const prune_options *o,
-                                  const double *score, amc_error *err) {
-    amc_policy policy = (amc_policy)amc_policy_find(o->policy);
-    amc_prune_env_options limits = {o->flops_given ? o->flops : 1, o->min_keep, o->round};
-    amc_prune_env *env = amc_prune_env_new(network->graph, network->groups, limits, err);
-    if (!env) return NULL;
-    amc_prune_plan *plan = NULL;
-    int status = 0, *counts = amc_memory_alloc((size_t)network->groups->n, sizeof *counts);
+// Everything a pruning has open; NULL until it is.
+typedef struct pruning {
+    const prune_options *options;
+    amc_network *network;
+    amc_scorer *scorer; // only for policies that measure
+    amc_repair repair;  // where there is no scorer, which has its own
+    amc_output *output;
+    amc_prune_plan *plan;
+    amc_network *pruned; // the result as read back
+} pruning;
+
+static const amc_repair *repair_of(const pruning *p) {
+    return p->scorer ? &p->scorer->repair : &p->repair;
+}
+
+// What the network is measured and repaired with, as far as that was asked for. -1 with err set.
+static int open_images(pruning *p, amc_error *err) {
+    const prune_options *o = p->options;
+    amc_repair_options repair = o->repair;
+    repair.seed = (uint64_t)o->seed;
+    repair.threads = amc_cmd_processors();
+    if (amc_measured_policy_is(o->policy)) {
+        amc_scorer_options options = {.data = o->data,
+                                      .part = AMC_DATASET_SEARCH,
+                                      .limit = o->limit,
+                                      .seed = repair.seed,
+                                      .threads = repair.threads,
+                                      .repair = repair};
+        p->scorer = amc_scorer_new(p->network, options, err);
+        return p->scorer ? 0 : -1;
+    }
+    if (!repair.reconstruct && !repair.calibrate) return 0;
+    char *path = amc_network_data_path(p->network, o->data);
+    amc_data_file *data = amc_data_file_load(path, err);
+    free(path);
+    if (!data) return -1;
+    int status = amc_repair_open(&p->repair, p->network, data, repair, err);
+    amc_data_file_free(data);
+    return status;
+}
+
+// The counts (groups) of a named policy. -1 with err set.
+static int count(const pruning *p, const amc_prune_env *env, const double *score, int *counts,
+                 amc_error *err) {
+    const prune_options *o = p->options;
     amc_rng rng;
     amc_rng_init(&rng, (uint64_t)o->seed);
-    if (o->keep_given)
-        status = amc_policy_keep(policy, env, o->keep, &rng, counts, err);
+    if (p->scorer)
+        amc_measured_policy_meet_budget(o->policy, p->scorer, env, score, counts);
+    else if (o->keep_given)
+        return amc_policy_keep((amc_policy)amc_policy_find(o->policy), env, o->keep, &rng, counts,
+                               err);
     else
-        amc_policy_meet_budget(policy, env, &rng, counts);
-    if (status == 0) {
-        plan = amc_prune_plan_new(network->groups);
-        amc_prune_plan_keep_counts(plan, network->groups, counts, score);
+        amc_policy_meet_budget((amc_policy)amc_policy_find(o->policy), env, &rng, counts);
+    return 0;
+}
+
+// A plan of a named policy; NULL with err set.
+static amc_prune_plan *named_plan(const pruning *p, const double *score, amc_error *err) {
+    const prune_options *o = p->options;
+    amc_prune_env_options limits = {o->flops_given ? o->flops : 1, o->min_keep, o->round};
+    amc_prune_env *env = amc_prune_env_new(p->network->graph, p->network->groups, limits, err);
+    if (!env) return NULL;
+    amc_prune_plan *plan = NULL;
+    int *counts = amc_memory_alloc((size_t)p->network->groups->n, sizeof *counts);
+    if (count(p, env, score, counts, err) == 0) {
+        plan = amc_prune_plan_new(p->network->groups);
+        amc_prune_plan_keep_counts(plan, p->network->groups, counts, score);
     }
     free(counts);
     amc_prune_env_free(env);
     return plan;
 }
 
-static amc_prune_plan *make_plan(const amc_network *network, const prune_options *o,
-                                 const amc_repair *repair, amc_error *err) {
-    double *score = amc_repair_importance(repair, network, o->criterion, (uint64_t)o->seed, err);
+static amc_prune_plan *make_plan(const pruning *p, amc_error *err) {
+    const prune_options *o = p->options;
+    double *score =
+        amc_repair_importance(repair_of(p), p->network, o->criterion, (uint64_t)o->seed, err);
     if (!score) return NULL;
-    amc_prune_plan *plan =
-        amc_policy_find(o->policy) >= 0
-            ? named_plan(network, o, score, err)
-            : amc_prune_plan_load(o->policy, network->graph, network->groups, score, o->round, err);
+    amc_prune_plan *plan;
+    if (p->scorer || amc_policy_find(o->policy) >= 0)
+        plan = named_plan(p, score, err);
+    else
+        plan = amc_prune_plan_load(o->policy, p->network->graph, p->network->groups, score,
+                                   o->round, err);
     free(score);
     return plan;
 }
 
-// What the network is repaired with, on request. -1 with err set.
-static int open_repair(const amc_network *network, const prune_options *o, amc_repair *repair,
-                       amc_error *err) {
-    if (!o->repair.reconstruct && !o->repair.calibrate) return 0;
-    char *path = amc_network_data_path(network, o->data);
-    amc_data_file *data = amc_data_file_load(path, err);
-    free(path);
-    if (!data) return -1;
-    amc_repair_options options = o->repair;
-    options.seed = (uint64_t)o->seed;
-    options.threads = amc_cmd_processors();
-    int status = amc_repair_open(repair, network, data, options, err);
-    amc_data_file_free(data);
-    return status;
+static void close_images(pruning *p) {
+    amc_repair_close(&p->repair);
+    amc_scorer_free(p->scorer);
+    p->scorer = NULL;
 }
 
-static void print_result(const prune_options *o, const amc_network *network,
-                         const amc_network *pruned, const amc_output *output) {
-    if (o->json) {
-        amc_cmd_print_json(amc_output_json(output, pruned));
+static void print_result(const pruning *p) {
+    if (p->options->json) {
+        amc_cmd_print_json(amc_output_json(p->output, p->pruned));
         return;
     }
-    amc_output_print_summary(output, pruned);
-    char *data = amc_network_data_path(network, o->data);
-    amc_output_print_commands(output, data);
+    amc_output_print_summary(p->output, p->pruned);
+    char *data = amc_network_data_path(p->network, p->options->data);
+    amc_output_print_commands(p->output, data);
     free(data);
 }
 
-static int run(const prune_options *o, const char *cfg, const char *weights, amc_error *err) {
-    amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
-    amc_network *pruned = NULL; // as read back
-    amc_repair repair = {0};
-    amc_pruned made = {0};
-    amc_prune_plan *plan = NULL;
-    amc_output *output = NULL;
-    int status = -1;
-    if (network && (!o->skip || amc_network_skip(network, o->skip, err) == 0))
-        output = amc_output_new(network, o->out, o->force, err);
-    if (output && open_repair(network, o, &repair, err) == 0)
-        plan = make_plan(network, o, &repair, err);
-    if (plan) made = amc_pruned_make(network, plan, &repair);
-    amc_repair_close(&repair); // large networks are held no more often than needed
-    bool staged = plan && amc_output_stage(output, plan, &made, NULL, err) == 0;
+static int open_pruning(pruning *p, const char *cfg, const char *weights, amc_error *err) {
+    const prune_options *o = p->options;
+    p->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
+    if (!p->network || (o->skip && amc_network_skip(p->network, o->skip, err) < 0)) return -1;
+    p->output = amc_output_new(p->network, o->out, o->force, err);
+    if (!p->output || open_images(p, err) < 0) return -1;
+    p->plan = make_plan(p, err);
+    return p->plan ? 0 : -1;
+}
+
+// Large networks are held no more often than needed.
+static int write_result(pruning *p, amc_error *err) {
+    amc_pruned made = amc_pruned_make(p->network, p->plan, repair_of(p));
+    close_images(p);
+    int status = amc_output_stage(p->output, p->plan, &made, NULL, err);
     amc_pruned_clear(&made);
-    if (staged) pruned = amc_output_read_back(output, err);
-    if (pruned) status = amc_output_publish(output, err);
-    if (status == 0) print_result(o, network, pruned, output);
-    amc_output_free(output);
-    amc_network_free(pruned);
-    amc_prune_plan_free(plan);
-    amc_network_free(network);
+    if (status < 0) return -1;
+    p->pruned = amc_output_read_back(p->output, err);
+    return p->pruned ? amc_output_publish(p->output, err) : -1;
+}
+
+static int run(const prune_options *o, const char *cfg, const char *weights, amc_error *err) {
+    pruning p = {.options = o};
+    int status = open_pruning(&p, cfg, weights, err);
+    if (status == 0) status = write_result(&p, err);
+    if (status == 0) print_result(&p);
+    close_images(&p);
+    amc_output_free(p.output);
+    amc_network_free(p.pruned);
+    amc_prune_plan_free(p.plan);
+    amc_network_free(p.network);
     return status;
 }
 
@@ -142,7 +195,7 @@ int amc_cmd_prune(int argc, char **argv) {
          .kind = AMC_OPTION_TEXT,
          .value = &o.policy,
          .argument = "P",
-         .help = "uniform, shallow, deep, random, or a policy.json"},
+         .help = POLICIES},
         AMC_OPTION_FLOPS(&o.flops, &o.flops_given),
         {.name = "keep",
          .kind = AMC_OPTION_NUMBER,
@@ -156,6 +209,12 @@ int amc_cmd_prune(int argc, char **argv) {
         AMC_OPTION_ROUND(&o.round),
         AMC_OPTION_SKIP(&o.skip),
         AMC_OPTION_CRITERION(&o.criterion),
+        {.name = "limit",
+         .kind = AMC_OPTION_INT,
+         .value = &o.limit,
+         .argument = "N",
+         .help = "fp, greedy: measure on at most N images, spread over the classes; 0: all",
+         .high = INT_MAX},
         AMC_OPTION_RECONSTRUCT(&o.repair.reconstruct),
         AMC_OPTION_CALIBRATE(&o.repair.calibrate),
         AMC_OPTION_SEED(&o.seed, "everything random"),

@@ -154,6 +154,14 @@ prune() {
     check 'by hand: what it says' 'other counts' \
         [ "$(sed -nE 's/^[ \t]*(filters|output) *= *//p' out/mine/tiny-amc.cfg | tr '\n' ' ')" = '12 12 16 16 3 16 5 4 ' ]
 
+    for policy in fp greedy; do
+        run "prune $policy" prune cfg/tiny.cfg -policy $policy -flops .5 -reconstruct 16 -calibrate 16 -out "out/$policy"
+        check "prune $policy: shows how far it is" "$(cat "$work.err")" grep -q '^measuring: plan 1/' "$work.err"
+        check_pruned "$policy" "out/$policy" .5
+    done
+    run 'prune -criterion lasso' prune cfg/tiny.cfg -policy uniform -flops .5 -reconstruct 16 -criterion lasso -out out/lasso
+    check_pruned 'lasso' out/lasso .5
+
     run 'prune -force -json' prune cfg/tiny.cfg -policy deep -flops .3 -force -json
     check_json 'prune' 'cfg weights macs macs_before params params_before'
     check_holds 'prune: values' "$(number macs "$work.out") <= .3 * 94032 && $(number macs_before "$work.out") == 94032 &&

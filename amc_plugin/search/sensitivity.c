@@ -1,0 +1,140 @@
+#include "search/sensitivity.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { LEVELS = AMC_SENSITIVITY_LEVELS };
+
+struct amc_sensitivity {
+    const amc_prune_env *env;
+    double (*drops)[LEVELS + 1]; // (steps) at 0, 1, ... LEVELS tenths: falling to 0
+};
+
+// ---- measuring ----------------------------------------------------------------------------------
+
+// Shares below the least are never asked for; they cost what the least does, or all.
+static void fill_gaps(double drops[LEVELS + 1]) {
+    for (int k = LEVELS - 1; k >= 0; k--)
+        if (isnan(drops[k]) || drops[k] < drops[k + 1]) drops[k] = drops[k + 1];
+}
+
+amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, const amc_channel_groups *groups,
+                                         const double *unit_score, amc_sensitivity_score *score,
+                                         void *context) {
+    amc_sensitivity *s = amc_memory_alloc(1, sizeof *s);
+    int steps = amc_prune_env_steps(env), all = 1 + steps * (LEVELS - 1), done = 0;
+    int *counts = amc_memory_alloc((size_t)groups->n, sizeof *counts);
+    amc_prune_plan *plan = amc_prune_plan_new(groups);
+    s->env = env;
+    s->drops = amc_memory_alloc((size_t)steps, sizeof *s->drops);
+    double whole = score(context, plan, ++done, all).accuracy;
+    for (int t = 0; t < steps; t++) {
+        int g = amc_prune_env_group(env, t), last = -1;
+        s->drops[t][LEVELS] = 0;
+        s->drops[t][0] = NAN;
+        for (int k = LEVELS - 1; k > 0; k--, done++) {
+            amc_prune_env_whole(env, counts);
+            counts[g] = amc_prune_env_round(env, g, (double)k / LEVELS);
+            if (counts[g] == last) { // small groups have few counts
+                s->drops[t][k] = s->drops[t][k + 1];
+                continue;
+            }
+            last = counts[g];
+            amc_prune_plan_keep_counts(plan, groups, counts, unit_score);
+            s->drops[t][k] = whole - score(context, plan, done + 1, all).accuracy;
+        }
+        fill_gaps(s->drops[t]);
+    }
+    amc_prune_plan_free(plan);
+    free(counts);
+    return s;
+}
+
+void amc_sensitivity_free(amc_sensitivity *sensitivity) {
+    if (!sensitivity) return;
+    free(sensitivity->drops);
+    free(sensitivity);
+}
+
+double amc_sensitivity_drop(const amc_sensitivity *sensitivity, int t, double share) {
+    const double *drops = sensitivity->drops[t];
+    double at = fmin(fmax(share, 0), 1) * LEVELS;
+    int below = at < LEVELS ? (int)at : LEVELS - 1;
+    return drops[below] + (at - below) * (drops[below + 1] - drops[below]);
+}
+
+// ---- equal drops --------------------------------------------------------------------------------
+
+// The smallest share that costs at most `drop`.
+static double share_at(const double drops[LEVELS + 1], double drop) {
+    int k = LEVELS;
+    while (k > 0 && drops[k - 1] <= drop) k--;
+    if (k == 0) return 0;
+    return (k - (drop - drops[k]) / (drops[k - 1] - drops[k])) / LEVELS;
+}
+
+static void apply_level(const amc_sensitivity *s, double drop, int *counts) {
+    for (int t = 0; t < amc_prune_env_steps(s->env); t++) {
+        int g = amc_prune_env_group(s->env, t);
+        counts[g] = amc_prune_env_round(s->env, g, share_at(s->drops[t], drop));
+    }
+}
+
+// 50 halvings are exact to the last count that rounding can tell apart.
+void amc_sensitivity_level(const amc_sensitivity *sensitivity, int *counts) {
+    const amc_prune_env *env = sensitivity->env;
+    double low = 0, high = 1; // which cuts every group to its least: feasible
+    amc_prune_env_whole(env, counts);
+    for (int i = 0; i < 50; i++) {
+        double drop = (low + high) / 2;
+        apply_level(sensitivity, drop, counts);
+        if (amc_prune_env_macs(env, counts) <= amc_prune_env_budget(env))
+            high = drop;
+        else
+            low = drop;
+    }
+    apply_level(sensitivity, high, counts);
+}
+
+// ---- one by one ---------------------------------------------------------------------------------
+
+// The next smaller count of step t's group that rounding allows; the same if there is none.
+static int next_count(const amc_prune_env *env, int t, int count) {
+    int g = amc_prune_env_group(env, t);
+    double share = amc_prune_env_share(env, g, count) - amc_prune_env_share(env, g, 1);
+    int next = amc_prune_env_floor(env, g, share);
+    return next < count ? next : count;
+}
+
+// What the next smaller count costs for each multiply-accumulate that goes; infinite if there is
+// none.
+static double price(const amc_sensitivity *s, int t, int *counts) {
+    const amc_prune_env *env = s->env;
+    int g = amc_prune_env_group(env, t), count = counts[g], next = next_count(env, t, count);
+    if (next == count) return INFINITY;
+    double cost = amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, next)) -
+                  amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, count));
+    int64_t before = amc_prune_env_macs(env, counts);
+    counts[g] = next;
+    int64_t saved = before - amc_prune_env_macs(env, counts);
+    counts[g] = count;
+    const double least = 1e-9; // where accuracy doesn't fall, what saves most comes first
+    return (cost + least) / (double)saved;
+}
+
+void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts) {
+    const amc_prune_env *env = sensitivity->env;
+    amc_prune_env_whole(env, counts);
+    while (amc_prune_env_macs(env, counts) > amc_prune_env_budget(env)) {
+        int best = 0;
+        double lowest = INFINITY;
+        for (int t = 0; t < amc_prune_env_steps(env); t++) {
+            double p = price(sensitivity, t, counts);
+            if (p < lowest) lowest = p, best = t;
+        }
+        int g = amc_prune_env_group(env, best);
+        counts[g] = next_count(env, best, counts[g]);
+    }
+}

@@ -1,0 +1,40 @@
+// How accuracy falls as each group alone is cut, and the plans that follow from that without any
+// learning: what a person would do by hand.
+
+#ifndef AMC_SEARCH_SENSITIVITY_H
+#define AMC_SEARCH_SENSITIVITY_H
+
+#include "model/prune_plan.h"
+#include "search/prune_env.h"
+#include "search/score.h"
+
+#include <stdbool.h>
+
+enum { AMC_SENSITIVITY_LEVELS = 10 }; // shares that are tried: tenths, the whole included
+
+typedef struct amc_sensitivity amc_sensitivity;
+
+// The score of a plan, the first of which is the whole network's; done: plans scored, of `all`.
+typedef amc_score amc_sensitivity_score(void *context, const amc_prune_plan *plan, int done,
+                                        int all);
+
+// Scores plans that cut one group each, to every level that the environment's rounding and least
+// share allow. unit_score: (units) which channels a count keeps. Borrows env.
+amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, const amc_channel_groups *groups,
+                                         const double *unit_score, amc_sensitivity_score *score,
+                                         void *context);
+void amc_sensitivity_free(amc_sensitivity *sensitivity);
+
+// By how much accuracy falls where step t's group alone keeps `share`, between levels in
+// proportion. Never less for a smaller share.
+double amc_sensitivity_drop(const amc_sensitivity *sensitivity, int t, double share);
+
+// Every group is cut until it alone would cost the same accuracy, the least that meets the budget
+// (Li et al., Pruning Filters for Efficient ConvNets, 2017). counts: (groups).
+void amc_sensitivity_level(const amc_sensitivity *sensitivity, int *counts);
+
+// Channels are given up one by one, always those that cost least accuracy for the
+// multiply-accumulates that go, until the budget is met.
+void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts);
+
+#endif

@@ -1,0 +1,129 @@
+// Plans from measured sensitivities, of a made-up network whose accuracy is known: each group costs
+// what was cut of it, squared, times a weight of its own.
+
+#include "search/sensitivity.h"
+#include "support/networks.h"
+
+typedef struct subject {
+    networks_net net; // without weights
+    amc_prune_env *env;
+    int *counts;     // (groups)
+    double *weights; // (steps)
+    double *score;   // (units)
+    int calls;
+    amc_sensitivity *sensitivity;
+} subject;
+
+static double cut(const subject *s, const amc_prune_plan *plan, int t) {
+    int g = amc_prune_env_group(s->env, t);
+    return 1 -
+           (double)amc_prune_plan_count(plan, s->net.groups, g) / s->net.groups->groups[g].n_units;
+}
+
+static amc_score score(void *context, const amc_prune_plan *plan, int done, int all) {
+    subject *s = context;
+    double accuracy = 1;
+    int steps = amc_prune_env_steps(s->env);
+    assert_int_equal(all, 1 + steps * (AMC_SENSITIVITY_LEVELS - 1));
+    assert_true(done > s->calls && done <= all);
+    s->calls = done;
+    for (int t = 0; t < steps; t++) accuracy -= s->weights[t] * pow(cut(s, plan, t), 2);
+    return (amc_score){(float)accuracy, 100, false};
+}
+
+// weight: of every group but the first, which costs `first`.
+static subject subject_new(const char *path, double flops, int round, double first, double weight) {
+    amc_error err = {""};
+    subject s = {.net.graph = fixture_graph(path)};
+    s.net.groups = amc_channel_groups_new(s.net.graph);
+    s.env = amc_prune_env_new(s.net.graph, s.net.groups, (amc_prune_env_options){flops, 0.1, round},
+                              &err);
+    if (!s.env) fail_msg("%s", err.text);
+    int steps = amc_prune_env_steps(s.env);
+    s.counts = amc_memory_alloc((size_t)s.net.groups->n, sizeof *s.counts);
+    s.weights = amc_memory_alloc((size_t)steps, sizeof *s.weights);
+    s.score = amc_memory_alloc((size_t)s.net.groups->n_units, sizeof *s.score);
+    for (int t = 0; t < steps; t++) s.weights[t] = t ? weight : first;
+    s.sensitivity = amc_sensitivity_measure(s.env, s.net.groups, s.score, score, &s);
+    return s;
+}
+
+static void subject_free(subject s) {
+    amc_sensitivity_free(s.sensitivity);
+    free(s.score);
+    free(s.weights);
+    free(s.counts);
+    amc_prune_env_free(s.env);
+    networks_free(s.net);
+}
+
+static void assert_budget(const subject *s) {
+    int64_t macs = amc_prune_env_macs(s->env, s->counts), budget = amc_prune_env_budget(s->env);
+    assert_true(macs <= budget);
+    assert_true((double)macs > 0.9 * (double)budget);
+}
+
+static double share(const subject *s, int t) {
+    int g = amc_prune_env_group(s->env, t);
+    return amc_prune_env_share(s->env, g, s->counts[g]);
+}
+
+static void test_drops(void **state) {
+    (void)state;
+    subject s = subject_new("cfg/vgg16.cfg", 0.5, 1, 0.1, 0.3);
+    for (int t = 0; t < amc_prune_env_steps(s.env); t++) {
+        assert_true(amc_sensitivity_drop(s.sensitivity, t, 1) == 0);
+        for (double keep = 0.1; keep < 1; keep += 0.05) // between levels a line: a little above
+            assert_true(fabs(amc_sensitivity_drop(s.sensitivity, t, keep) -
+                             s.weights[t] * pow(1 - keep, 2)) < 0.01);
+    }
+    subject_free(s);
+}
+
+// All groups cost the same, so all are cut alike; one that costs little is cut further.
+static void test_level(void **state) {
+    (void)state;
+    for (int round = 1; round <= 4; round += 3) {
+        subject s = subject_new("cfg/vgg16.cfg", 0.5, round, 0.02, 0.4);
+        amc_sensitivity_level(s.sensitivity, s.counts);
+        assert_budget(&s);
+        for (int t = 2; t < amc_prune_env_steps(s.env); t++) {
+            assert_true(fabs(share(&s, t) - share(&s, 1)) < 0.06);
+            assert_true(share(&s, 0) < share(&s, t) - 0.2);
+        }
+        subject_free(s);
+    }
+}
+
+static void test_exchange(void **state) {
+    (void)state;
+    static const char *paths[] = {"cfg/plain20.cfg", "cfg/resnet56.cfg", "cfg/mobilenet.cfg"};
+    for (int i = 0; i < 3; i++) {
+        subject s = subject_new(paths[i], 0.5, 1, 0, 0.4);
+        amc_sensitivity_exchange(s.sensitivity, s.counts);
+        assert_budget(&s);
+        assert_true(share(&s, 0) < 0.2); // costs nothing
+        subject_free(s);
+    }
+}
+
+// The mildest plan: nothing has to go.
+static void test_whole(void **state) {
+    (void)state;
+    subject s = subject_new("cfg/fashion.cfg", 1, 1, 0.1, 0.1);
+    amc_sensitivity_exchange(s.sensitivity, s.counts);
+    for (int t = 0; t < amc_prune_env_steps(s.env); t++) assert_true(share(&s, t) == 1);
+    amc_sensitivity_level(s.sensitivity, s.counts);
+    for (int t = 0; t < amc_prune_env_steps(s.env); t++) assert_true(share(&s, t) == 1);
+    subject_free(s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_drops),
+        cmocka_unit_test(test_level),
+        cmocka_unit_test(test_exchange),
+        cmocka_unit_test(test_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
