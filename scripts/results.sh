@@ -121,9 +121,9 @@ search, calibration or fine-tuning sees. Where there are several seeds: mean (sm
 ## Fashion-MNIST, cfg/fashion.cfg at 50% of the FLOPs
 
 Searches: $EPISODES plans, each scored on $LIMIT held-out training images; random search has as many. Every policy keeps
-channels by the same criterion and re-estimates batch normalization on the same 256 training images. Fine-tuning:
-\`darknet classifier train\` for $BATCHES batches of 128 (4 epochs), learning rate $RATE falling to 0. Seeds of the searches:
-$SEEDS. FLOPs: the largest of the seeds.
+channels by the same criterion, and has its network repaired on the same training images (2,000 to reconstruct weights,
+256 for batch normalization). Fine-tuning: \`darknet classifier train\` for $BATCHES batches of 128 (4 epochs), learning rate
+$RATE falling to 0. Seeds of the searches: $SEEDS. FLOPs: the largest of the seeds.
 
 $(scripts/policy_table.sh "$KEPT")
 
@@ -154,7 +154,7 @@ $(criteria_table)
 
 \`-early-stop P\` scores a plan no further once it is behind the best so far; P bounds the chance that a plan that is better
 is stopped. Searches for 50% of the FLOPs of cfg/fashion.cfg, 200 plans on 2000 held-out training images, seeds 1 / 2 / 3
-(\`scripts/early_stop.sh\`). Accuracies are before fine-tuning; images and processor time (of the whole search) are means,
+(\`scripts/early_stop.sh\`), weights not reconstructed. Accuracies are before fine-tuning; images and processor time (of the whole search) are means,
 as shares of those without it. A search that stops plans early takes another way than the one of the same seed that
 doesn't; of these seeds some gain by it and some lose, so it is off by default.
 
