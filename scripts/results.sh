@@ -60,6 +60,7 @@ criteria_table() {
             split("obs lasso bn l2 l1 random", order, " ")
             for (i = 1; i <= 6; i++) {
                 c = order[i]; wins = 0
+                if (!n[c, 2000]) continue
                 for (s = 1; s <= n[c, 2000]; s++) wins += at["'"$DEFAULT_CRITERION"'", 2000, s] > at[c, 2000, s]
                 printf "| %s | %s | %s | %s |\n", c, cell(c, 0), cell(c, 2000),
                     c == "'"$DEFAULT_CRITERION"'" ? "" : wins " of " n[c, 2000]
