@@ -1,5 +1,6 @@
 #include "base/files.h"
 #include "base/memory.h"
+#include "cmd/aim.h"
 #include "cmd/commands.h"
 #include "cmd/measured_policy.h"
 #include "cmd/options.h"
@@ -14,34 +15,50 @@
 #include <stdlib.h>
 
 typedef struct prune_options {
-    const char *policy, *criterion, *data, *skip, *out;
-    double flops, keep, min_keep;
-    bool flops_given, keep_given, force, json;
-    int round, seed, limit;
+    const char *policy, *data, *skip, *out;
+    double keep;
+    bool keep_given, force, json;
+    int seed, limit;
+    amc_aim aim;
+    amc_granularity granularity;
     amc_repair_options repair;
 } prune_options;
 
 #define POLICIES "uniform, shallow, deep, random, fp, greedy or a policy.json"
 
-static int check(const prune_options *o, amc_error *err) {
+static bool is_named(const char *policy) {
+    return amc_measured_policy_is(policy) || amc_policy_find(policy) >= 0;
+}
+
+// Each policy is told how much to leave in its own way.
+static int check_amount(const prune_options *o, amc_error *err) {
+    bool budget = o->aim.flops_given || o->aim.params_given;
     if (!o->policy) return amc_error_set(err, "prune: no -policy, expected " POLICIES);
-    if (amc_measured_policy_is(o->policy)) {
-        if (!o->flops_given || o->keep_given)
-            return amc_error_set(err, "prune: -policy %s, expected -flops R and no -keep",
-                                 o->policy);
-    } else if (amc_policy_find(o->policy) < 0) {
+    if (!is_named(o->policy)) {
         if (!amc_files_exists(o->policy))
             return amc_error_set(err, "prune: -policy %s is not there, expected " POLICIES,
                                  o->policy);
-        if (o->flops_given || o->keep_given)
+        if (budget || o->keep_given)
             return amc_error_set(err,
-                                 "prune: -policy %s says what is kept, expected no -flops and "
-                                 "no -keep with it",
+                                 "prune: -policy %s says what is kept, expected no -flops, -params "
+                                 "or -keep with it",
                                  o->policy);
-    } else if (o->flops_given == o->keep_given) {
-        return amc_error_set(err, "prune: -policy %s, expected either -flops R or -keep R",
+    } else if (amc_measured_policy_is(o->policy) && (!budget || o->keep_given)) {
+        return amc_error_set(err, "prune: -policy %s, expected -flops R or -params R and no -keep",
                              o->policy);
+    } else if (budget == o->keep_given) {
+        return amc_error_set(
+            err, "prune: -policy %s, expected either -flops R (or -params R) or -keep R",
+            o->policy);
     }
+    return 0;
+}
+
+// Checks the options and completes them.
+static int check(prune_options *o, amc_error *err) {
+    if (check_amount(o, err) < 0 ||
+        amc_aim_check(&o->aim, "prune", &o->repair, &o->granularity, err) < 0)
+        return -1;
     if (!o->data) return 0;
     amc_data_file *data = amc_data_file_load(o->data, err);
     amc_data_file_free(data);
@@ -52,10 +69,12 @@ static int check(const prune_options *o, amc_error *err) {
 typedef struct pruning {
     const prune_options *options;
     amc_network *network;
+    amc_prune_space *space;
     amc_scorer *scorer; // only for policies that measure
     amc_repair repair;  // where there is no scorer, which has its own
+    amc_chooser chooser;
     amc_output *output;
-    amc_prune_plan *plan;
+    amc_pruned made;
     amc_network *pruned; // the result as read back
 } pruning;
 
@@ -90,13 +109,12 @@ static int open_images(pruning *p, amc_error *err) {
 }
 
 // The counts (groups) of a named policy. -1 with err set.
-static int count(const pruning *p, const amc_prune_env *env, const double *score, int *counts,
-                 amc_error *err) {
+static int count(const pruning *p, const amc_prune_env *env, int *counts, amc_error *err) {
     const prune_options *o = p->options;
     amc_rng rng;
     amc_rng_init(&rng, (uint64_t)o->seed);
     if (p->scorer)
-        amc_measured_policy_meet_budget(o->policy, p->scorer, env, score, counts);
+        amc_measured_policy_meet_budget(o->policy, p->scorer, &p->chooser, env, counts);
     else if (o->keep_given)
         return amc_policy_keep((amc_policy)amc_policy_find(o->policy), env, o->keep, &rng, counts,
                                err);
@@ -105,39 +123,30 @@ static int count(const pruning *p, const amc_prune_env *env, const double *score
     return 0;
 }
 
-// A plan of a named policy; NULL with err set.
-static amc_prune_plan *named_plan(const pruning *p, const double *score, amc_error *err) {
-    const prune_options *o = p->options;
-    amc_prune_env_options limits = {o->flops_given ? o->flops : 1, o->min_keep, o->round};
-    amc_prune_env *env = amc_prune_env_new(p->network->graph, p->network->groups, limits, err);
-    if (!env) return NULL;
-    amc_prune_plan *plan = NULL;
-    int *counts = amc_memory_alloc((size_t)p->network->groups->n, sizeof *counts);
-    if (count(p, env, score, counts, err) == 0) {
-        plan = amc_prune_plan_new(p->network->groups);
-        amc_prune_plan_keep_counts(plan, p->network->groups, counts, score);
-    }
+// The network that a named policy leaves. -1 with err set.
+static int make_named(pruning *p, amc_error *err) {
+    amc_prune_env *env = amc_prune_env_new(p->space, amc_aim_limits(&p->options->aim), err);
+    if (!env) return -1;
+    int *counts = amc_memory_alloc((size_t)p->space->n, sizeof *counts);
+    int status = count(p, env, counts, err);
+    if (status == 0) p->made = amc_chooser_make(&p->chooser, counts);
     free(counts);
     amc_prune_env_free(env);
-    return plan;
+    return status;
 }
 
-static amc_prune_plan *make_plan(const pruning *p, amc_error *err) {
+static int make(pruning *p, amc_error *err) {
     const prune_options *o = p->options;
-    double *score =
-        amc_repair_importance(repair_of(p), p->network, o->criterion, (uint64_t)o->seed, err);
-    if (!score) return NULL;
-    amc_prune_plan *plan;
-    if (p->scorer || amc_policy_find(o->policy) >= 0)
-        plan = named_plan(p, score, err);
-    else
-        plan = amc_prune_plan_load(o->policy, p->network->graph, p->network->groups, score,
-                                   o->round, err);
-    free(score);
-    return plan;
+    if (amc_chooser_open(&p->chooser, p->network, p->space, repair_of(p), o->aim.criterion,
+                         (uint64_t)o->seed, err) < 0)
+        return -1;
+    if (is_named(o->policy)) return make_named(p, err);
+    return amc_chooser_load(&p->chooser, o->policy, o->aim.round, &p->made, err);
 }
 
+// Large networks are held no more often than needed.
 static void close_images(pruning *p) {
+    amc_chooser_close(&p->chooser);
     amc_repair_close(&p->repair);
     amc_scorer_free(p->scorer);
     p->scorer = NULL;
@@ -158,18 +167,16 @@ static int open_pruning(pruning *p, const char *cfg, const char *weights, amc_er
     const prune_options *o = p->options;
     p->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!p->network || (o->skip && amc_network_skip(p->network, o->skip, err) < 0)) return -1;
-    p->output = amc_output_new(p->network, o->out, o->force, err);
+    p->space = amc_network_space(p->network, o->granularity);
+    p->output = amc_output_new(p->network, o->granularity, o->out, o->force, err);
     if (!p->output || open_images(p, err) < 0) return -1;
-    p->plan = make_plan(p, err);
-    return p->plan ? 0 : -1;
+    return make(p, err);
 }
 
-// Large networks are held no more often than needed.
 static int write_result(pruning *p, amc_error *err) {
-    amc_pruned made = amc_pruned_make(p->network, p->plan, repair_of(p));
     close_images(p);
-    int status = amc_output_stage(p->output, p->plan, &made, NULL, err);
-    amc_pruned_clear(&made);
+    int status = amc_output_stage(p->output, &p->made, NULL, err);
+    amc_pruned_clear(&p->made);
     if (status < 0) return -1;
     p->pruned = amc_output_read_back(p->output, err);
     return p->pruned ? amc_output_publish(p->output, err) : -1;
@@ -181,41 +188,46 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
     if (status == 0) status = write_result(&p, err);
     if (status == 0) print_result(&p);
     close_images(&p);
+    amc_pruned_clear(&p.made);
     amc_output_free(p.output);
     amc_network_free(p.pruned);
-    amc_prune_plan_free(p.plan);
+    amc_prune_space_free(p.space);
     amc_network_free(p.network);
     return status;
 }
 
 int amc_cmd_prune(int argc, char **argv) {
-    prune_options o = {.flops = NAN, .keep = NAN, .round = 1, .seed = 1};
+    prune_options o = {.aim = {.granularity = "channel", .flops = NAN, .params = NAN, .round = 1},
+                       .keep = NAN,
+                       .seed = 1};
     const amc_option table[] = {
         {.name = "policy",
          .kind = AMC_OPTION_TEXT,
          .value = &o.policy,
          .argument = "P",
          .help = POLICIES},
-        AMC_OPTION_FLOPS(&o.flops, &o.flops_given),
+        AMC_OPTION_FLOPS(&o.aim.flops, &o.aim.flops_given),
+        AMC_OPTION_PARAMS(&o.aim.params, &o.aim.params_given),
         {.name = "keep",
          .kind = AMC_OPTION_NUMBER,
          .value = &o.keep,
          .argument = "R",
-         .help = "or share of the channels left in each group that is cut, rounded down",
+         .help = "or share left of each group that is cut, rounded down",
          .high = 1,
          .open = true,
          .given = &o.keep_given},
-        AMC_OPTION_MIN_KEEP(&o.min_keep),
-        AMC_OPTION_ROUND(&o.round),
+        AMC_OPTION_GRANULARITY(&o.aim.granularity),
+        AMC_OPTION_MIN_KEEP(&o.aim.min_keep),
+        AMC_OPTION_ROUND(&o.aim.round),
         AMC_OPTION_SKIP(&o.skip),
-        AMC_OPTION_CRITERION(&o.criterion),
+        AMC_OPTION_CRITERION(&o.aim.criterion),
         {.name = "limit",
          .kind = AMC_OPTION_INT,
          .value = &o.limit,
          .argument = "N",
          .help = "fp, greedy: measure on at most N images, spread over the classes; 0: all",
          .high = INT_MAX},
-        AMC_OPTION_RECONSTRUCT(&o.repair.reconstruct),
+        AMC_OPTION_RECONSTRUCT(&o.repair.reconstruct, &o.aim.reconstruct_given),
         AMC_OPTION_CALIBRATE(&o.repair.calibrate),
         AMC_OPTION_SEED(&o.seed, "everything random"),
         AMC_OPTION_DATA(&o.data),

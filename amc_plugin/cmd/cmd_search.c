@@ -1,4 +1,6 @@
 #include "base/memory.h"
+#include "cmd/aim.h"
+#include "cmd/chooser.h"
 #include "cmd/commands.h"
 #include "cmd/options.h"
 #include "cmd/output.h"
@@ -10,16 +12,19 @@
 
 #include <cjson/cJSON.h>
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct search_options {
-    const char *reward, *agent, *criterion, *skip, *out;
-    double flops, min_keep, early_stop;
+    const char *reward, *agent, *skip, *out;
+    double early_stop;
     bool force, json;
-    int episodes, warmup, round, seed;
+    int episodes, warmup, seed;
+    amc_aim aim;
+    amc_granularity granularity;
     amc_scorer_options scorer;
 } search_options;
 
@@ -28,10 +33,11 @@ typedef struct search {
     const search_options *options;
     amc_network *network;
     amc_scorer *scorer;
+    amc_prune_space *space;
     amc_prune_env *env;
+    amc_chooser chooser;
     amc_output *output;
     amc_progress *progress;
-    double *unit_score;
     amc_early_stop *early_stop; // NULL: every plan is scored on all images
     int64_t images_scored;      // of all plans
     int plans_scored, plans_stopped;
@@ -51,19 +57,21 @@ static void score_images(void *context, const int *images, int n, bool *right) {
     amc_scorer_images(((search *)context)->scorer, images, n, right);
 }
 
-static amc_score score_all(amc_scorer *scorer, const amc_prune_plan *plan) {
-    amc_accuracy accuracy = amc_scorer_plan(scorer, plan);
+static amc_score score_all(amc_scorer *scorer, amc_pruned pruned) {
+    amc_accuracy accuracy = amc_scorer_pruned(scorer, pruned);
     return (amc_score){(float)accuracy.top1 / (float)accuracy.images, accuracy.images, false};
 }
 
-static amc_score score_until_stopped(search *s, const amc_prune_plan *plan) {
-    amc_scorer_apply(s->scorer, plan);
+static amc_score score_until_stopped(search *s, amc_pruned pruned) {
+    amc_scorer_apply(s->scorer, pruned);
     return amc_early_stop_score(s->early_stop, score_images, s);
 }
 
-static amc_score score(void *context, const amc_prune_plan *plan) {
+static amc_score score(void *context, const int *counts) {
     search *s = context;
-    amc_score scored = s->early_stop ? score_until_stopped(s, plan) : score_all(s->scorer, plan);
+    amc_pruned pruned = amc_chooser_make(&s->chooser, counts);
+    amc_score scored =
+        s->early_stop ? score_until_stopped(s, pruned) : score_all(s->scorer, pruned);
     s->images_scored += scored.images;
     s->plans_scored++;
     s->plans_stopped += scored.stopped;
@@ -75,11 +83,25 @@ static bool report(void *context, const amc_search_episode *episode) {
     return !interrupted;
 }
 
-static int check(const search_options *o, amc_error *err) {
-    if (strcmp(o->reward, "err") != 0)
-        return amc_error_set(err, "search: -reward %s, expected err", o->reward);
+// Checks the options and completes them.
+static int check(search_options *o, amc_error *err) {
+    int reward = amc_reward_find(o->reward);
+    if (reward < 0)
+        return amc_error_set(err, "search: -reward %s, expected err, flops or params", o->reward);
     if (strcmp(o->agent, "ddpg") != 0 && strcmp(o->agent, "random") != 0)
         return amc_error_set(err, "search: -agent %s, expected ddpg or random", o->agent);
+    if (reward != AMC_REWARD_ERR && o->early_stop > 0)
+        return amc_error_set(err, "search: -early-stop compares accuracies, expected -reward err");
+    if (amc_aim_check(&o->aim, "search", &o->scorer.repair, &o->granularity, err) < 0) return -1;
+    bool by_weights = o->granularity == AMC_GRANULARITY_WEIGHT;
+    if (by_weights && reward == AMC_REWARD_FLOPS)
+        return amc_error_set(err, "search: -reward flops is for channels, expected params with "
+                                  "-granularity weight");
+    if (reward == AMC_REWARD_ERR && !o->aim.flops_given && !o->aim.params_given) {
+        o->aim.flops = o->aim.params = 0.5; // something has to be given up
+        o->aim.flops_given = !by_weights;
+        o->aim.params_given = by_weights;
+    }
     return 0;
 }
 
@@ -87,31 +109,46 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     const search_options *o = s->options;
     s->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!s->network || (o->skip && amc_network_skip(s->network, o->skip, err) < 0)) return -1;
-    amc_prune_env_options limits = {o->flops, o->min_keep, o->round};
-    s->env = amc_prune_env_new(s->network->graph, s->network->groups, limits, err);
+    s->space = amc_network_space(s->network, o->granularity);
+    s->env = amc_prune_env_new(s->space, amc_aim_limits(&o->aim), err);
     if (!s->env) return -1;
-    s->output = amc_output_new(s->network, o->out, o->force, err);
+    s->output = amc_output_new(s->network, o->granularity, o->out, o->force, err);
     if (!s->output) return -1;
     s->scorer = amc_scorer_new(s->network, o->scorer, err);
     if (!s->scorer) return -1;
-    s->unit_score =
-        amc_repair_importance(&s->scorer->repair, s->network, o->criterion, (uint64_t)o->seed, err);
-    if (!s->unit_score) return -1;
+    if (amc_chooser_open(&s->chooser, s->network, s->space, &s->scorer->repair, o->aim.criterion,
+                         (uint64_t)o->seed, err) < 0)
+        return -1;
     if (o->early_stop > 0)
         s->early_stop = amc_early_stop_new(s->scorer->dataset->n, o->early_stop, (uint64_t)o->seed);
     return 0;
 }
 
+static void print_aim(const search_options *o) {
+    const amc_aim *aim = &o->aim;
+    if (!aim->flops_given && !aim->params_given) {
+        fprintf(stderr, "as few %s as accuracy allows\n",
+                strcmp(o->reward, "flops") == 0 ? "FLOPs" : "parameters");
+        return;
+    }
+    fprintf(stderr, "the best network within");
+    if (aim->flops_given) fprintf(stderr, " %.2f%% of the FLOPs", 100 * aim->flops);
+    if (aim->flops_given && aim->params_given) fprintf(stderr, " and");
+    if (aim->params_given) fprintf(stderr, " %.2f%% of the parameters", 100 * aim->params);
+    fprintf(stderr, "\n");
+}
+
 static void print_start(const search *s) {
     amc_scorer_print_held_out(s->scorer);
     amc_accuracy base = amc_scorer_network(s->scorer);
-    fprintf(stderr, "%s: %s MACs, %s parameters, %d channel groups to decide\n",
-            s->network->cfg_path, amc_cmd_count(amc_cost_macs(s->network->graph)),
-            amc_cmd_count(amc_cost_params(s->network->graph)), amc_prune_env_steps(s->env));
-    fprintf(stderr,
-            "accuracy %.2f%% on %d held-out training images; searching for the best network "
-            "within %.2f%% of the FLOPs\n",
-            100.0 * base.top1 / base.images, base.images, 100 * s->options->flops);
+    bool by_weights = s->options->granularity == AMC_GRANULARITY_WEIGHT;
+    fprintf(stderr, "%s: %s MACs, %s parameters, %d %s to decide\n", s->network->cfg_path,
+            amc_cmd_count(amc_cost_macs(s->network->graph)),
+            amc_cmd_count(amc_cost_params(s->network->graph)), amc_prune_env_steps(s->env),
+            by_weights ? "layers' weights" : "channel groups");
+    fprintf(stderr, "accuracy %.2f%% on %d held-out training images; searching for ",
+            100.0 * base.top1 / base.images, base.images);
+    print_aim(s->options);
 }
 
 static void run_search(search *s) {
@@ -119,12 +156,24 @@ static void run_search(search *s) {
     amc_search_options options = {.episodes = o->episodes,
                                   .warmup = o->warmup < o->episodes ? o->warmup : o->episodes,
                                   .random = strcmp(o->agent, "random") == 0,
-                                  .seed = (uint64_t)o->seed,
-                                  .unit_score = s->unit_score};
-    s->progress = amc_progress_new(s->network->graph, s->network->groups, o->episodes);
+                                  .reward = (amc_reward)amc_reward_find(o->reward),
+                                  .seed = (uint64_t)o->seed};
+    s->progress = amc_progress_new(s->space, o->episodes);
     signal(SIGINT, interrupt);
-    s->result = amc_search_run(s->env, s->network->groups, options, score, report, s);
+    s->result = amc_search_run(s->env, options, score, report, s);
     amc_progress_end(s->progress);
+}
+
+// Weights that were zero already can make a network smaller than was found.
+static int verify_cost(const search *s, amc_resource resource, amc_error *err) {
+    int64_t cost = amc_network_cost(s->pruned, s->options->granularity, resource);
+    int64_t found = amc_prune_env_cost(s->env, resource, s->result.counts);
+    bool exact =
+        cost == found || (s->options->granularity == AMC_GRANULARITY_WEIGHT && cost < found);
+    if (exact && cost <= amc_prune_env_budget(s->env, resource)) return 0;
+    return amc_error_set(err, "%s: has %lld %s when read back, expected %lld", s->output->cfg_path,
+                         (long long)cost, resource == AMC_RESOURCE_MACS ? "MACs" : "parameters",
+                         (long long)found);
 }
 
 // Scores what was written, as read back from the files: success is reported only for a result that
@@ -133,10 +182,8 @@ static int verify(search *s, amc_error *err) {
     amc_scorer_options options = s->options->scorer;
     options.data = s->scorer->data_path;
     options.repair = (amc_repair_options){0}; // the files hold the repaired network
-    int64_t macs = amc_cost_macs(s->pruned->graph);
-    if (macs > amc_prune_env_budget(s->env) || macs != s->result.best.macs)
-        return amc_error_set(err, "%s: has %lld MACs when read back, expected %lld",
-                             s->output->cfg_path, (long long)macs, (long long)s->result.best.macs);
+    for (int r = 0; r < AMC_RESOURCES; r++)
+        if (verify_cost(s, (amc_resource)r, err) < 0) return -1;
     amc_scorer *again = amc_scorer_new(s->pruned, options, err);
     if (!again) return -1;
     amc_accuracy accuracy = amc_scorer_network(again);
@@ -149,8 +196,8 @@ static int verify(search *s, amc_error *err) {
 
 static int write_result(search *s, amc_error *err) {
     char *episodes = amc_progress_csv(s->progress);
-    amc_pruned best = amc_pruned_make(s->network, s->result.plan, &s->scorer->repair);
-    int status = amc_output_stage(s->output, s->result.plan, &best, episodes, err);
+    amc_pruned best = amc_chooser_make(&s->chooser, s->result.counts);
+    int status = amc_output_stage(s->output, &best, episodes, err);
     amc_pruned_clear(&best);
     free(episodes);
     if (status == 0) s->pruned = amc_output_read_back(s->output, err);
@@ -185,13 +232,14 @@ static void print_result(const search *s) {
 
 static void close_search(search *s) {
     amc_network_free(s->pruned);
-    amc_prune_plan_free(s->result.plan);
+    free(s->result.counts);
     amc_progress_free(s->progress);
-    free(s->unit_score);
+    amc_chooser_close(&s->chooser);
     amc_early_stop_free(s->early_stop);
     amc_scorer_free(s->scorer);
     amc_output_free(s->output);
     amc_prune_env_free(s->env);
+    amc_prune_space_free(s->space);
     amc_network_free(s->network);
 }
 
@@ -210,25 +258,26 @@ static int run(const search_options *o, const char *cfg, const char *weights, am
 }
 
 int amc_cmd_search(int argc, char **argv) {
-    search_options o = {.reward = "err",
-                        .agent = "ddpg",
-                        .flops = 0.5,
-                        .min_keep = 0.1,
-                        .episodes = 400,
-                        .warmup = 100,
-                        .round = 1,
-                        .seed = 1,
-                        .scorer = {.part = AMC_DATASET_SEARCH,
-                                   .threads = amc_cmd_processors(),
-                                   .repair = {.reconstruct = 2000, .calibrate = 256}}};
+    search_options o = {
+        .reward = "err",
+        .agent = "ddpg",
+        .aim = {.granularity = "channel", .flops = NAN, .params = NAN, .min_keep = 0.1, .round = 1},
+        .episodes = 400,
+        .warmup = 100,
+        .seed = 1,
+        .scorer = {.part = AMC_DATASET_SEARCH,
+                   .threads = amc_cmd_processors(),
+                   .repair = {.reconstruct = 2000, .calibrate = 256}}};
     const amc_option table[] = {
         AMC_OPTION_DATA(&o.scorer.data),
-        AMC_OPTION_FLOPS(&o.flops, NULL),
+        AMC_OPTION_FLOPS(&o.aim.flops, &o.aim.flops_given),
+        AMC_OPTION_PARAMS(&o.aim.params, &o.aim.params_given),
+        AMC_OPTION_GRANULARITY(&o.aim.granularity),
         {.name = "reward",
          .kind = AMC_OPTION_TEXT,
          .value = &o.reward,
          .argument = "NAME",
-         .help = "err: minus the error"},
+         .help = "err: accuracy within the budget; flops, params: as small as accuracy allows"},
         {.name = "agent",
          .kind = AMC_OPTION_TEXT,
          .value = &o.agent,
@@ -255,12 +304,12 @@ int amc_cmd_search(int argc, char **argv) {
          .help =
              "score no further a plan behind the best; P: chance of losing a better one, 0: off",
          .high = 0.5},
-        AMC_OPTION_RECONSTRUCT(&o.scorer.repair.reconstruct),
+        AMC_OPTION_RECONSTRUCT(&o.scorer.repair.reconstruct, &o.aim.reconstruct_given),
         AMC_OPTION_CALIBRATE(&o.scorer.repair.calibrate),
-        AMC_OPTION_MIN_KEEP(&o.min_keep),
-        AMC_OPTION_ROUND(&o.round),
+        AMC_OPTION_MIN_KEEP(&o.aim.min_keep),
+        AMC_OPTION_ROUND(&o.aim.round),
         AMC_OPTION_SKIP(&o.skip),
-        AMC_OPTION_CRITERION(&o.criterion),
+        AMC_OPTION_CRITERION(&o.aim.criterion),
         AMC_OPTION_SEED(&o.seed, "everything random"),
         AMC_OPTION_THREADS(&o.scorer.threads),
         AMC_OPTION_OUT(&o.out),
@@ -271,8 +320,10 @@ int amc_cmd_search(int argc, char **argv) {
         .command = "search",
         .summary =
             "Searches, layer by layer, how many channels to keep so that accuracy on held-out\n"
-            "training images is best within a budget, and writes the smaller .cfg and\n"
-            ".weights. Left out, the weights are weights/<name>.weights.",
+            "training images is best within a budget (half of the FLOPs where nothing is said), "
+            "and\n"
+            "writes the smaller .cfg and .weights. Left out, the weights are\n"
+            "weights/<name>.weights.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
     };

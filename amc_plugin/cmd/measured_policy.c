@@ -9,6 +9,7 @@
 
 typedef struct measurement {
     amc_scorer *scorer;
+    const amc_chooser *chooser;
     double start;
     bool terminal;
     int next; // plan that is shown
@@ -27,18 +28,18 @@ static void show(measurement *m, int done, int all) {
             left / 60, left % 60, m->terminal ? "\033[K" : "\n");
 }
 
-static amc_score score(void *context, const amc_prune_plan *plan, int done, int all) {
+static amc_score score(void *context, const int *counts, int done, int all) {
     measurement *m = context;
-    amc_accuracy accuracy = amc_scorer_plan(m->scorer, plan);
+    amc_accuracy accuracy = amc_scorer_pruned(m->scorer, amc_chooser_make(m->chooser, counts));
     show(m, done, all);
     return (amc_score){(float)accuracy.top1 / (float)accuracy.images, accuracy.images, false};
 }
 
-void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer, const amc_prune_env *env,
-                                     const double *unit_score, int *counts) {
-    measurement m = {scorer, amc_clock_seconds(), isatty(STDERR_FILENO), 0};
-    amc_sensitivity *sensitivity =
-        amc_sensitivity_measure(env, scorer->network->groups, unit_score, score, &m);
+void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer,
+                                     const amc_chooser *chooser, const amc_prune_env *env,
+                                     int *counts) {
+    measurement m = {scorer, chooser, amc_clock_seconds(), isatty(STDERR_FILENO), 0};
+    amc_sensitivity *sensitivity = amc_sensitivity_measure(env, score, &m);
     if (m.terminal) fputc('\n', stderr);
     if (strcmp(name, "fp") == 0)
         amc_sensitivity_level(sensitivity, counts);

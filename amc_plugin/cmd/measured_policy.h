@@ -4,6 +4,7 @@
 #ifndef AMC_CMD_MEASURED_POLICY_H
 #define AMC_CMD_MEASURED_POLICY_H
 
+#include "cmd/chooser.h"
 #include "cmd/scorer.h"
 #include "search/prune_env.h"
 
@@ -11,9 +12,9 @@
 // up one by one, those that cost least for what they save first.
 bool amc_measured_policy_is(const char *name);
 
-// The policy's plan for the environment's budget, as counts (groups). unit_score: (units) which
-// channels a count keeps.
-void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer, const amc_prune_env *env,
-                                     const double *unit_score, int *counts);
+// The policy's plan for the environment's budgets, as counts (groups).
+void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer,
+                                     const amc_chooser *chooser, const amc_prune_env *env,
+                                     int *counts);
 
 #endif

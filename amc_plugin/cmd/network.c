@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "model/importance.h"
+#include "model/weight_ranking.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -31,6 +32,8 @@ amc_network *amc_network_load(const char *cfg_path, const char *weights_path,
     network->cfg = amc_cfg_text_load(cfg_path, err);
     network->graph = network->cfg ? amc_layer_graph_new(network->cfg, err) : NULL;
     network->groups = network->graph ? amc_channel_groups_new(network->graph) : NULL;
+    if (network->graph)
+        network->skipped = amc_memory_alloc((size_t)network->graph->n, sizeof(bool));
     if (network->groups && load_weights(network, weights_path, need, err) == 0) return network;
     amc_network_free(network);
     return NULL;
@@ -40,6 +43,7 @@ void amc_network_free(amc_network *network) {
     if (!network) return;
     amc_weights_free(network->weights);
     amc_channel_groups_free(network->groups);
+    free(network->skipped);
     amc_layer_graph_free(network->graph);
     amc_cfg_text_free(network->cfg);
     free(network->weights_path);
@@ -57,9 +61,29 @@ int amc_network_skip(amc_network *network, const char *layers, amc_error *err) {
             return amc_error_set(err, "-skip %s, expected layer numbers such as 0,3,12", layers);
         if (amc_channel_groups_skip(network->groups, network->graph, (int)layer, err) < 0)
             return -1;
+        network->skipped[layer] = true;
         at = *end ? end + 1 : NULL;
     }
     return 0;
+}
+
+amc_prune_space *amc_network_space(const amc_network *network, amc_granularity granularity) {
+    return granularity == AMC_GRANULARITY_CHANNEL
+               ? amc_prune_space_of_channels(network->graph, network->groups)
+               : amc_prune_space_of_weights(network->graph, network->skipped);
+}
+
+int64_t amc_network_cost(const amc_network *network, amc_granularity granularity,
+                         amc_resource resource) {
+    amc_prune_space *space = amc_network_space(network, granularity);
+    int *counts = amc_memory_alloc((size_t)space->n, sizeof *counts);
+    for (int g = 0; g < space->n; g++) counts[g] = space->groups[g].n_units;
+    if (granularity == AMC_GRANULARITY_WEIGHT)
+        amc_weight_ranking_count(space, network->weights, counts);
+    int64_t cost = amc_prune_space_cost(space, resource, counts);
+    free(counts);
+    amc_prune_space_free(space);
+    return cost;
 }
 
 double *amc_network_importance(const amc_network *network, const char *criterion, uint64_t seed,

@@ -3,7 +3,7 @@
 #ifndef AMC_CMD_NETWORK_H
 #define AMC_CMD_NETWORK_H
 
-#include "model/channel_groups.h"
+#include "model/prune_space.h"
 #include "model/weights_file.h"
 
 typedef struct amc_network {
@@ -13,6 +13,7 @@ typedef struct amc_network {
     amc_cfg_text *cfg;
     amc_layer_graph *graph;
     amc_channel_groups *groups;
+    bool *skipped;        // (layers) to be left whole, by request
     amc_weights *weights; // NULL if there are none
 } amc_network;
 
@@ -28,6 +29,13 @@ void amc_network_free(amc_network *network);
 
 // Keeps the layers of a list such as "0,3,12" whole. -1 with err set for a bad list.
 int amc_network_skip(amc_network *network, const char *layers, amc_error *err);
+
+// What a policy or a search decides about the network. The caller frees it; it borrows the network.
+amc_prune_space *amc_network_space(const amc_network *network, amc_granularity granularity);
+
+// How much the network takes of a resource, with weights that are zero or without.
+int64_t amc_network_cost(const amc_network *network, amc_granularity granularity,
+                         amc_resource resource);
 
 // Scores of the channels by the criterion of that name (see model/importance). NULL with err set
 // for an unknown one.

@@ -40,10 +40,21 @@ typedef struct amc_option {
         .help = "budget: share of the FLOPs (multiply-accumulates) left", .high = 1, .open = true, \
         .given = (is_given)                                                                        \
     }
+#define AMC_OPTION_PARAMS(to, is_given)                                                            \
+    {                                                                                              \
+        .name = "params", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",               \
+        .help = "budget: share of the parameters left", .high = 1, .open = true,                   \
+        .given = (is_given)                                                                        \
+    }
+#define AMC_OPTION_GRANULARITY(to)                                                                 \
+    {                                                                                              \
+        .name = "granularity", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "NAME",         \
+        .help = "channel: a smaller network; weight: single weights of it become zero"             \
+    }
 #define AMC_OPTION_MIN_KEEP(to)                                                                    \
     {                                                                                              \
         .name = "min-keep", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",             \
-        .help = "least share of a group's channels that is kept", .high = 1                        \
+        .help = "least share of a group's channels or weights that is kept", .high = 1             \
     }
 #define AMC_OPTION_ROUND(to)                                                                       \
     {                                                                                              \
@@ -55,10 +66,11 @@ typedef struct amc_option {
         .name = "skip", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "LAYERS",              \
         .help = "layers to leave whole, such as 0,3,12"                                            \
     }
-#define AMC_OPTION_RECONSTRUCT(to)                                                                 \
+#define AMC_OPTION_RECONSTRUCT(to, is_given)                                                       \
     {                                                                                              \
         .name = "reconstruct", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",             \
-        .help = "training images to reconstruct weights from; 0: don't", .high = 100000            \
+        .help = "training images to reconstruct weights from; 0: don't", .high = 100000,           \
+        .given = (is_given)                                                                        \
     }
 #define AMC_OPTION_CALIBRATE(to)                                                                   \
     {                                                                                              \

@@ -6,6 +6,7 @@
 #include "host/dataset.h"
 #include "model/cost_model.h"
 #include "model/slice.h"
+#include "model/weight_policy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,11 +106,12 @@ static char *folder_text(const amc_network *network, const char *folder) {
     return amc_memory_text("%.*s", (int)length, folder);
 }
 
-amc_output *amc_output_new(const amc_network *network, const char *folder, bool force,
-                           amc_error *err) {
+amc_output *amc_output_new(const amc_network *network, amc_granularity granularity,
+                           const char *folder, bool force, amc_error *err) {
     amc_output *output = amc_memory_alloc(1, sizeof *output);
     const char *name = network->name;
     output->network = network;
+    output->granularity = granularity;
     output->force = force;
     output->folder = folder_text(network, folder);
     output->cfg_path = amc_memory_text("%s/%s-amc.cfg", output->folder, name);
@@ -135,27 +137,36 @@ void amc_output_free(amc_output *output) {
     free(output);
 }
 
-static int write_files(const amc_output *output, const amc_prune_plan *plan,
-                       const amc_pruned *pruned, const char *episodes, char *paths[FILES],
-                       amc_error *err) {
+static int write_policy(const amc_network *network, const amc_pruned *pruned, const char *path,
+                        amc_error *err) {
+    if (pruned->plan)
+        return amc_prune_plan_save(pruned->plan, network->graph, network->groups, path, err);
+    amc_prune_space *space = amc_network_space(network, AMC_GRANULARITY_WEIGHT);
+    int status = amc_weight_policy_save(space, pruned->counts, path, err);
+    amc_prune_space_free(space);
+    return status;
+}
+
+static int write_files(const amc_output *output, const amc_pruned *pruned, const char *episodes,
+                       char *paths[FILES], amc_error *err) {
     const amc_network *network = output->network;
     amc_cfg_text *cfg = amc_slice_cfg(network->cfg, network->graph, pruned->graph);
     bool written = amc_weights_save(pruned->weights, pruned->graph, paths[0], err) == 0 &&
                    amc_cfg_text_save(cfg, paths[1], err) == 0 &&
-                   amc_prune_plan_save(plan, network->graph, network->groups, paths[2], err) == 0 &&
+                   write_policy(network, pruned, paths[2], err) == 0 &&
                    (!episodes || amc_files_write(paths[3], episodes, strlen(episodes), err) == 0);
     amc_cfg_text_free(cfg);
     return written ? 0 : -1;
 }
 
-int amc_output_stage(amc_output *output, const amc_prune_plan *plan, const amc_pruned *pruned,
-                     const char *episodes, amc_error *err) {
+int amc_output_stage(amc_output *output, const amc_pruned *pruned, const char *episodes,
+                     amc_error *err) {
     const char *files[FILES];
     char *paths[FILES];
     list_files(output, files);
     if (make_staging(output, err) < 0) return -1;
     for (int i = 0; i < FILES; i++) paths[i] = staged(output, files[i]);
-    int status = write_files(output, plan, pruned, episodes, paths, err);
+    int status = write_files(output, pruned, episodes, paths, err);
     for (int i = 0; i < FILES; i++) free(paths[i]);
     return status;
 }
@@ -190,7 +201,8 @@ cJSON *amc_output_json(const amc_output *output, const amc_network *pruned) {
     cJSON_AddStringToObject(json, "weights", output->weights_path);
     cJSON_AddNumberToObject(json, "macs", (double)amc_cost_macs(pruned->graph));
     cJSON_AddNumberToObject(json, "macs_before", (double)amc_cost_macs(before));
-    cJSON_AddNumberToObject(json, "params", (double)amc_cost_params(pruned->graph));
+    cJSON_AddNumberToObject(
+        json, "params", (double)amc_network_cost(pruned, output->granularity, AMC_RESOURCE_PARAMS));
     cJSON_AddNumberToObject(json, "params_before", (double)amc_cost_params(before));
     return json;
 }
@@ -200,15 +212,39 @@ static void print_change(const char *what, int64_t before, int64_t after) {
            100 * (double)after / (double)before);
 }
 
-void amc_output_print_summary(const amc_output *output, const amc_network *pruned) {
-    const amc_layer_graph *before = output->network->graph, *after = pruned->graph;
+static void print_channels(const amc_layer_graph *before, const amc_layer_graph *after) {
     printf("layer  type           channels\n");
     for (int l = 0; l < before->n; l++)
         if (before->layers[l].flow == AMC_FLOW_MAKES)
             printf("%5d  %-13s  %4d -> %4d\n", l, amc_layer_type_name(before->layers[l].type),
                    before->layers[l].out_c, after->layers[l].out_c);
+}
+
+// Weights that aren't zero of each layer.
+static void print_densities(const amc_network *pruned) {
+    amc_prune_space *space = amc_network_space(pruned, AMC_GRANULARITY_WEIGHT);
+    int *counts = amc_memory_alloc((size_t)space->n, sizeof *counts);
+    amc_weight_ranking_count(space, pruned->weights, counts);
+    printf("layer  type            weights    density\n");
+    for (int g = 0; g < space->n; g++) {
+        const amc_prune_group *group = &space->groups[g];
+        amc_layer_type type = pruned->graph->layers[group->layers[0]].type;
+        printf("%5d  %-13s  %8s  %8.2f%%\n", group->layers[0], amc_layer_type_name(type),
+               amc_cmd_count(group->n_units), 100.0 * counts[g] / group->n_units);
+    }
+    free(counts);
+    amc_prune_space_free(space);
+}
+
+void amc_output_print_summary(const amc_output *output, const amc_network *pruned) {
+    const amc_layer_graph *before = output->network->graph, *after = pruned->graph;
+    if (output->granularity == AMC_GRANULARITY_CHANNEL)
+        print_channels(before, after);
+    else
+        print_densities(pruned);
     print_change("MACs", amc_cost_macs(before), amc_cost_macs(after));
-    print_change(", parameters", amc_cost_params(before), amc_cost_params(after));
+    print_change(", parameters", amc_cost_params(before),
+                 amc_network_cost(pruned, output->granularity, AMC_RESOURCE_PARAMS));
     printf("\n%s\n%s\n", output->cfg_path, output->weights_path);
 }
 

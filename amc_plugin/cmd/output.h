@@ -11,7 +11,8 @@
 
 typedef struct amc_output {
     const amc_network *network; // borrowed
-    bool force;                 // a result that is there may be replaced
+    amc_granularity granularity;
+    bool force; // a result that is there may be replaced
     char *folder;
     char *cfg_path;      // <folder>/<name>-amc.cfg
     char *weights_path;  // <folder>/<name>-amc.weights
@@ -23,16 +24,15 @@ typedef struct amc_output {
 
 // Makes sure that the folder (NULL: amc-out/<name>) can be made and written to, and leaves nothing
 // there yet. NULL with err set if not, or if it holds a result and `force` is not set.
-amc_output *amc_output_new(const amc_network *network, const char *folder, bool force,
-                           amc_error *err);
+amc_output *amc_output_new(const amc_network *network, amc_granularity granularity,
+                           const char *folder, bool force, amc_error *err);
 
 // A staged result that was not published is removed, and the folders made for it.
 void amc_output_free(amc_output *output);
 
-// Writes the network that `plan` left to the staging folder, episodes (may be NULL) too. -1 with
-// err set.
-int amc_output_stage(amc_output *output, const amc_prune_plan *plan, const amc_pruned *pruned,
-                     const char *episodes, amc_error *err);
+// Writes the network to the staging folder, episodes (may be NULL) too. -1 with err set.
+int amc_output_stage(amc_output *output, const amc_pruned *pruned, const char *episodes,
+                     amc_error *err);
 
 // The staged network, read back as any user would. NULL with err set.
 amc_network *amc_output_read_back(const amc_output *output, amc_error *err);

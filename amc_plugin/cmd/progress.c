@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 struct amc_progress {
-    const amc_channel_groups *groups;
-    double macs; // of the whole network
+    const amc_prune_space *space;
+    double whole[AMC_RESOURCES]; // what the network takes before anything is cut
     int episodes;
     bool terminal;
     double seconds; // so far
@@ -20,17 +20,17 @@ struct amc_progress {
 
 static void write_header(amc_progress *progress) {
     fprintf(progress->csv, "episode,reward,accuracy,flops,macs,params");
-    for (int g = 0; g < progress->groups->n; g++)
-        if (progress->groups->groups[g].prunable)
-            fprintf(progress->csv, ",g%d_layer%d", g, progress->groups->groups[g].layers[0]);
+    for (int g = 0; g < progress->space->n; g++)
+        if (progress->space->groups[g].prunable)
+            fprintf(progress->csv, ",g%d_layer%d", g, progress->space->groups[g].layers[0]);
     fprintf(progress->csv, ",images,seconds\n");
 }
 
-amc_progress *amc_progress_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
-                               int episodes) {
+amc_progress *amc_progress_new(const amc_prune_space *space, int episodes) {
     amc_progress *progress = amc_memory_alloc(1, sizeof *progress);
-    progress->groups = groups;
-    progress->macs = (double)amc_cost_macs(graph);
+    progress->space = space;
+    for (int r = 0; r < AMC_RESOURCES; r++)
+        progress->whole[r] = (double)amc_prune_space_whole_cost(space, (amc_resource)r);
     progress->episodes = episodes;
     progress->terminal = isatty(STDERR_FILENO);
     progress->csv = open_memstream(&progress->text, &progress->length);
@@ -48,10 +48,10 @@ void amc_progress_free(amc_progress *progress) {
 static void write_row(amc_progress *progress, const amc_search_episode *episode) {
     FILE *csv = progress->csv;
     fprintf(csv, "%d,%.6f,%.6f,%.6f,%lld,%lld", episode->index + 1, episode->reward,
-            episode->accuracy, (double)episode->macs / progress->macs, (long long)episode->macs,
-            (long long)episode->params);
-    for (int g = 0; g < progress->groups->n; g++) {
-        const amc_channel_group *group = &progress->groups->groups[g];
+            episode->accuracy, (double)episode->macs / progress->whole[AMC_RESOURCE_MACS],
+            (long long)episode->macs, (long long)episode->params);
+    for (int g = 0; g < progress->space->n; g++) {
+        const amc_prune_group *group = &progress->space->groups[g];
         if (group->prunable) fprintf(csv, ",%.4f", (double)episode->counts[g] / group->n_units);
     }
     fprintf(csv, ",%d,%.4f\n", episode->images, episode->seconds);
@@ -60,14 +60,17 @@ static void write_row(amc_progress *progress, const amc_search_episode *episode)
 // The accuracy stands in brackets, with a ~ where it is an estimate; at most 80 columns, so that a
 // terminal can rewrite the line.
 static void show(const amc_progress *progress, const amc_search_episode *episode) {
+    bool by_weights = progress->space->granularity == AMC_GRANULARITY_WEIGHT;
+    double size = by_weights ? (double)episode->params / progress->whole[AMC_RESOURCE_PARAMS]
+                             : (double)episode->macs / progress->whole[AMC_RESOURCE_MACS];
     int done = episode->index + 1;
     double left = progress->seconds / done * (progress->episodes - done);
     fprintf(stderr,
-            "%sepisode %d/%d: reward %.4f (%s%.2f%%), %.2f%% FLOPs, best %.2f%%, %d:%02d left%s",
+            "%sepisode %d/%d: reward %.4f (%s%.2f%%), %.2f%% %s, best %.2f%%, %d:%02d left%s",
             progress->terminal ? "\r" : "", done, progress->episodes, episode->reward,
-            episode->stopped ? "~" : "", 100 * episode->accuracy,
-            100 * (double)episode->macs / progress->macs, 100 * progress->best.accuracy,
-            (int)left / 60, (int)left % 60, progress->terminal ? "\033[K" : "\n");
+            episode->stopped ? "~" : "", 100 * episode->accuracy, 100 * size,
+            by_weights ? "params" : "FLOPs", 100 * progress->best.accuracy, (int)left / 60,
+            (int)left % 60, progress->terminal ? "\033[K" : "\n");
 }
 
 void amc_progress_episode(amc_progress *progress, const amc_search_episode *episode) {

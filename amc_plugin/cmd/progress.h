@@ -7,9 +7,8 @@
 
 typedef struct amc_progress amc_progress;
 
-// Borrows graph and groups.
-amc_progress *amc_progress_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
-                               int episodes);
+// Borrows space.
+amc_progress *amc_progress_new(const amc_prune_space *space, int episodes);
 void amc_progress_free(amc_progress *progress);
 
 // Remembers an episode and shows it on stderr: one line that rewrites itself on a terminal,

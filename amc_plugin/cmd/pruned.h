@@ -1,4 +1,4 @@
-// A plan carried out in memory: the smaller network, and what repairs it without training.
+// What is decided carried out in memory: the smaller network, and what repairs it without training.
 
 #ifndef AMC_CMD_PRUNED_H
 #define AMC_CMD_PRUNED_H
@@ -7,6 +7,7 @@
 #include "host/calibrator.h"
 #include "host/grams.h"
 #include "model/prune_plan.h"
+#include "model/weight_ranking.h"
 
 // What a smaller network is repaired with: training images, none of them held out for rewards.
 typedef struct amc_repair_options {
@@ -34,14 +35,22 @@ void amc_repair_close(amc_repair *repair);
 double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
                               const char *criterion, uint64_t seed, amc_error *err);
 
+// With nothing to repair it with, the network is exactly the original without what was removed.
 typedef struct amc_pruned {
     amc_layer_graph *graph;
     amc_weights *weights;
+    amc_prune_plan *plan; // the channels that were kept; NULL where weights were chosen,
+    int *counts;          // and how many of each layer then, by the network's space of weights
 } amc_pruned;
 
-// With nothing to repair it with, the network is exactly the original without the removed channels.
+// The network that a plan leaves.
 amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *plan,
                            const amc_repair *repair);
+
+// The network with the counts[g] largest weights of each layer. Only batch normalization is
+// repaired.
+amc_pruned amc_pruned_make_sparse(const amc_network *network, const amc_weight_ranking *ranking,
+                                  const int *counts, const amc_repair *repair);
 void amc_pruned_clear(amc_pruned *pruned);
 
 #endif

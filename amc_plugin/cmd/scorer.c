@@ -72,8 +72,7 @@ amc_accuracy amc_scorer_network(amc_scorer *scorer) {
     return amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
 }
 
-void amc_scorer_apply(amc_scorer *scorer, const amc_prune_plan *plan) {
-    amc_pruned pruned = amc_pruned_make(scorer->network, plan, &scorer->repair);
+void amc_scorer_apply(amc_scorer *scorer, amc_pruned pruned) {
     amc_host_model_apply(scorer->model, pruned.graph, pruned.weights);
     amc_pruned_clear(&scorer->pruned); // only now: the model borrowed it
     scorer->pruned = pruned;
@@ -83,7 +82,7 @@ void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right
     amc_accuracy_images(scorer->model, scorer->dataset, images, n, right);
 }
 
-amc_accuracy amc_scorer_plan(amc_scorer *scorer, const amc_prune_plan *plan) {
-    amc_scorer_apply(scorer, plan);
+amc_accuracy amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned) {
+    amc_scorer_apply(scorer, pruned);
     return amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
 }

@@ -25,7 +25,7 @@ typedef struct amc_scorer {
     amc_dataset *dataset;
     amc_host_model *model;
     amc_repair repair;
-    amc_pruned pruned; // what the model computes now, if it is a plan's
+    amc_pruned pruned; // what the model computes now, if it is pruned
     int top;
 } amc_scorer;
 
@@ -39,12 +39,12 @@ void amc_scorer_print_held_out(const amc_scorer *scorer);
 // Accuracy of the whole network.
 amc_accuracy amc_scorer_network(amc_scorer *scorer);
 
-// Accuracy of the network that a plan leaves.
-amc_accuracy amc_scorer_plan(amc_scorer *scorer, const amc_prune_plan *plan);
+// Accuracy of a pruned network, which is taken over.
+amc_accuracy amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned);
 
-// The same in two steps: makes the network that a plan leaves, then says of any n of the scorer's
-// images, by index, whether it is right on them: right (n).
-void amc_scorer_apply(amc_scorer *scorer, const amc_prune_plan *plan);
+// The same in two steps: takes the pruned network over, then says of any n of the scorer's images,
+// by index, whether it is right on them: right (n).
+void amc_scorer_apply(amc_scorer *scorer, amc_pruned pruned);
 void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right);
 
 #endif

@@ -137,12 +137,9 @@ int64_t amc_cost_model_layer_macs(const amc_cost_model *model, const int *counts
     return amc_cost_layer_macs(&small);
 }
 
-int64_t amc_cost_model_group_macs(const amc_cost_model *model, const int *counts, int g) {
-    const amc_channel_group *group = &model->groups->groups[g];
-    int64_t sum = 0;
-    for (int i = 0; i < group->n_layers; i++)
-        sum += amc_cost_model_layer_macs(model, counts, group->layers[i]);
-    return sum;
+int64_t amc_cost_model_layer_params(const amc_cost_model *model, const int *counts, int layer) {
+    amc_layer small = shrunk(model, counts, layer);
+    return amc_cost_layer_params(&small);
 }
 
 static int gcd(int a, int b) {

@@ -26,11 +26,9 @@ void amc_cost_model_free(amc_cost_model *model);
 int64_t amc_cost_model_macs(const amc_cost_model *model, const int *counts);
 int64_t amc_cost_model_params(const amc_cost_model *model, const int *counts);
 
-// Multiply-accumulates of one layer.
+// The same of one layer.
 int64_t amc_cost_model_layer_macs(const amc_cost_model *model, const int *counts, int layer);
-
-// Multiply-accumulates of the layers that make group g's channels.
-int64_t amc_cost_model_group_macs(const amc_cost_model *model, const int *counts, int g);
+int64_t amc_cost_model_layer_params(const amc_cost_model *model, const int *counts, int layer);
 
 // The channels that rounding works on: the smallest number of units s of group g such that keeping
 // s more keeps every layer of it at a multiple of `round` channels. At most the group's size.

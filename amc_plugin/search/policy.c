@@ -54,12 +54,23 @@ void amc_policy_meet_budget(amc_policy policy, const amc_prune_env *env, amc_rng
     for (int i = 0; i < 50; i++) {
         double s = (low + high) / 2;
         apply(policy, env, s, draws, counts);
-        if (amc_prune_env_macs(env, counts) <= amc_prune_env_budget(env))
+        if (amc_prune_env_meets(env, counts))
             high = s;
         else
             low = s;
     }
     apply(policy, env, high, draws, counts); // at strength 1 all is at its least: feasible
+    free(draws);
+}
+
+void amc_policy_draw(const amc_prune_env *env, amc_rng *rng, int *counts) {
+    if (amc_prune_env_is_limited(env)) {
+        amc_policy_meet_budget(AMC_POLICY_RANDOM, env, rng, counts);
+        return;
+    }
+    double *draws = draw(env, AMC_POLICY_RANDOM, rng);
+    amc_prune_env_whole(env, counts);
+    apply(AMC_POLICY_RANDOM, env, amc_rng_uniform(rng), draws, counts);
     free(draws);
 }
 

@@ -17,9 +17,13 @@ typedef enum amc_policy {
 // The policy named "uniform", "shallow", "deep" or "random"; -1 for another name.
 int amc_policy_find(const char *name);
 
-// The policy's mildest plan that meets the environment's budget, as counts (groups). rng is drawn
+// The policy's mildest plan that meets the environment's budgets, as counts (groups). rng is drawn
 // from by AMC_POLICY_RANDOM only.
 void amc_policy_meet_budget(amc_policy policy, const amc_prune_env *env, amc_rng *rng, int *counts);
+
+// A random plan that is as good a guess as any: the mildest that meets the budgets, or where there
+// are none one of any strength. counts: (groups).
+void amc_policy_draw(const amc_prune_env *env, amc_rng *rng, int *counts);
 
 // The policy's plan at a channel keep ratio: at most that share of every group that it cuts,
 // rounded down to what the environment's rounding allows (random: at most that share in the mean

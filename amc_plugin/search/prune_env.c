@@ -7,11 +7,10 @@
 #include <string.h>
 
 struct amc_prune_env {
-    const amc_layer_graph *graph;
-    const amc_channel_groups *groups;
-    amc_cost_model *cost;
+    const amc_prune_space *space;
     amc_prune_env_options options;
-    int64_t budget;
+    int64_t budget[AMC_RESOURCES];
+    amc_resource resource; // that states tell of
     int n_steps;
     int *group;     // (n_steps) group of each step
     int *last_step; // (layers) the last that decides channels of the layer; -1 if none does
@@ -24,9 +23,9 @@ struct amc_prune_env {
 };
 
 static int least_count(const amc_prune_env *env, int g) {
-    const amc_channel_group *group = &env->groups->groups[g];
+    const amc_prune_group *group = &env->space->groups[g];
     if (!group->prunable) return group->n_units;
-    int step = amc_cost_model_step(env->cost, g, env->options.round);
+    int step = amc_prune_space_step(env->space, g, env->options.round);
     int wish = (int)ceil(env->options.min_keep * group->n_units - 1e-9);
     int count = (wish + step - 1) / step * step;
     if (count < step) count = step;
@@ -37,11 +36,11 @@ static void fill_fixed(amc_prune_env *env) {
     int n = env->n_steps;
     env->fixed = amc_memory_alloc((size_t)n, sizeof *env->fixed);
     for (int t = 0; t < n; t++) {
-        const amc_channel_group *group = &env->groups->groups[env->group[t]];
-        const amc_layer *layer = &env->graph->layers[group->layers[0]];
-        double macs = (double)amc_cost_model_group_macs(env->cost, env->counts, env->group[t]);
+        int g = env->group[t];
+        const amc_layer *layer = &env->space->graph->layers[env->space->groups[g].layers[0]];
+        int64_t cost = amc_prune_space_group_cost(env->space, env->resource, env->counts, g);
         double raw[8] = {t,        layer->out_c,  layer->c,    layer->h,
-                         layer->w, layer->stride, layer->size, macs};
+                         layer->w, layer->stride, layer->size, (double)cost};
         for (int i = 0; i < 8; i++) env->fixed[t][i] = (float)raw[i];
     }
     for (int i = 0; i < 8; i++) {
@@ -56,41 +55,65 @@ static void fill_fixed(amc_prune_env *env) {
 }
 
 static void fill_last_steps(amc_prune_env *env) {
-    env->last_step = amc_memory_alloc((size_t)env->graph->n, sizeof *env->last_step);
-    for (int l = 0; l < env->graph->n; l++) env->last_step[l] = -1;
+    int layers = env->space->graph->n;
+    env->last_step = amc_memory_alloc((size_t)layers, sizeof *env->last_step);
+    for (int l = 0; l < layers; l++) env->last_step[l] = -1;
     for (int t = 0; t < env->n_steps; t++) {
-        const amc_channel_group *group = &env->groups->groups[env->group[t]];
+        const amc_prune_group *group = &env->space->groups[env->group[t]];
         for (int i = 0; i < group->n_layers; i++) env->last_step[group->layers[i]] = t;
     }
 }
 
-static int check_options(const amc_prune_env *env, amc_error *err) {
-    const amc_prune_env_options *o = &env->options;
-    double all = (double)amc_cost_macs(env->graph);
-    if (env->n_steps == 0)
-        return amc_error_set(err, "%s: no channel group can be pruned", env->graph->path);
-    if (amc_prune_env_smallest(env) <= env->budget) return 0;
-    // Rounded up to what is printed, so that it can be asked for.
-    double smallest = ceil(1e4 * (double)amc_prune_env_smallest(env) / all) / 100;
-    return amc_error_set(err,
-                         "%s: a budget of %.2f%% of the FLOPs can't be met; the smallest "
-                         "reachable is %.2f%% when at least %g of each group's channels are kept, "
-                         "in multiples of %d",
-                         env->graph->path, 100 * o->flops, smallest, o->min_keep, o->round);
+static const char *const resource_names[AMC_RESOURCES] = {"FLOPs", "parameters"};
+
+static const char *units_name(const amc_prune_env *env) {
+    return env->space->granularity == AMC_GRANULARITY_CHANNEL ? "channels" : "weights";
 }
 
-amc_prune_env *amc_prune_env_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
-                                 amc_prune_env_options options, amc_error *err) {
+static int check_budget(const amc_prune_env *env, amc_resource r, amc_error *err) {
+    if (amc_prune_env_smallest(env, r) <= env->budget[r]) return 0;
+    double all = (double)amc_prune_space_whole_cost(env->space, r);
+    // Rounded up to what is printed, so that it can be asked for.
+    double smallest = ceil(1e4 * (double)amc_prune_env_smallest(env, r) / all) / 100;
+    return amc_error_set(err,
+                         "%s: a budget of %.2f%% of the %s can't be met; the smallest reachable is "
+                         "%.2f%% when at least %g of each group's %s are kept, in multiples of %d",
+                         env->space->graph->path, 100 * env->options.budget[r], resource_names[r],
+                         smallest, env->options.min_keep, units_name(env), env->options.round);
+}
+
+static int check_options(const amc_prune_env *env, amc_error *err) {
+    if (env->n_steps == 0)
+        return amc_error_set(err, "%s: no %s group can be pruned", env->space->graph->path,
+                             env->space->granularity == AMC_GRANULARITY_CHANNEL ? "channel"
+                                                                                : "weight");
+    for (int r = 0; r < AMC_RESOURCES; r++)
+        if (check_budget(env, (amc_resource)r, err) < 0) return -1;
+    return 0;
+}
+
+static void fill_budgets(amc_prune_env *env) {
+    for (int r = 0; r < AMC_RESOURCES; r++) {
+        double all = (double)amc_prune_space_whole_cost(env->space, (amc_resource)r);
+        env->budget[r] = (int64_t)floor(env->options.budget[r] * all + 1e-6);
+    }
+    bool by_params = env->space->granularity == AMC_GRANULARITY_WEIGHT ||
+                     (env->options.budget[AMC_RESOURCE_PARAMS] < 1 &&
+                      env->options.budget[AMC_RESOURCE_MACS] >= 1);
+    env->resource = by_params ? AMC_RESOURCE_PARAMS : AMC_RESOURCE_MACS;
+}
+
+amc_prune_env *amc_prune_env_new(const amc_prune_space *space, amc_prune_env_options options,
+                                 amc_error *err) {
     amc_prune_env *env = amc_memory_alloc(1, sizeof *env);
-    *env = (amc_prune_env){.graph = graph, .groups = groups, .options = options};
-    env->cost = amc_cost_model_new(graph, groups);
-    env->budget = (int64_t)floor(options.flops * (double)amc_cost_macs(graph) + 1e-6);
-    env->group = amc_memory_alloc((size_t)groups->n, sizeof *env->group);
-    env->least = amc_memory_alloc((size_t)groups->n, sizeof *env->least);
-    env->counts = amc_memory_alloc((size_t)groups->n, sizeof *env->counts);
-    for (int g = 0; g < groups->n; g++) {
+    *env = (amc_prune_env){.space = space, .options = options};
+    env->group = amc_memory_alloc((size_t)space->n, sizeof *env->group);
+    env->least = amc_memory_alloc((size_t)space->n, sizeof *env->least);
+    env->counts = amc_memory_alloc((size_t)space->n, sizeof *env->counts);
+    fill_budgets(env);
+    for (int g = 0; g < space->n; g++) {
         env->least[g] = least_count(env, g);
-        if (env->least[g] < groups->groups[g].n_units) env->group[env->n_steps++] = g;
+        if (env->least[g] < space->groups[g].n_units) env->group[env->n_steps++] = g;
     }
     amc_prune_env_reset(env);
     fill_last_steps(env);
@@ -102,13 +125,16 @@ amc_prune_env *amc_prune_env_new(const amc_layer_graph *graph, const amc_channel
 
 void amc_prune_env_free(amc_prune_env *env) {
     if (!env) return;
-    amc_cost_model_free(env->cost);
     free(env->group);
     free(env->last_step);
     free(env->least);
     free(env->counts);
     free(env->fixed);
     free(env);
+}
+
+const amc_prune_space *amc_prune_env_space(const amc_prune_env *env) {
+    return env->space;
 }
 
 int amc_prune_env_steps(const amc_prune_env *env) {
@@ -124,7 +150,7 @@ int amc_prune_env_group(const amc_prune_env *env, int t) {
 }
 
 void amc_prune_env_whole(const amc_prune_env *env, int *counts) {
-    for (int g = 0; g < env->groups->n; g++) counts[g] = env->groups->groups[g].n_units;
+    for (int g = 0; g < env->space->n; g++) counts[g] = env->space->groups[g].n_units;
 }
 
 void amc_prune_env_reset(amc_prune_env *env) {
@@ -133,38 +159,39 @@ void amc_prune_env_reset(amc_prune_env *env) {
     env->last = 1;
 }
 
-// Multiply-accumulates of the layers whose channels steps from t on decide; a layer that makes
-// channels of several groups counts once.
-static int64_t macs_from(const amc_prune_env *env, int t) {
+// What the layers that steps from t on decide about take; a layer that makes channels of several
+// groups counts once.
+static int64_t cost_from(const amc_prune_env *env, int t) {
     int64_t sum = 0;
-    for (int l = 0; l < env->graph->n; l++)
-        if (env->last_step[l] >= t) sum += amc_cost_model_layer_macs(env->cost, env->counts, l);
+    for (int l = 0; l < env->space->graph->n; l++)
+        if (env->last_step[l] >= t)
+            sum += amc_prune_space_layer_cost(env->space, env->resource, env->counts, l);
     return sum;
 }
 
 void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STATE]) {
-    double all = (double)amc_cost_macs(env->graph);
+    double all = (double)amc_prune_space_whole_cost(env->space, env->resource);
     // Undecided groups are whole in counts, so what is missing was cut in decided ones.
-    double reduced = all - (double)amc_prune_env_macs(env, env->counts);
+    double reduced = all - (double)amc_prune_env_cost(env, env->resource, env->counts);
     memcpy(state, env->fixed[env->t], sizeof env->fixed[env->t]);
     state[8] = (float)(reduced / all);
-    state[9] = (float)((double)macs_from(env, env->t + 1) / all);
+    state[9] = (float)((double)cost_from(env, env->t + 1) / all);
     state[10] = (float)env->last;
 }
 
-// Whether the budget is met with `count` units of the current group and every later group cut as
+// Whether the budgets are met with `count` units of the current group and every later group cut as
 // far as allowed: W_duty of algorithm 1, exact because whole plans are priced.
 static bool feasible(const amc_prune_env *env, int *counts, int count) {
     counts[env->group[env->t]] = count;
-    return amc_prune_env_macs(env, counts) <= env->budget;
+    return amc_prune_env_meets(env, counts);
 }
 
-// The most units of the current group that leave the budget reachable. Costs grow with counts, so
+// The most units of the current group that leave the budgets reachable. Costs grow with counts, so
 // bisection over the multiples of the rounding step finds it; the whole group is allowed too.
 static int most_feasible(const amc_prune_env *env) {
-    int g = env->group[env->t], units = env->groups->groups[g].n_units;
-    int step = amc_cost_model_step(env->cost, g, env->options.round);
-    int *counts = amc_memory_copy(env->counts, (size_t)env->groups->n, sizeof *counts);
+    int g = env->group[env->t], units = env->space->groups[g].n_units;
+    int step = amc_prune_space_step(env->space, g, env->options.round);
+    int *counts = amc_memory_copy(env->counts, (size_t)env->space->n, sizeof *counts);
     for (int t = env->t + 1; t < env->n_steps; t++)
         counts[env->group[t]] = env->least[env->group[t]];
     int low = env->least[g] / step, high = units / step; // feasible at low by induction
@@ -181,17 +208,17 @@ static int most_feasible(const amc_prune_env *env) {
 }
 
 int amc_prune_env_round(const amc_prune_env *env, int g, double ratio) {
-    int count = amc_cost_model_round(env->cost, g, ratio, env->options.round);
+    int count = amc_prune_space_round(env->space, g, ratio, env->options.round);
     return count > env->least[g] ? count : env->least[g];
 }
 
 double amc_prune_env_share(const amc_prune_env *env, int g, int count) {
-    return (double)count / env->groups->groups[g].n_units;
+    return (double)count / env->space->groups[g].n_units;
 }
 
 int amc_prune_env_floor(const amc_prune_env *env, int g, double ratio) {
-    int units = env->groups->groups[g].n_units;
-    int step = amc_cost_model_step(env->cost, g, env->options.round);
+    int units = env->space->groups[g].n_units;
+    int step = amc_prune_space_step(env->space, g, env->options.round);
     double wish = ratio * units + 1e-9; // 0.7 * 10 is a little less than 7
     int count = wish >= units ? units : (int)wish / step * step;
     return count > env->least[g] ? count : env->least[g];
@@ -203,15 +230,16 @@ int amc_prune_env_refuse_share(const amc_prune_env *env, double keep, amc_error 
         if (amc_prune_env_share(env, env->group[t], env->least[env->group[t]]) >
             amc_prune_env_share(env, worst, env->least[worst]))
             worst = env->group[t];
-    const amc_channel_group *group = &env->groups->groups[worst];
+    const amc_prune_group *group = &env->space->groups[worst];
+    const amc_layer_graph *graph = env->space->graph;
+    const char *units = units_name(env);
     return amc_error_set(
         err,
-        "%s:%d: layer %d can't be cut to %.4g of its channels: %.4g (%d of %d) "
-        "is the least when at least %g of each group's channels are kept, in "
-        "multiples of %d",
-        env->graph->path, env->graph->layers[group->layers[0]].line, group->layers[0], keep,
+        "%s:%d: layer %d can't be cut to %.4g of its %s: %.4g (%d of %d) is the least when at "
+        "least %g of each group's %s are kept, in multiples of %d",
+        graph->path, graph->layers[group->layers[0]].line, group->layers[0], keep, units,
         ceil(1e4 * amc_prune_env_share(env, worst, env->least[worst])) / 1e4, env->least[worst],
-        group->n_units, env->options.min_keep, env->options.round);
+        group->n_units, env->options.min_keep, units, env->options.round);
 }
 
 double amc_prune_env_step(amc_prune_env *env, double action) {
@@ -227,18 +255,41 @@ const int *amc_prune_env_counts(const amc_prune_env *env) {
     return env->counts;
 }
 
-int64_t amc_prune_env_macs(const amc_prune_env *env, const int *counts) {
-    return amc_cost_model_macs(env->cost, counts);
+int64_t amc_prune_env_cost(const amc_prune_env *env, amc_resource resource, const int *counts) {
+    return amc_prune_space_cost(env->space, resource, counts);
 }
 
-int64_t amc_prune_env_params(const amc_prune_env *env, const int *counts) {
-    return amc_cost_model_params(env->cost, counts);
+int64_t amc_prune_env_smallest(const amc_prune_env *env, amc_resource resource) {
+    return amc_prune_env_cost(env, resource, env->least);
 }
 
-int64_t amc_prune_env_budget(const amc_prune_env *env) {
-    return env->budget;
+int64_t amc_prune_env_budget(const amc_prune_env *env, amc_resource resource) {
+    return env->budget[resource];
 }
 
-int64_t amc_prune_env_smallest(const amc_prune_env *env) {
-    return amc_cost_model_macs(env->cost, env->least);
+static bool limits(const amc_prune_env *env, int resource) {
+    return env->options.budget[resource] < 1;
+}
+
+bool amc_prune_env_is_limited(const amc_prune_env *env) {
+    for (int r = 0; r < AMC_RESOURCES; r++)
+        if (limits(env, r)) return true;
+    return false;
+}
+
+bool amc_prune_env_meets(const amc_prune_env *env, const int *counts) {
+    for (int r = 0; r < AMC_RESOURCES; r++)
+        if (limits(env, r) && amc_prune_env_cost(env, (amc_resource)r, counts) > env->budget[r])
+            return false;
+    return true;
+}
+
+double amc_prune_env_load(const amc_prune_env *env, const int *counts) {
+    double load = 0;
+    for (int r = 0; r < AMC_RESOURCES; r++) {
+        if (!limits(env, r)) continue;
+        double cost = (double)amc_prune_env_cost(env, (amc_resource)r, counts);
+        load = fmax(load, cost / (double)env->budget[r]);
+    }
+    return load;
 }

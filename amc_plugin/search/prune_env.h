@@ -1,11 +1,11 @@
-// The network as the agent walks it: one step a prunable channel group, in network order. It
-// describes the group at hand (the paper's state), bounds and rounds the action so that the budget
-// is kept exactly, and prices what was decided. It never scores a plan.
+// The network as the agent walks it: one step a prunable group, in network order. It describes the
+// group at hand (the paper's state), bounds and rounds the action so that the budgets are kept
+// exactly, and prices what was decided. It never scores a plan.
 
 #ifndef AMC_SEARCH_PRUNE_ENV_H
 #define AMC_SEARCH_PRUNE_ENV_H
 
-#include "model/cost_model.h"
+#include "model/prune_space.h"
 
 // t, n, c, h, w, stride, k, FLOPs[t], reduced, rest, a[t-1]: equation 1 of the AMC paper.
 #define AMC_PRUNE_ENV_STATE 11
@@ -13,16 +13,18 @@
 typedef struct amc_prune_env amc_prune_env;
 
 typedef struct amc_prune_env_options {
-    double flops;    // budget as a share of the network's multiply-accumulates; 1: no budget
-    double min_keep; // least share of a group's channels that is kept, in (0, 1]
-    int round;       // keep a multiple of this many channels where a group allows it
+    double budget[AMC_RESOURCES]; // as shares of what the whole network takes; 1: no limit
+    double min_keep;              // least share of a group's units that is kept, in (0, 1]
+    int round;                    // keep a multiple of this many channels where a group allows it
 } amc_prune_env_options;
 
-// NULL with err set if nothing can be pruned or the budget can't be met even where every group is
-// cut as far as allowed (with the smallest share that can). Borrows graph and groups.
-amc_prune_env *amc_prune_env_new(const amc_layer_graph *graph, const amc_channel_groups *groups,
-                                 amc_prune_env_options options, amc_error *err);
+// NULL with err set if nothing can be pruned or a budget can't be met even where every group is
+// cut as far as allowed (with the smallest share that can). Borrows space.
+amc_prune_env *amc_prune_env_new(const amc_prune_space *space, amc_prune_env_options options,
+                                 amc_error *err);
 void amc_prune_env_free(amc_prune_env *env);
+
+const amc_prune_space *amc_prune_env_space(const amc_prune_env *env);
 
 int amc_prune_env_steps(const amc_prune_env *env);
 
@@ -36,11 +38,12 @@ int amc_prune_env_group(const amc_prune_env *env, int t);
 void amc_prune_env_reset(amc_prune_env *env);
 
 // The state of the current step, each feature scaled to [0, 1] over the network; 0 where a feature
-// is the same at every step.
+// is the same at every step. FLOPs, reduced and rest are of the resource that is limited:
+// parameters where those are and multiply-accumulates aren't.
 void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STATE]);
 
-// Decides the current group: `action` is the share of its channels to keep. It is rounded, raised
-// to the least and lowered to the most that lets the budget be met when every later group is cut
+// Decides the current group: `action` is the share of its units to keep. It is rounded, raised to
+// the least and lowered to the most that lets the budgets be met when every later group is cut
 // as far as allowed (algorithm 1 of the paper, over whole groups and after rounding). Returns the
 // share that was carried out, which is what an agent has to remember.
 double amc_prune_env_step(amc_prune_env *env, double action);
@@ -65,11 +68,21 @@ double amc_prune_env_share(const amc_prune_env *env, int g, int count);
 // -1 with err set: some group can't be cut to the share `keep`, named with what it can be cut to.
 int amc_prune_env_refuse_share(const amc_prune_env *env, double keep, amc_error *err);
 
-int64_t amc_prune_env_macs(const amc_prune_env *env, const int *counts);
-int64_t amc_prune_env_params(const amc_prune_env *env, const int *counts);
-int64_t amc_prune_env_budget(const amc_prune_env *env); // multiply-accumulates
+// How much a plan takes of a resource, and when every group is cut as far as allowed.
+int64_t amc_prune_env_cost(const amc_prune_env *env, amc_resource resource, const int *counts);
+int64_t amc_prune_env_smallest(const amc_prune_env *env, amc_resource resource);
 
-// Multiply-accumulates when every group is cut as far as allowed.
-int64_t amc_prune_env_smallest(const amc_prune_env *env);
+// How much it may take; the whole network's where there is no limit.
+int64_t amc_prune_env_budget(const amc_prune_env *env, amc_resource resource);
+
+// Whether there is a budget at all.
+bool amc_prune_env_is_limited(const amc_prune_env *env);
+
+// Whether a plan meets every budget.
+bool amc_prune_env_meets(const amc_prune_env *env, const int *counts);
+
+// What a plan takes of the resource that it exceeds most, as a share of that budget: at most 1
+// where it meets them all, 0 where there is none.
+double amc_prune_env_load(const amc_prune_env *env, const int *counts);
 
 #endif

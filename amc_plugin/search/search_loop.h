@@ -4,20 +4,20 @@
 #ifndef AMC_SEARCH_SEARCH_LOOP_H
 #define AMC_SEARCH_SEARCH_LOOP_H
 
-#include "model/prune_plan.h"
 #include "search/prune_env.h"
+#include "search/reward.h"
 #include "search/score.h"
 
-// The score of a plan; that of the first is not stopped. A plan that comes again isn't scored
-// again.
-typedef amc_score amc_search_score(void *context, const amc_prune_plan *plan);
+// The score of a plan, given by the units kept of each group (groups); that of the first is not
+// stopped. A plan that comes again isn't scored again.
+typedef amc_score amc_search_score(void *context, const int *counts);
 
 typedef struct amc_search_options {
     int episodes;
-    int warmup;  // first episodes, whose actions are drawn around the budget
+    int warmup;  // first episodes, which are drawn: around the budget, or of all sizes without one
     bool random; // all of them are: the baseline that a learning agent has to beat
+    amc_reward reward;
     uint64_t seed;
-    const double *unit_score; // (units) importance: which channels a count keeps
 } amc_search_options;
 
 typedef struct amc_search_episode {
@@ -25,7 +25,7 @@ typedef struct amc_search_episode {
     float accuracy; // what the score function said, and the next two
     int images;
     bool stopped;
-    double reward; // R_err = -(1 - accuracy)
+    double reward;
     int64_t macs;
     int64_t params;
     const int *counts; // (groups) units kept; valid during the call
@@ -37,14 +37,13 @@ typedef struct amc_search_episode {
 typedef bool amc_search_report(void *context, const amc_search_episode *episode);
 
 typedef struct amc_search_result {
-    amc_prune_plan *plan;    // best evaluated; the caller frees it
-    amc_search_episode best; // its counts are not valid
+    int *counts;             // (groups) units kept by the best evaluated; the caller frees it
+    amc_search_episode best; // with these counts
     int episodes;            // run
 } amc_search_result;
 
 // Runs the search. The same options give the same episodes, whatever the number of threads.
-amc_search_result amc_search_run(amc_prune_env *env, const amc_channel_groups *groups,
-                                 amc_search_options options, amc_search_score *score,
-                                 amc_search_report *report, void *context);
+amc_search_result amc_search_run(amc_prune_env *env, amc_search_options options,
+                                 amc_search_score *score, amc_search_report *report, void *context);
 
 #endif

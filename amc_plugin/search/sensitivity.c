@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -20,16 +21,15 @@ static void fill_gaps(double drops[LEVELS + 1]) {
         if (isnan(drops[k]) || drops[k] < drops[k + 1]) drops[k] = drops[k + 1];
 }
 
-amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, const amc_channel_groups *groups,
-                                         const double *unit_score, amc_sensitivity_score *score,
+amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivity_score *score,
                                          void *context) {
     amc_sensitivity *s = amc_memory_alloc(1, sizeof *s);
     int steps = amc_prune_env_steps(env), all = 1 + steps * (LEVELS - 1), done = 0;
-    int *counts = amc_memory_alloc((size_t)groups->n, sizeof *counts);
-    amc_prune_plan *plan = amc_prune_plan_new(groups);
+    int *counts = amc_memory_alloc((size_t)amc_prune_env_space(env)->n, sizeof *counts);
     s->env = env;
     s->drops = amc_memory_alloc((size_t)steps, sizeof *s->drops);
-    double whole = score(context, plan, ++done, all).accuracy;
+    amc_prune_env_whole(env, counts);
+    double whole = score(context, counts, ++done, all).accuracy;
     for (int t = 0; t < steps; t++) {
         int g = amc_prune_env_group(env, t), last = -1;
         s->drops[t][LEVELS] = 0;
@@ -42,12 +42,10 @@ amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, const amc_cha
                 continue;
             }
             last = counts[g];
-            amc_prune_plan_keep_counts(plan, groups, counts, unit_score);
-            s->drops[t][k] = whole - score(context, plan, done + 1, all).accuracy;
+            s->drops[t][k] = whole - score(context, counts, done + 1, all).accuracy;
         }
         fill_gaps(s->drops[t]);
     }
-    amc_prune_plan_free(plan);
     free(counts);
     return s;
 }
@@ -90,7 +88,7 @@ void amc_sensitivity_level(const amc_sensitivity *sensitivity, int *counts) {
     for (int i = 0; i < 50; i++) {
         double drop = (low + high) / 2;
         apply_level(sensitivity, drop, counts);
-        if (amc_prune_env_macs(env, counts) <= amc_prune_env_budget(env))
+        if (amc_prune_env_meets(env, counts))
             high = drop;
         else
             low = drop;
@@ -100,40 +98,41 @@ void amc_sensitivity_level(const amc_sensitivity *sensitivity, int *counts) {
 
 // ---- one by one ---------------------------------------------------------------------------------
 
-// The next smaller count of step t's group that rounding allows; the same if there is none.
+// The next smaller count of step t's group that rounding allows, or in groups of many the next half
+// percent; the same if there is none.
 static int next_count(const amc_prune_env *env, int t, int count) {
     int g = amc_prune_env_group(env, t);
-    double share = amc_prune_env_share(env, g, count) - amc_prune_env_share(env, g, 1);
-    int next = amc_prune_env_floor(env, g, share);
+    double step = fmax(amc_prune_env_share(env, g, 1), 0.005);
+    int next = amc_prune_env_floor(env, g, amc_prune_env_share(env, g, count) - step);
     return next < count ? next : count;
 }
 
-// What the next smaller count costs for each multiply-accumulate that goes; infinite if there is
-// none.
+// What the next smaller count costs for what it saves; infinite if there is none.
 static double price(const amc_sensitivity *s, int t, int *counts) {
     const amc_prune_env *env = s->env;
     int g = amc_prune_env_group(env, t), count = counts[g], next = next_count(env, t, count);
     if (next == count) return INFINITY;
     double cost = amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, next)) -
                   amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, count));
-    int64_t before = amc_prune_env_macs(env, counts);
+    double before = amc_prune_env_load(env, counts);
     counts[g] = next;
-    int64_t saved = before - amc_prune_env_macs(env, counts);
+    double saved = before - amc_prune_env_load(env, counts);
     counts[g] = count;
     const double least = 1e-9; // where accuracy doesn't fall, what saves most comes first
-    return (cost + least) / (double)saved;
+    return saved > 0 ? (cost + least) / saved : INFINITY;
 }
 
 void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts) {
     const amc_prune_env *env = sensitivity->env;
     amc_prune_env_whole(env, counts);
-    while (amc_prune_env_macs(env, counts) > amc_prune_env_budget(env)) {
-        int best = 0;
+    while (!amc_prune_env_meets(env, counts)) {
+        int best = -1;
         double lowest = INFINITY;
         for (int t = 0; t < amc_prune_env_steps(env); t++) {
             double p = price(sensitivity, t, counts);
             if (p < lowest) lowest = p, best = t;
         }
+        assert(best >= 0); // the environment knows that the budgets can be met
         int g = amc_prune_env_group(env, best);
         counts[g] = next_count(env, best, counts[g]);
     }

@@ -4,7 +4,6 @@
 #ifndef AMC_SEARCH_SENSITIVITY_H
 #define AMC_SEARCH_SENSITIVITY_H
 
-#include "model/prune_plan.h"
 #include "search/prune_env.h"
 #include "search/score.h"
 
@@ -14,14 +13,13 @@ enum { AMC_SENSITIVITY_LEVELS = 10 }; // shares that are tried: tenths, the whol
 
 typedef struct amc_sensitivity amc_sensitivity;
 
-// The score of a plan, the first of which is the whole network's; done: plans scored, of `all`.
-typedef amc_score amc_sensitivity_score(void *context, const amc_prune_plan *plan, int done,
-                                        int all);
+// The score of a plan, counts (groups), the first of which is the whole network's; done: plans
+// scored, of `all`.
+typedef amc_score amc_sensitivity_score(void *context, const int *counts, int done, int all);
 
 // Scores plans that cut one group each, to every level that the environment's rounding and least
-// share allow. unit_score: (units) which channels a count keeps. Borrows env.
-amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, const amc_channel_groups *groups,
-                                         const double *unit_score, amc_sensitivity_score *score,
+// share allow. Borrows env.
+amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivity_score *score,
                                          void *context);
 void amc_sensitivity_free(amc_sensitivity *sensitivity);
 
@@ -29,12 +27,12 @@ void amc_sensitivity_free(amc_sensitivity *sensitivity);
 // proportion. Never less for a smaller share.
 double amc_sensitivity_drop(const amc_sensitivity *sensitivity, int t, double share);
 
-// Every group is cut until it alone would cost the same accuracy, the least that meets the budget
+// Every group is cut until it alone would cost the same accuracy, the least that meets the budgets
 // (Li et al., Pruning Filters for Efficient ConvNets, 2017). counts: (groups).
 void amc_sensitivity_level(const amc_sensitivity *sensitivity, int *counts);
 
-// Channels are given up one by one, always those that cost least accuracy for the
-// multiply-accumulates that go, until the budget is met.
+// Units are given up one by one, always those that cost least accuracy for what goes of the
+// resource whose budget is exceeded most, until all are met.
 void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts);
 
 #endif

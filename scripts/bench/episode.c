@@ -10,6 +10,7 @@
 
 #include "peer.h"
 
+#include "cmd/chooser.h"
 #include "cmd/scorer.h"
 #include "host/hooks.h"
 #include "host/reconstruction.h"
@@ -27,7 +28,9 @@ typedef struct episodes {
     amc_network *network;
     amc_scorer *scorer;
     amc_pruned pruned; // what the model computes
-    double *unit_score;
+    amc_prune_space *space;
+    amc_repair nothing;
+    amc_chooser chooser;
     double parts[PARTS];    // of this episode
     bool scored;            // in this episode
     int warmup, n;          // episodes left out; counted
@@ -41,13 +44,13 @@ static double lap(double *moment) {
     return *moment - before;
 }
 
-// What amc_scorer_plan does, with a watch.
-static amc_score score(void *context, const amc_prune_plan *plan) {
+// What a search does with a plan, with a watch.
+static amc_score score(void *context, const int *counts) {
     episodes *e = context;
     double moment = amc_clock_seconds();
-    amc_pruned pruned = amc_pruned_make(e->network, plan, &(amc_repair){0});
+    amc_pruned pruned = amc_chooser_make(&e->chooser, counts); // which repairs nothing
     e->parts[APPLY] = lap(&moment);
-    amc_reconstruct(e->scorer->repair.grams, plan, pruned.weights);
+    amc_reconstruct(e->scorer->repair.grams, pruned.plan, pruned.weights);
     e->parts[RECONSTRUCT] = lap(&moment);
     amc_calibrator_run(e->scorer->repair.calibrator, pruned.graph, pruned.weights);
     e->parts[CALIBRATE] = lap(&moment);
@@ -82,21 +85,21 @@ static int open_network(episodes *e, char **argv, amc_error *err) {
                                   .repair = {RECONSTRUCTED, CALIBRATED, 0, 0}};
     e->network = amc_network_load(argv[1], argv[2], AMC_WEIGHTS_NEEDED, err);
     if (!e->network) return -1;
-    e->unit_score = amc_network_importance(e->network, "bn", 1, err);
-    if (!e->unit_score) return -1;
+    e->space = amc_network_space(e->network, AMC_GRANULARITY_CHANNEL);
+    if (amc_chooser_open(&e->chooser, e->network, e->space, &e->nothing, "bn", 1, err) < 0)
+        return -1;
     e->scorer = amc_scorer_new(e->network, options, err);
     return e->scorer ? 0 : -1;
 }
 
 static int search(episodes *e, int n, amc_error *err) {
-    amc_prune_env_options limits = {.5, KEPT, 1};
-    amc_prune_env *env = amc_prune_env_new(e->network->graph, e->network->groups, limits, err);
+    amc_prune_env_options limits = {{.5, 1}, KEPT, 1};
+    amc_prune_env *env = amc_prune_env_new(e->space, limits, err);
     if (!env) return -1;
-    amc_search_options options = {
-        .episodes = n, .warmup = e->warmup, .seed = 1, .unit_score = e->unit_score};
+    amc_search_options options = {.episodes = n, .warmup = e->warmup, .seed = 1};
     for (int i = 0; i < PARTS; i++) e->samples[i] = amc_memory_alloc((size_t)n, sizeof(double));
-    amc_search_result result = amc_search_run(env, e->network->groups, options, score, note, e);
-    amc_prune_plan_free(result.plan);
+    amc_search_result result = amc_search_run(env, options, score, note, e);
+    free(result.counts);
     amc_prune_env_free(env);
     return 0;
 }
@@ -109,7 +112,8 @@ static void print(episodes *e) {
 
 static void close_network(episodes *e) {
     for (int i = 0; i < PARTS; i++) free(e->samples[i]);
-    free(e->unit_score);
+    amc_chooser_close(&e->chooser);
+    amc_prune_space_free(e->space);
     amc_scorer_free(e->scorer);
     amc_pruned_clear(&e->pruned);
     amc_network_free(e->network);

@@ -96,13 +96,31 @@ options() {
     refuse 'an unknown reward' 'search: -reward acc, expected err' search cfg/tiny.cfg -reward acc
     refuse 'an unknown agent' 'search: -agent sarsa, expected ddpg or random' search cfg/tiny.cfg -agent sarsa
     refuse 'prune without a policy' 'prune: no -policy' prune cfg/tiny.cfg -keep .5
-    refuse 'a policy without a budget' 'expected either -flops R or -keep R' prune cfg/tiny.cfg -policy deep
-    refuse 'a policy with two budgets' 'expected either -flops R or -keep R' \
+    refuse 'a policy without a budget' 'expected either -flops R (or -params R) or -keep R' prune cfg/tiny.cfg -policy deep
+    refuse 'a policy with two budgets' 'expected either -flops R (or -params R) or -keep R' \
         prune cfg/tiny.cfg -policy deep -flops .5 -keep .5
-    refuse 'a policy that measures, without a budget' '-policy greedy, expected -flops R and no -keep' \
+    refuse 'a policy that measures, without a budget' '-policy greedy, expected -flops R or -params R and no -keep' \
         prune cfg/tiny.cfg -policy greedy -keep .5
     refuse 'a policy that is no name and no file' '-policy unifrom is not there, expected uniform, shallow' \
         prune cfg/tiny.cfg -policy unifrom -keep .5
+}
+
+granularities() {
+    refuse 'an unknown granularity' '-granularity filter, expected channel or weight' \
+        search cfg/tiny.cfg -granularity filter
+    refuse 'an unknown reward' '-reward acc, expected err, flops or params' search cfg/tiny.cfg -reward acc
+    refuse 'FLOPs of weights' '-flops is for channels, expected none with -granularity weight.*use -params' \
+        search cfg/tiny.cfg -granularity weight -flops .5
+    refuse 'rounded weights' '-round is for channels' prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -round 8
+    refuse 'a criterion of weights' '-criterion is for channels' search cfg/tiny.cfg -granularity weight -criterion l1
+    refuse 'reconstruction from weights' '-reconstruct is for channels' search cfg/tiny.cfg -granularity weight -reconstruct 16
+    refuse 'a reward of FLOPs for weights' '-reward flops is for channels' search cfg/tiny.cfg -granularity weight -reward flops
+    refuse 'an early stop of another reward' 'expected -reward err' search cfg/tiny.cfg -reward params -early-stop .1
+    echo '{"granularity": "weight", "groups": []}' >weights.json
+    echo '{"groups": []}' >channels.json
+    refuse 'weights as channels' 'weights.json: is a policy of weights' prune cfg/tiny.cfg -policy weights.json
+    refuse 'channels as weights' 'channels.json: is a policy of channels' \
+        prune cfg/tiny.cfg -granularity weight -policy channels.json
 }
 
 numbers() {
@@ -152,6 +170,9 @@ budgets() {
     "$DARKNET" amc prune cfg/tiny.cfg -policy deep -min-keep .1 -flops "$(awk "BEGIN { print $smallest / 100 }")" \
         -out "$work.smallest" >/dev/null 2>"$work.err"
     check 'the smallest reachable budget can be asked for' "$(cat "$work.err")" [ -s "$work.smallest/policy.json" ]
+    refuse 'an infeasible budget of parameters' 'a budget of 0.50% of the parameters' search cfg/tiny.cfg -params .005
+    refuse 'an infeasible budget of weights' 'the parameters can.t be met;.*of each group.s weights are kept' \
+        prune cfg/tiny.cfg -granularity weight -policy uniform -params .01
     refuse 'nothing left to prune' 'no channel group can be pruned' search cfg/tiny.cfg -skip 0,2,6,8,9
 }
 
@@ -349,7 +370,7 @@ policies() {
     refuse 'policy: no groups' 'bad.json: holds no "groups"' prune cfg/tiny.cfg -policy bad.json
     rm bad.json
     refuse 'policy: a folder' 'cfg: expected a regular file' prune cfg/tiny.cfg -policy cfg
-    refuse 'policy: a file and a budget' 'expected no -flops and no -keep' \
+    refuse 'policy: a file and a budget' 'expected no -flops, -params or -keep' \
         prune cfg/tiny.cfg -policy cfg/tiny.cfg -flops .5
     bad_policy 'no layers' 'bad.json: a group has no "layers"' '{"ratio": 0.5}'
     bad_policy 'a layer that is not there' 'bad.json: "layers": \[99], expected the layers of one channel group' \
@@ -424,6 +445,7 @@ outputs() {
 
 fixture_make 16 16 16
 options
+granularities
 numbers
 budgets
 cfgs

@@ -169,6 +169,53 @@ prune() {
     check_pruned 'prune -force' amc-out/tiny .3
 }
 
+# Weights of cfg/tiny.cfg's files that aren't zero; 20 bytes are the header.
+not_zero() { od -An -v -j 20 -t f4 -w4 "$1" | awk '$1 != 0' | wc -l; }
+
+# The file $1 keeps at most that share of the parameters, in a network of the same shape. Those that are zero before
+# (biases and means of the fixture) are none of a plan's.
+check_sparse() {
+    check "$1: the .cfg is the same" "$(diff cfg/tiny.cfg "$2/tiny-amc.cfg")" cmp -s cfg/tiny.cfg "$2/tiny-amc.cfg"
+    check_holds "$1: the budget is kept" "$(not_zero "$2/tiny-amc.weights") <= $3 * 8276"
+    check_holds "$1: and used" "$(not_zero "$2/tiny-amc.weights") > ($3 - .03) * 8276"
+    check_holds "$1: the file is as long as before" \
+        "$(stat -c %s "$2/tiny-amc.weights") == $(stat -c %s weights/tiny.weights)"
+}
+
+parameters() {
+    run 'prune -params' prune cfg/tiny.cfg -policy uniform -params .4 -out out/params -json
+    check_holds 'prune -params: the budget is kept' "$(number params "$work.out") <= .4 * 8276"
+    run 'prune -params -flops' prune cfg/tiny.cfg -policy greedy -params .7 -flops .3 -out out/both -json
+    check_holds 'prune -params -flops: both are kept' \
+        "$(number params "$work.out") <= .7 * 8276 && $(number macs "$work.out") <= .3 * 94032"
+    run 'search -params' search cfg/tiny.cfg -params .4 -episodes 6 -warmup 3 -out out/search_params -json
+    check_holds 'search -params: the budget is kept' "$(number params "$work.out") <= .4 * 8276"
+    run 'search -reward flops' search cfg/tiny.cfg -reward flops -episodes 20 -warmup 12 -out out/reward -json
+    check_holds 'search -reward flops: -Error * log(FLOPs)' \
+        "($(number reward "$work.out") + (1 - $(number accuracy "$work.out")) * log($(number macs "$work.out"))) ^ 2 < 1e-6"
+    check 'search -reward flops: plans of all sizes' "$(cut -d, -f4 out/reward/episodes.csv | sort -n | tr '\n' ' ')" \
+        awk -F, 'NR > 1 && $4 < .4 { small = 1 } NR > 1 && $4 > .6 { large = 1 } END { exit !(small && large) }' \
+        out/reward/episodes.csv
+}
+
+fine_grained() {
+    run 'prune weights' prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -out out/weights
+    check_sparse 'prune weights' out/weights .5
+    check 'prune weights: densities' "$(cat "$work.out")" grep -qE '^ +0  convolutional +324 +[45][0-9]\.[0-9]+%$' "$work.out"
+    run 'prune weights -keep' prune cfg/tiny.cfg -granularity weight -policy deep -keep .25 -out out/weights_keep
+    run 'prune weights by policy.json' prune cfg/tiny.cfg -granularity weight -policy out/weights/policy.json -out out/weights_again
+    check 'prune weights: policy.json makes the same result' 'files differ' \
+        cmp -s out/weights/tiny-amc.weights out/weights_again/tiny-amc.weights
+    run 'search weights' search cfg/tiny.cfg -granularity weight -params .5 -episodes 8 -warmup 4 -out out/search_weights -threads 2 -json
+    check_sparse 'search weights' out/search_weights .5
+    check_holds 'search weights: says what is left' \
+        "$(number params "$work.out") <= .5 * 8276 && $(number macs "$work.out") == 94032"
+    run 'search weights again' search cfg/tiny.cfg -granularity weight -params .5 -episodes 8 -warmup 4 -out out/search_weights_1 -threads 1
+    check 'search weights: one thread, the same result' 'files differ' same_result out/search_weights out/search_weights_1
+    run 'search weights -reward params' search cfg/tiny.cfg -granularity weight -reward params -episodes 8 -warmup 4 -skip 0 -out out/skip
+    check 'search weights -skip: stays whole' "$(grep '^    0' "$work.out")" grep -qE '^ +0  convolutional +324 +100.00%$' "$work.out"
+}
+
 # search_to NAME FOLDER ARGS...: a search whose result goes to out/FOLDER succeeds.
 search_to() {
     run "$1" search cfg/tiny.cfg -flops .6 -episodes 12 -warmup 5 -out "out/$2" "${@:3}"
@@ -329,6 +376,8 @@ help
 info
 evaluate
 prune
+parameters
+fine_grained
 search
 early_stop
 stock

@@ -15,8 +15,9 @@ static subject new_subject(const char *path, double flops, int round) {
     amc_error err = {""};
     subject s = {.net.graph = fixture_graph(path), .round = round};
     s.net.groups = amc_channel_groups_new(s.net.graph);
-    amc_prune_env_options options = {flops, 0, round};
-    s.env = amc_prune_env_new(s.net.graph, s.net.groups, options, &err);
+    s.net.space = amc_prune_space_of_channels(s.net.graph, s.net.groups);
+    amc_prune_env_options options = {{flops, 1}, 0, round};
+    s.env = amc_prune_env_new(s.net.space, options, &err);
     if (!s.env) fail_msg("%s", err.text);
     s.cost = amc_cost_model_new(s.net.graph, s.net.groups);
     s.counts = amc_memory_alloc((size_t)s.net.groups->n, sizeof *s.counts);
@@ -67,7 +68,9 @@ static void assert_mild(const subject *s) {
         more[g] += amc_cost_model_step(s->cost, g, s->round);
         if (more[g] > units) more[g] = units;
     }
-    if (cut) assert_true(amc_prune_env_macs(s->env, more) > amc_prune_env_budget(s->env));
+    if (cut)
+        assert_true(amc_prune_env_cost(s->env, AMC_RESOURCE_MACS, more) >
+                    amc_prune_env_budget(s->env, AMC_RESOURCE_MACS));
     free(more);
 }
 
@@ -113,7 +116,8 @@ static void test_budgets_are_met_mildly(void **state) {
         subject s = new_subject(paths[i % 5], budgets[i / 5 % 4], i < 20 ? 1 : 4);
         for (int policy = 0; policy < AMC_POLICIES; policy++) {
             amc_policy_meet_budget(policy, s.env, &rng, s.counts);
-            assert_true(amc_prune_env_macs(s.env, s.counts) <= amc_prune_env_budget(s.env));
+            assert_true(amc_prune_env_cost(s.env, AMC_RESOURCE_MACS, s.counts) <=
+                        amc_prune_env_budget(s.env, AMC_RESOURCE_MACS));
             for (int g = 0; g < s.net.groups->n; g++)
                 if (!s.net.groups->groups[g].prunable)
                     assert_int_equal(s.counts[g], s.net.groups->groups[g].n_units);
@@ -132,17 +136,17 @@ static void test_uniform_is_the_largest_share(void **state) {
     subject s = new_subject("cfg/vgg16.cfg", 0.5, 1);
     amc_rng rng = {{1, 2, 3, 4}};
     amc_policy_meet_budget(AMC_POLICY_UNIFORM, s.env, &rng, s.counts);
-    int64_t reached = amc_prune_env_macs(s.env, s.counts), most = 0;
+    int64_t reached = amc_prune_env_cost(s.env, AMC_RESOURCE_MACS, s.counts), most = 0;
     for (int i = 1; i <= 20000; i++) {
         for (int t = 0; t < amc_prune_env_steps(s.env); t++) {
             int g = amc_prune_env_group(s.env, t);
             s.counts[g] = amc_prune_env_round(s.env, g, i / 20000.0);
         }
-        int64_t macs = amc_prune_env_macs(s.env, s.counts);
-        if (macs <= amc_prune_env_budget(s.env) && macs > most) most = macs;
+        int64_t macs = amc_prune_env_cost(s.env, AMC_RESOURCE_MACS, s.counts);
+        if (macs <= amc_prune_env_budget(s.env, AMC_RESOURCE_MACS) && macs > most) most = macs;
     }
     assert_int_equal(reached, most);
-    assert_true((double)reached > 0.995 * (double)amc_prune_env_budget(s.env));
+    assert_true((double)reached > 0.995 * (double)amc_prune_env_budget(s.env, AMC_RESOURCE_MACS));
     assert_memory_equal(&rng, (&(amc_rng){{1, 2, 3, 4}}), sizeof rng); // draws nothing
     free_subject(s);
 }
@@ -155,7 +159,8 @@ static void test_no_budget_cuts_nothing(void **state) {
         subject s = new_subject("cfg/fashion.cfg", 1, round);
         for (int policy = 0; policy < AMC_POLICIES; policy++) {
             amc_policy_meet_budget(policy, s.env, &rng, s.counts);
-            assert_int_equal(amc_prune_env_macs(s.env, s.counts), amc_cost_macs(s.net.graph));
+            assert_int_equal(amc_prune_env_cost(s.env, AMC_RESOURCE_MACS, s.counts),
+                             amc_cost_macs(s.net.graph));
         }
         free_subject(s);
     }
@@ -166,12 +171,13 @@ static void test_smallest_budget(void **state) {
     amc_rng rng;
     amc_rng_init(&rng, 4);
     subject whole = new_subject("cfg/plain20.cfg", 1, 4);
-    double least =
-        (double)amc_prune_env_smallest(whole.env) / (double)amc_cost_macs(whole.net.graph);
+    double least = (double)amc_prune_env_smallest(whole.env, AMC_RESOURCE_MACS) /
+                   (double)amc_cost_macs(whole.net.graph);
     subject s = new_subject("cfg/plain20.cfg", least, 4);
     for (int policy = 0; policy < AMC_POLICIES; policy++) {
         amc_policy_meet_budget(policy, s.env, &rng, s.counts);
-        assert_int_equal(amc_prune_env_macs(s.env, s.counts), amc_prune_env_smallest(s.env));
+        assert_int_equal(amc_prune_env_cost(s.env, AMC_RESOURCE_MACS, s.counts),
+                         amc_prune_env_smallest(s.env, AMC_RESOURCE_MACS));
     }
     free_subject(whole);
     free_subject(s);

@@ -15,14 +15,15 @@ static networks_net walkable(int i) {
     char *written = i < PATHS ? NULL : fixture_write("net.cfg", networks_all[i - PATHS].cfg);
     networks_net net = {.graph = fixture_graph(written ? written : paths[i])};
     net.groups = amc_channel_groups_new(net.graph);
+    net.space = amc_prune_space_of_channels(net.graph, net.groups);
     free(written);
     return net;
 }
 
 static amc_prune_env *new_env(const networks_net *net, double flops, double min_keep, int round) {
     amc_error err = {""};
-    amc_prune_env_options options = {flops, min_keep, round};
-    amc_prune_env *env = amc_prune_env_new(net->graph, net->groups, options, &err);
+    amc_prune_env_options options = {{flops, 1}, min_keep, round};
+    amc_prune_env *env = amc_prune_env_new(net->space, options, &err);
     if (!env) fail_msg("%s", err.text);
     return env;
 }
@@ -30,8 +31,8 @@ static amc_prune_env *new_env(const networks_net *net, double flops, double min_
 // Whether any group is left to choose in: in small ones rounding may leave none.
 static bool has_steps(const networks_net *net, double min_keep, int round) {
     amc_error err = {""};
-    amc_prune_env_options options = {1, min_keep, round};
-    amc_prune_env *env = amc_prune_env_new(net->graph, net->groups, options, &err);
+    amc_prune_env_options options = {{1, 1}, min_keep, round};
+    amc_prune_env *env = amc_prune_env_new(net->space, options, &err);
     amc_prune_env_free(env);
     return env != NULL;
 }
@@ -39,9 +40,16 @@ static bool has_steps(const networks_net *net, double min_keep, int round) {
 // The smallest share of the multiply-accumulates that can be left.
 static double smallest_share(const networks_net *net, double min_keep, int round) {
     amc_prune_env *env = new_env(net, 1, min_keep, round);
-    double share = (double)amc_prune_env_smallest(env) / (double)amc_cost_macs(net->graph);
+    double share =
+        (double)amc_prune_env_smallest(env, AMC_RESOURCE_MACS) / (double)amc_cost_macs(net->graph);
     amc_prune_env_free(env);
     return share;
+}
+
+// Takes skipped groups into account.
+static void renew_space(networks_net *net) {
+    amc_prune_space_free(net->space);
+    net->space = amc_prune_space_of_channels(net->graph, net->groups);
 }
 
 // ---- actions ----
@@ -98,12 +106,16 @@ static void check_episode(const networks_net *net, const amc_cost_model *cost, a
         check_count(net, cost, g, count, min_keep, round);
     }
     const int *counts = amc_prune_env_counts(env);
-    assert_true(amc_prune_env_macs(env, counts) <= amc_prune_env_budget(env));
-    assert_true(amc_prune_env_macs(env, counts) >= amc_prune_env_smallest(env));
+    assert_true(amc_prune_env_cost(env, AMC_RESOURCE_MACS, counts) <=
+                amc_prune_env_budget(env, AMC_RESOURCE_MACS));
+    assert_true(amc_prune_env_cost(env, AMC_RESOURCE_MACS, counts) >=
+                amc_prune_env_smallest(env, AMC_RESOURCE_MACS));
     for (int g = 0; g < net->groups->n; g++) check_count(net, cost, g, counts[g], min_keep, round);
     if (amc_rng_below(rng, 8) == 0) {
-        assert_int_equal(sliced_macs(net, counts, rng), amc_prune_env_macs(env, counts));
-        assert_true(amc_prune_env_params(env, counts) <= amc_cost_params(net->graph));
+        assert_int_equal(sliced_macs(net, counts, rng),
+                         amc_prune_env_cost(env, AMC_RESOURCE_MACS, counts));
+        assert_true(amc_prune_env_cost(env, AMC_RESOURCE_PARAMS, counts) <=
+                    amc_cost_params(net->graph));
     }
 }
 
@@ -125,7 +137,7 @@ static void test_budget_holds(void **state) {
             double least = smallest_share(&net, min_keep, round), u = amc_rng_uniform(&rng);
             double flops = k < 9 ? least : least + u * u * (1 - least);
             amc_prune_env *env = new_env(&net, flops, min_keep, round);
-            assert_true(amc_prune_env_budget(env) <=
+            assert_true(amc_prune_env_budget(env, AMC_RESOURCE_MACS) <=
                         flops * (double)amc_cost_macs(net.graph) + 1e-3);
             for (int n = 0; n < 12; n++, episodes++)
                 check_episode(&net, cost, env, min_keep, round, &rng);
@@ -151,7 +163,8 @@ static void check_not_overcut(const networks_net *net, const amc_cost_model *cos
         int count = amc_prune_env_counts(env)[g], step = amc_cost_model_step(cost, g, round);
         if (count < units) {
             counts[g] = count + step < units ? count + step : units;
-            assert_true(amc_prune_env_macs(env, counts) > amc_prune_env_budget(env));
+            assert_true(amc_prune_env_cost(env, AMC_RESOURCE_MACS, counts) >
+                        amc_prune_env_budget(env, AMC_RESOURCE_MACS));
         }
         counts[g] = count;
     }
@@ -180,6 +193,76 @@ static void test_no_more_is_cut_than_needed(void **state) {
     }
 }
 
+// Both budgets hold at once, and the one on parameters alone.
+static void test_budgets_on_parameters(void **state) {
+    (void)state;
+    amc_error err = {""};
+    amc_rng rng;
+    amc_rng_init(&rng, 5);
+    networks_net net = networks_load("cfg/vgg16.cfg", 1);
+    static const double shares[3][2] = {{1, 0.3}, {0.5, 0.2}, {0.2, 0.5}};
+    for (int i = 0; i < 3; i++) {
+        amc_prune_env_options options = {{shares[i][0], shares[i][1]}, 0.1, 1};
+        amc_prune_env *env = amc_prune_env_new(net.space, options, &err);
+        assert_non_null(env);
+        double closest = 0;
+        for (int episode = 0; episode < 40; episode++) {
+            amc_prune_env_reset(env);
+            for (int t = 0; t < amc_prune_env_steps(env); t++)
+                amc_prune_env_step(env, act((actor)(episode % ACTORS), &rng));
+            const int *counts = amc_prune_env_counts(env);
+            double macs = (double)amc_prune_env_cost(env, AMC_RESOURCE_MACS, counts) /
+                          (double)amc_cost_macs(net.graph);
+            double params = (double)amc_prune_env_cost(env, AMC_RESOURCE_PARAMS, counts) /
+                            (double)amc_cost_params(net.graph);
+            assert_true(macs <= shares[i][0] && params <= shares[i][1]);
+            double load = params / shares[i][1];
+            if (shares[i][0] < 1) load = fmax(load, macs / shares[i][0]);
+            assert_true(fabs(amc_prune_env_load(env, counts) - load) < 1e-6);
+            assert_true(amc_prune_env_meets(env, counts));
+            closest = fmax(closest, load);
+        }
+        assert_true(closest > 0.99);
+        amc_prune_env_free(env);
+    }
+    networks_free(net);
+}
+
+// Single weights: a step a layer, whose states tell of parameters.
+static void test_walk_over_weights(void **state) {
+    (void)state;
+    amc_error err = {""};
+    amc_rng rng;
+    amc_rng_init(&rng, 6);
+    networks_net net = networks_load("cfg/resnet56.cfg", 1);
+    amc_prune_space *space = amc_prune_space_of_weights(net.graph, NULL);
+    amc_prune_env *env = amc_prune_env_new(space, (amc_prune_env_options){{1, 0.4}, 0.05, 1}, &err);
+    assert_non_null(env);
+    assert_int_equal(amc_prune_env_steps(env), space->n);
+    double all = (double)amc_cost_params(net.graph);
+    for (int episode = 0; episode < 20; episode++) {
+        amc_prune_env_reset(env);
+        for (int t = 0; t < space->n; t++) {
+            float features[AMC_PRUNE_ENV_STATE];
+            amc_prune_env_state(env, features);
+            double now =
+                (double)amc_prune_env_cost(env, AMC_RESOURCE_PARAMS, amc_prune_env_counts(env));
+            assert_true(fabs(features[8] - (1 - now / all)) < 1e-5);
+            amc_prune_env_step(env, act((actor)(episode % ACTORS), &rng));
+        }
+        assert_true((double)amc_prune_env_cost(env, AMC_RESOURCE_PARAMS,
+                                               amc_prune_env_counts(env)) <= 0.4 * all);
+    }
+    amc_prune_env_free(env);
+    amc_prune_env_options options = {{1, 0.05}, 0.1, 1};
+    assert_null(amc_prune_env_new(space, options, &err));
+    networks_assert_error(&err, net.graph->path, 0,
+                          "a budget of 5.00% of the parameters can't be met");
+    assert_non_null(strstr(err.text, "each group's weights are kept"));
+    amc_prune_space_free(space);
+    networks_free(net);
+}
+
 // Where every action fits, every action is carried out, rounded to whole channels.
 static void test_no_budget_leaves_actions_free(void **state) {
     (void)state;
@@ -197,8 +280,9 @@ static void test_no_budget_leaves_actions_free(void **state) {
                 assert_true(fabs(executed - fmax(action, 1.0 / units)) <= 0.5 / units + 1e-12);
             }
             if (who == GREEDY)
-                assert_int_equal(amc_prune_env_macs(env, amc_prune_env_counts(env)),
-                                 amc_cost_macs(net.graph));
+                assert_int_equal(
+                    amc_prune_env_cost(env, AMC_RESOURCE_MACS, amc_prune_env_counts(env)),
+                    amc_cost_macs(net.graph));
         }
         amc_prune_env_free(env);
         networks_free(net);
@@ -211,8 +295,8 @@ static void check_infeasible(const networks_net *net, double min_keep, int round
     static const char before[] = "the smallest reachable is ";
     amc_error err = {""};
     double least = smallest_share(net, min_keep, round);
-    amc_prune_env_options options = {least * 0.97, min_keep, round};
-    assert_null(amc_prune_env_new(net->graph, net->groups, options, &err));
+    amc_prune_env_options options = {{least * 0.97, 1}, min_keep, round};
+    assert_null(amc_prune_env_new(net->space, options, &err));
     networks_assert_error(&err, net->graph->path, 0, "of the FLOPs can't be met");
     char *said = strstr(err.text, before);
     assert_non_null(said);
@@ -222,8 +306,8 @@ static void check_infeasible(const networks_net *net, double min_keep, int round
     amc_prune_env_free(
         new_env(net, percent / 100, min_keep, round)); // what is said can be asked for
     if (percent > 0.011) {
-        options.flops = percent / 100 - 1e-4;
-        assert_null(amc_prune_env_new(net->graph, net->groups, options, &err));
+        options.budget[AMC_RESOURCE_MACS] = percent / 100 - 1e-4;
+        assert_null(amc_prune_env_new(net->space, options, &err));
     }
 }
 
@@ -242,15 +326,16 @@ static void test_nothing_to_prune(void **state) {
     (void)state;
     amc_error err = {""};
     networks_net net = networks_new(NET(3, 8, 8) CONV(5, 3, 1, relu), 1);
-    assert_null(amc_prune_env_new(net.graph, net.groups, (amc_prune_env_options){1, 0, 1}, &err));
+    assert_null(amc_prune_env_new(net.space, (amc_prune_env_options){{1, 1}, 0, 1}, &err));
     networks_assert_error(&err, net.path, 0, "no channel group can be pruned");
     networks_free(net);
     // All is skipped, all is rounded to the whole group, all has to be kept.
     net = networks_new(NET(3, 8, 8) CONV(12, 3, 1, relu) CONV(5, 3, 1, relu), 1);
-    assert_null(amc_prune_env_new(net.graph, net.groups, (amc_prune_env_options){1, 0, 16}, &err));
-    assert_null(amc_prune_env_new(net.graph, net.groups, (amc_prune_env_options){1, 1, 1}, &err));
+    assert_null(amc_prune_env_new(net.space, (amc_prune_env_options){{1, 1}, 0, 16}, &err));
+    assert_null(amc_prune_env_new(net.space, (amc_prune_env_options){{1, 1}, 1, 1}, &err));
     assert_int_equal(amc_channel_groups_skip(net.groups, net.graph, 0, &err), 0);
-    assert_null(amc_prune_env_new(net.graph, net.groups, (amc_prune_env_options){1, 0, 1}, &err));
+    renew_space(&net);
+    assert_null(amc_prune_env_new(net.space, (amc_prune_env_options){{1, 1}, 0, 1}, &err));
     networks_free(net);
     amc_prune_env_free(NULL);
 }
@@ -261,6 +346,7 @@ static void test_skipped_groups_stay_whole(void **state) {
     networks_net net = networks_load("cfg/plain20.cfg", 1);
     assert_int_equal(amc_channel_groups_skip(net.groups, net.graph, 0, &err), 0);
     assert_int_equal(amc_channel_groups_skip(net.groups, net.graph, 5, &err), 0);
+    renew_space(&net);
     amc_prune_env *env = new_env(&net, 0.3, 0, 1);
     assert_int_equal(amc_prune_env_steps(env), 17);
     for (int t = 0; t < 17; t++) amc_prune_env_step(env, 0.2);
@@ -386,6 +472,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_budget_holds),
         cmocka_unit_test(test_no_more_is_cut_than_needed),
+        cmocka_unit_test(test_budgets_on_parameters),
+        cmocka_unit_test(test_walk_over_weights),
         cmocka_unit_test(test_no_budget_leaves_actions_free),
         cmocka_unit_test(test_infeasible_budgets),
         cmocka_unit_test(test_nothing_to_prune),

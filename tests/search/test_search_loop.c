@@ -17,8 +17,8 @@ enum { MOST_EPISODES = 400, MOST_GROUPS = 16 };
 typedef struct game {
     networks_net net;
     amc_prune_env *env;
-    double *unit_score; // (units)
     double gain[MOST_GROUPS], rate[MOST_GROUPS];
+    amc_reward reward;
     int stop_after;    // episodes
     float stops_above; // better plans are said to be stopped
     // What was reported, and what was asked to be scored.
@@ -26,7 +26,7 @@ typedef struct game {
     amc_search_episode episodes[MOST_EPISODES];
     int counts[MOST_EPISODES][MOST_GROUPS];
     int scored;
-    unsigned char *kept[MOST_EPISODES]; // (units)
+    int scored_counts[MOST_EPISODES][MOST_GROUPS];
 } game;
 
 static game *new_game(uint64_t seed) {
@@ -35,10 +35,8 @@ static game *new_game(uint64_t seed) {
     amc_rng_init(&rng, seed);
     game *g = amc_memory_alloc(1, sizeof *g);
     g->net = networks_new(cfg, 1);
-    g->env =
-        amc_prune_env_new(g->net.graph, g->net.groups, (amc_prune_env_options){0.5, 0.1, 1}, &err);
+    g->env = amc_prune_env_new(g->net.space, (amc_prune_env_options){{0.5, 1}, 0.1, 1}, &err);
     if (!g->env) fail_msg("%s", err.text);
-    g->unit_score = networks_random_scores(g->net.groups, &rng);
     g->stop_after = MOST_EPISODES;
     g->stops_above = 1;
     assert_true(g->net.groups->n <= MOST_GROUPS);
@@ -53,23 +51,20 @@ static game *new_game(uint64_t seed) {
 }
 
 static void free_game(game *g) {
-    for (int i = 0; i < g->scored; i++) free(g->kept[i]);
-    free(g->unit_score);
     amc_prune_env_free(g->env);
     networks_free(g->net);
     free(g);
 }
 
 // In [0, 1]: 1 for the whole network.
-static amc_score score(void *context, const amc_prune_plan *plan) {
+static amc_score score(void *context, const int *counts) {
     game *g = context;
     double sum = 0;
     for (int i = 0; i < g->net.groups->n; i++) {
-        double units = g->net.groups->groups[i].n_units;
-        double keep = amc_prune_plan_count(plan, g->net.groups, i) / units;
+        double keep = amc_prune_env_share(g->env, i, counts[i]);
         sum += g->gain[i] * (1 - exp(-g->rate[i] * keep));
     }
-    g->kept[g->scored++] = amc_memory_copy(plan->kept, (size_t)plan->n_units, 1);
+    memcpy(g->scored_counts[g->scored++], counts, (size_t)g->net.groups->n * sizeof(int));
     return (amc_score){(float)sum, 100 + g->scored, (float)sum > g->stops_above};
 }
 
@@ -84,9 +79,9 @@ static amc_search_result search(game *g, int episodes, int warmup, bool random, 
     amc_search_options options = {.episodes = episodes,
                                   .warmup = warmup,
                                   .random = random,
-                                  .seed = seed,
-                                  .unit_score = g->unit_score};
-    return amc_search_run(g->env, g->net.groups, options, score, report, g);
+                                  .reward = g->reward,
+                                  .seed = seed};
+    return amc_search_run(g->env, options, score, report, g);
 }
 
 // Searches a game of its own and returns the best score that was found.
@@ -94,7 +89,7 @@ static double best_score(uint64_t game_seed, int episodes, int warmup, bool rand
     game *g = new_game(game_seed);
     amc_search_result result = search(g, episodes, warmup, random, seed);
     double best = result.best.accuracy;
-    amc_prune_plan_free(result.plan);
+    free(result.counts);
     free_game(g);
     return best;
 }
@@ -116,22 +111,20 @@ static void check_run(bool random) {
         assert_false(e->stopped);
         assert_true(e->reward == (double)e->accuracy - 1);
         assert_int_equal(e->best, best == i);
-        assert_int_equal(e->macs, amc_prune_env_macs(g->env, g->counts[i]));
-        assert_int_equal(e->params, amc_prune_env_params(g->env, g->counts[i]));
-        assert_true(e->macs <= amc_prune_env_budget(g->env));
+        assert_int_equal(e->macs, amc_prune_env_cost(g->env, AMC_RESOURCE_MACS, g->counts[i]));
+        assert_int_equal(e->params, amc_prune_env_cost(g->env, AMC_RESOURCE_PARAMS, g->counts[i]));
+        assert_true(e->macs <= amc_prune_env_budget(g->env, AMC_RESOURCE_MACS));
         assert_true(e->seconds >= 0);
-        // The plan that was scored keeps as many units as was reported, those of largest score.
-        amc_prune_plan *plan = amc_prune_plan_new(g->net.groups);
-        amc_prune_plan_keep_counts(plan, g->net.groups, g->counts[i], g->unit_score);
-        assert_memory_equal(g->kept[i], plan->kept, (size_t)plan->n_units);
-        amc_prune_plan_free(plan);
+        // The plan that was scored is the one that was reported.
+        assert_memory_equal(g->scored_counts[i], g->counts[i], (size_t)n * sizeof(int));
     }
     assert_int_equal(result.best.index, best);
     assert_true(result.best.accuracy == g->episodes[best].accuracy);
     assert_int_equal(result.best.macs, g->episodes[best].macs);
-    assert_memory_equal(result.plan->kept, g->kept[best], (size_t)result.plan->n_units);
+    assert_memory_equal(result.counts, g->counts[best], (size_t)n * sizeof(int));
+    assert_ptr_equal(result.best.counts, result.counts);
     assert_memory_not_equal(g->counts[0], g->counts[1], (size_t)n * sizeof(int));
-    amc_prune_plan_free(result.plan);
+    free(result.counts);
     free_game(g);
 }
 
@@ -156,15 +149,15 @@ static void test_same_seed_same_episodes(void **state) {
     (void)state;
     for (int random = 0; random < 2; random++) {
         game *first = new_game(2), *again = new_game(2), *other = new_game(2);
-        amc_prune_plan_free(search(first, 50, 15, random, 5).plan);
-        amc_prune_plan_free(search(again, 50, 15, random, 5).plan);
-        amc_prune_plan_free(search(other, 50, 15, random, 6).plan);
+        free(search(first, 50, 15, random, 5).counts);
+        free(search(again, 50, 15, random, 5).counts);
+        free(search(other, 50, 15, random, 6).counts);
         assert_true(same_episodes(first, again));
         assert_false(same_episodes(first, other));
         // A search leaves nothing behind in its environment.
         int n = again->scored;
         again->n = 0;
-        amc_prune_plan_free(search(again, 50, 15, random, 5).plan);
+        free(search(again, 50, 15, random, 5).counts);
         assert_true(same_episodes(first, again));
         assert_int_equal(again->scored, n + 50);
         free_game(first), free_game(again), free_game(other);
@@ -175,8 +168,8 @@ static void test_same_seed_same_episodes(void **state) {
 static void test_more_episodes_same_start(void **state) {
     (void)state;
     game *brief = new_game(3), *longer = new_game(3);
-    amc_prune_plan_free(search(brief, 30, 15, false, 5).plan);
-    amc_prune_plan_free(search(longer, 45, 15, false, 5).plan);
+    free(search(brief, 30, 15, false, 5).counts);
+    free(search(longer, 45, 15, false, 5).counts);
     longer->n = 30;
     assert_true(same_episodes(brief, longer));
     free_game(brief), free_game(longer);
@@ -189,14 +182,14 @@ static void test_stops_when_told(void **state) {
         game *g = new_game(4), *whole = new_game(4);
         g->stop_after = stops[i];
         amc_search_result result = search(g, 40, 10, false, 3);
-        amc_prune_plan_free(search(whole, 40, 10, false, 3).plan);
+        free(search(whole, 40, 10, false, 3).counts);
         assert_int_equal(result.episodes, stops[i]);
         assert_int_equal(g->n, stops[i]);
         assert_int_equal(g->scored, stops[i]);
         whole->n = stops[i];
         assert_true(same_episodes(g, whole));
         assert_in_range(result.best.index, 0, stops[i] - 1);
-        amc_prune_plan_free(result.plan);
+        free(result.counts);
         free_game(g), free_game(whole);
     }
 }
@@ -208,12 +201,10 @@ static void test_a_plan_is_scored_once(void **state) {
     game *g = new_game(1);
     amc_prune_env_free(g->env);
     networks_free(g->net);
-    free(g->unit_score);
     g->net = networks_new(
         NET(3, 8, 8) CONV(2, 3, 1, relu) CONV(2, 3, 1, relu) BARE_CONV(5, 1, 1, linear), 1);
-    g->unit_score = amc_memory_alloc((size_t)g->net.groups->n_units, sizeof *g->unit_score);
-    g->env = amc_prune_env_new(g->net.graph, g->net.groups, (amc_prune_env_options){1, 0, 1}, &err);
-    amc_prune_plan_free(search(g, 100, 50, false, 3).plan);
+    g->env = amc_prune_env_new(g->net.space, (amc_prune_env_options){{1, 1}, 0, 1}, &err);
+    free(search(g, 100, 50, false, 3).counts);
     assert_int_equal(g->n, 100);
     assert_in_range(g->scored, 2, 4);
     for (int i = 0; i < g->n; i++)
@@ -227,7 +218,7 @@ static void test_a_plan_is_scored_once(void **state) {
 static void test_stopped_plans(void **state) {
     (void)state;
     game *whole = new_game(5), *g = new_game(5);
-    amc_prune_plan_free(search(whole, 60, 60, false, 3).plan);
+    free(search(whole, 60, 60, false, 3).counts);
     float first = whole->episodes[0].accuracy, high = first;
     for (int i = 1; i < 60; i++) high = fmaxf(high, whole->episodes[i].accuracy);
     g->stops_above = (first + high) / 2;
@@ -243,8 +234,33 @@ static void test_stopped_plans(void **state) {
     }
     assert_in_range(stopped, 1, 59);
     assert_int_equal(result.best.index, best);
-    amc_prune_plan_free(result.plan);
+    free(result.counts);
     free_game(g), free_game(whole);
+}
+
+// Rewards other than accuracy: what is reported is what they say, without a budget plans of all
+// sizes are tried, and the one of largest reward is returned.
+static void test_rewards_without_budget(void **state) {
+    (void)state;
+    amc_error err = {""};
+    game *g = new_game(6);
+    amc_prune_env_free(g->env);
+    g->env = amc_prune_env_new(g->net.space, (amc_prune_env_options){{1, 1}, 0.1, 1}, &err);
+    g->reward = AMC_REWARD_FLOPS;
+    amc_search_result result = search(g, 120, 60, false, 3);
+    double all = (double)amc_cost_macs(g->net.graph), least = 1, most = 0;
+    int best = 0;
+    for (int i = 0; i < 120; i++) {
+        const amc_search_episode *e = &g->episodes[i];
+        double share = (double)e->macs / all;
+        assert_true(e->reward == amc_reward_of(AMC_REWARD_FLOPS, e->accuracy, e->macs, e->params));
+        if (i < 60) least = fmin(least, share), most = fmax(most, share);
+        if (e->reward > g->episodes[best].reward) best = i;
+    }
+    assert_true(least < 0.2 && most > 0.8);
+    assert_int_equal(result.best.index, best);
+    free(result.counts);
+    free_game(g);
 }
 
 // ---- learning ----
@@ -275,6 +291,7 @@ int main(void) {
         cmocka_unit_test(test_stops_when_told),
         cmocka_unit_test(test_a_plan_is_scored_once),
         cmocka_unit_test(test_stopped_plans),
+        cmocka_unit_test(test_rewards_without_budget),
         cmocka_unit_test(test_agent_beats_random),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

@@ -9,25 +9,23 @@ typedef struct subject {
     amc_prune_env *env;
     int *counts;     // (groups)
     double *weights; // (steps)
-    double *score;   // (units)
     int calls;
     amc_sensitivity *sensitivity;
 } subject;
 
-static double cut(const subject *s, const amc_prune_plan *plan, int t) {
+static double cut(const subject *s, const int *counts, int t) {
     int g = amc_prune_env_group(s->env, t);
-    return 1 -
-           (double)amc_prune_plan_count(plan, s->net.groups, g) / s->net.groups->groups[g].n_units;
+    return 1 - amc_prune_env_share(s->env, g, counts[g]);
 }
 
-static amc_score score(void *context, const amc_prune_plan *plan, int done, int all) {
+static amc_score score(void *context, const int *counts, int done, int all) {
     subject *s = context;
     double accuracy = 1;
     int steps = amc_prune_env_steps(s->env);
     assert_int_equal(all, 1 + steps * (AMC_SENSITIVITY_LEVELS - 1));
     assert_true(done > s->calls && done <= all);
     s->calls = done;
-    for (int t = 0; t < steps; t++) accuracy -= s->weights[t] * pow(cut(s, plan, t), 2);
+    for (int t = 0; t < steps; t++) accuracy -= s->weights[t] * pow(cut(s, counts, t), 2);
     return (amc_score){(float)accuracy, 100, false};
 }
 
@@ -36,21 +34,19 @@ static subject subject_new(const char *path, double flops, int round, double fir
     amc_error err = {""};
     subject s = {.net.graph = fixture_graph(path)};
     s.net.groups = amc_channel_groups_new(s.net.graph);
-    s.env = amc_prune_env_new(s.net.graph, s.net.groups, (amc_prune_env_options){flops, 0.1, round},
-                              &err);
+    s.net.space = amc_prune_space_of_channels(s.net.graph, s.net.groups);
+    s.env = amc_prune_env_new(s.net.space, (amc_prune_env_options){{flops, 1}, 0.1, round}, &err);
     if (!s.env) fail_msg("%s", err.text);
     int steps = amc_prune_env_steps(s.env);
     s.counts = amc_memory_alloc((size_t)s.net.groups->n, sizeof *s.counts);
     s.weights = amc_memory_alloc((size_t)steps, sizeof *s.weights);
-    s.score = amc_memory_alloc((size_t)s.net.groups->n_units, sizeof *s.score);
     for (int t = 0; t < steps; t++) s.weights[t] = t ? weight : first;
-    s.sensitivity = amc_sensitivity_measure(s.env, s.net.groups, s.score, score, &s);
+    s.sensitivity = amc_sensitivity_measure(s.env, score, &s);
     return s;
 }
 
 static void subject_free(subject s) {
     amc_sensitivity_free(s.sensitivity);
-    free(s.score);
     free(s.weights);
     free(s.counts);
     amc_prune_env_free(s.env);
@@ -58,7 +54,8 @@ static void subject_free(subject s) {
 }
 
 static void assert_budget(const subject *s) {
-    int64_t macs = amc_prune_env_macs(s->env, s->counts), budget = amc_prune_env_budget(s->env);
+    int64_t macs = amc_prune_env_cost(s->env, AMC_RESOURCE_MACS, s->counts),
+            budget = amc_prune_env_budget(s->env, AMC_RESOURCE_MACS);
     assert_true(macs <= budget);
     assert_true((double)macs > 0.9 * (double)budget);
 }

@@ -6,6 +6,7 @@
 
 #include "host/fixture.h"
 #include "model/prune_plan.h"
+#include "model/prune_space.h"
 
 #include <glob.h>
 #include <math.h>
@@ -143,6 +144,7 @@ typedef struct networks_net {
     amc_cfg_text *cfg;
     amc_layer_graph *graph;
     amc_channel_groups *groups;
+    amc_prune_space *space; // of channels, as they are before anything is skipped
     amc_weights *weights;
 } networks_net;
 
@@ -242,6 +244,7 @@ static inline networks_net networks_load(const char *path, uint64_t seed) {
     net.graph = net.cfg ? amc_layer_graph_new(net.cfg, &err) : NULL;
     if (!net.graph) fail_msg("%s", err.text);
     net.groups = amc_channel_groups_new(net.graph);
+    net.space = amc_prune_space_of_channels(net.graph, net.groups);
     net.weights = networks_weights(net.cfg, net.graph, seed);
     return net;
 }
@@ -255,6 +258,7 @@ static inline networks_net networks_new(const char *text, uint64_t seed) {
 
 static inline void networks_free(networks_net net) {
     amc_weights_free(net.weights);
+    amc_prune_space_free(net.space);
     amc_channel_groups_free(net.groups);
     amc_layer_graph_free(net.graph);
     amc_cfg_text_free(net.cfg);

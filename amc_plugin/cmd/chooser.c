@@ -1,0 +1,56 @@
+#include "cmd/chooser.h"
+
+#include "base/memory.h"
+#include "model/weight_policy.h"
+
+#include <stdlib.h>
+
+int amc_chooser_open(amc_chooser *chooser, const amc_network *network, const amc_prune_space *space,
+                     const amc_repair *repair, const char *criterion, uint64_t seed,
+                     amc_error *err) {
+    *chooser = (amc_chooser){.network = network, .space = space, .repair = repair};
+    if (space->granularity == AMC_GRANULARITY_WEIGHT) {
+        chooser->ranking = amc_weight_ranking_new(space, network->weights);
+        return 0;
+    }
+    chooser->unit_score = amc_repair_importance(repair, network, criterion, seed, err);
+    return chooser->unit_score ? 0 : -1;
+}
+
+void amc_chooser_close(amc_chooser *chooser) {
+    amc_weight_ranking_free(chooser->ranking);
+    free(chooser->unit_score);
+    *chooser = (amc_chooser){0};
+}
+
+amc_pruned amc_chooser_make(const amc_chooser *chooser, const int *counts) {
+    const amc_network *network = chooser->network;
+    if (chooser->ranking)
+        return amc_pruned_make_sparse(network, chooser->ranking, counts, chooser->repair);
+    amc_prune_plan *plan = amc_prune_plan_new(network->groups);
+    amc_prune_plan_keep_counts(plan, network->groups, counts, chooser->unit_score);
+    amc_pruned pruned = amc_pruned_make(network, plan, chooser->repair);
+    amc_prune_plan_free(plan);
+    return pruned;
+}
+
+static int load_weights(const amc_chooser *chooser, const char *path, amc_pruned *pruned,
+                        amc_error *err) {
+    int *counts = amc_memory_alloc((size_t)chooser->space->n, sizeof *counts);
+    int status = amc_weight_policy_load(chooser->space, path, counts, err);
+    if (status == 0) *pruned = amc_chooser_make(chooser, counts);
+    free(counts);
+    return status;
+}
+
+int amc_chooser_load(const amc_chooser *chooser, const char *path, int round, amc_pruned *pruned,
+                     amc_error *err) {
+    const amc_network *network = chooser->network;
+    if (chooser->ranking) return load_weights(chooser, path, pruned, err);
+    amc_prune_plan *plan =
+        amc_prune_plan_load(path, network->graph, network->groups, chooser->unit_score, round, err);
+    if (!plan) return -1;
+    *pruned = amc_pruned_make(network, plan, chooser->repair);
+    amc_prune_plan_free(plan);
+    return 0;
+}
