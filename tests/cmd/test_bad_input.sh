@@ -109,7 +109,7 @@ granularities() {
     refuse 'an unknown granularity' '-granularity filter, expected channel or weight' \
         search cfg/tiny.cfg -granularity filter
     refuse 'an unknown reward' '-reward acc, expected err, flops or params' search cfg/tiny.cfg -reward acc
-    refuse 'FLOPs of weights' '-flops is for channels, expected none with -granularity weight.*use -params' \
+    refuse 'FLOPs of weights' '-flops is for channels, expected none with -granularity weight*use -params' \
         search cfg/tiny.cfg -granularity weight -flops .5
     refuse 'rounded weights' '-round is for channels' prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -round 8
     refuse 'a criterion of weights' '-criterion is for channels' search cfg/tiny.cfg -granularity weight -criterion l1
@@ -171,7 +171,7 @@ budgets() {
         -out "$work.smallest" >/dev/null 2>"$work.err"
     check 'the smallest reachable budget can be asked for' "$(cat "$work.err")" [ -s "$work.smallest/policy.json" ]
     refuse 'an infeasible budget of parameters' 'a budget of 0.50% of the parameters' search cfg/tiny.cfg -params .005
-    refuse 'an infeasible budget of weights' 'the parameters can.t be met;.*of each group.s weights are kept' \
+    refuse 'an infeasible budget of weights' 'the parameters can*t be met;*of each group*s weights are kept' \
         prune cfg/tiny.cfg -granularity weight -policy uniform -params .01
     refuse 'nothing left to prune' 'no channel group can be pruned' search cfg/tiny.cfg -skip 0,2,6,8,9
 }
