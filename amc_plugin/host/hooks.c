@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "host/gpu_layers.h"
 #include "host/image_cache.h"
+#include "host/update.h"
 #include "kernels/activation.h"
 #include "kernels/augment.h"
 #include "kernels/batchnorm.h"
@@ -89,20 +90,6 @@ static void backward_output(const layer *l, const network *net) {
                       l->bias_updates);
 }
 
-// The step of n weights or biases down their gradients.
-static void descend(const layer *l, const update_args *args, float decay, int n, float *values,
-                    float *updates) {
-    amc_vector_descend((size_t)n, args->learning_rate * l->learning_rate_scale / args->batch,
-                       decay * args->batch, args->momentum, values, updates);
-}
-
-// For layers with biases and perhaps scales for each of their out_c channels, and n weights.
-static void update(const layer *l, const update_args *args, int n) {
-    descend(l, args, 0, l->out_c, l->biases, l->bias_updates);
-    if (l->scales) descend(l, args, 0, l->out_c, l->scales, l->scale_updates);
-    descend(l, args, args->decay, n, l->weights, l->weight_updates);
-}
-
 // ---- convolutional ------------------------------------------------------------------------------
 
 static amc_conv_shape shape_of(const layer *l) {
@@ -147,10 +134,6 @@ void amc_hooks_prepare(layer *l, float *room) {
     l->binary_weights = room;
 }
 
-static void update_convolutional(layer l, update_args args) {
-    update(&l, &args, l.nweights);
-}
-
 layer __real_make_convolutional_layer(int batch, int h, int w, int c, int n, int groups, int size,
                                       int stride, int padding, ACTIVATION activation,
                                       int batch_normalize, int binary, int xnor, int adam);
@@ -163,7 +146,7 @@ layer __wrap_make_convolutional_layer(int batch, int h, int w, int c, int n, int
     if (enabled && !binary && !xnor) {
         l.forward = forward_convolutional;
         l.backward = backward_convolutional;
-        l.update = update_convolutional;
+        amc_update_install(&l);
         amc_gpu_layers_convolve(&l);
     }
     return l;
@@ -195,10 +178,6 @@ static void backward_connected(layer l, network net) {
                           l.weights, l.inputs, 1, net.delta, l.inputs);
 }
 
-static void update_connected(layer l, update_args args) {
-    update(&l, &args, l.inputs * l.outputs);
-}
-
 layer __real_make_connected_layer(int batch, int inputs, int outputs, ACTIVATION activation,
                                   int batch_normalize, int adam);
 
@@ -209,7 +188,7 @@ layer __wrap_make_connected_layer(int batch, int inputs, int outputs, ACTIVATION
     if (enabled) {
         l.forward = forward_connected;
         l.backward = backward_connected;
-        l.update = update_connected;
+        amc_update_install(&l);
     }
     return l;
 }

@@ -1,7 +1,8 @@
 // Our kernels inside Darknet: once installed, every command of the binary that makes convolutional,
 // connected, maxpool or shortcut layers runs them, `classifier train` included, and so does
 // everything of Darknet's that calls its gemm. Training keeps the images it has decoded (see
-// image_cache.h) and changes them with kernels/augment, by the random numbers that Darknet draws.
+// image_cache.h) and changes them with kernels/augment, by the random numbers that Darknet draws;
+// its steps leave the zeros of pruned weights zero (see update.h).
 //
 // This mends two faults of Darknet on the CPU: a 1x1 convolution ignored stride and padding, and
 // its backward pass overwrote what shortcuts and routes had added to its input's delta.

@@ -25,4 +25,8 @@ void amc_vector_blend_backward(const float *y, const float *dy, size_t n, amc_ac
 void amc_vector_descend(size_t n, float rate, float decay, float momentum, float *w,
                         float *updates);
 
+// The same for those of w that aren't exactly zero: zeros stay zero, and their updates become 0.
+void amc_vector_descend_nonzero(size_t n, float rate, float decay, float momentum, float *w,
+                                float *updates);
+
 #endif

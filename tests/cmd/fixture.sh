@@ -146,11 +146,14 @@ readonly AWK_BYTES='
     function byte(n) { printf "\\0%03o", n }
     function random(n) { state = state * 16807 % 2147483647; return int(state / 2147483647 * n) }'
 
-# A .weights file of finite numbers between -1/8 and 1/8, scales and variances of 1.
+# write_weights SHARE: a .weights file of finite numbers between -1/8 and 1/8, scales and variances of 1, on stdout. Of
+# 100 weights, SHARE are zero.
 write_weights() {
-    printf %b "$(awk -v arrays="$TINY_ARRAYS" "$AWK_BYTES"'
+    printf %b "$(awk -v arrays="$TINY_ARRAYS" -v share="$1" "$AWK_BYTES"'
         function word(a, b, c, d) { byte(a); byte(b); byte(c); byte(d) }
-        function numbers(n) { while (n-- > 0) word(random(256), random(256), random(256), random(2) ? 61 : 189) }
+        function number() { word(random(256), random(256), random(256), random(2) ? 61 : 189) }
+        function numbers(n) { while (n-- > 0) number() }
+        function weights(n) { while (n-- > 0) if (share && random(100) < share) zeros(1); else number() }
         function ones(n) { while (n-- > 0) word(0, 0, 128, 63) }
         function zeros(n) { while (n-- > 0) word(0, 0, 0, 0) }
         BEGIN {
@@ -160,11 +163,11 @@ write_weights() {
             for (i = 1; i < n; i += 3) {
                 connected = i > n - 6
                 numbers(a[i])
-                if (connected) numbers(a[i + 2])
+                if (connected) weights(a[i + 2])
                 ones(a[i + 1]); zeros(a[i + 1]); ones(a[i + 1])
-                if (!connected) numbers(a[i + 2])
+                if (!connected) weights(a[i + 2])
             }
-        }')" >weights/tiny.weights
+        }')"
 }
 
 # write_images LIST COUNT SEED: COUNT images, 8x8, each its class's colour with noise, listed in LIST.list.
@@ -192,7 +195,7 @@ fixture_make() {
     mkdir -p cfg weights backup
     write_cfg
     write_data
-    write_weights
+    write_weights 0 >weights/tiny.weights
     write_images train "$1" 1
     write_images search "$2" 2
     write_images test "$3" 3

@@ -83,25 +83,39 @@ static void blend_backward_equals_loop(void **state) {
     }
 }
 
+// With zeros of both signs among the weights, which take steps or don't.
+static void check_descend(size_t n, bool holds, int every) {
+    float *w = fill_new(n, 1), *updates = fill_new(n, 2);
+    float *stepped = fill_new(n, 1), *kept = fill_new(n, 2);
+    for (size_t i = 0; i < n; i++) {
+        if (every && i % (size_t)every == 0) w[i] = stepped[i] = i % 2 ? -0.0f : 0.0f;
+        double step = holds && stepped[i] == 0 ? 0 : kept[i] - 0.25 * stepped[i];
+        stepped[i] = (float)(stepped[i] + 0.125 * step);
+        kept[i] = (float)(0.75 * step);
+    }
+    (holds ? amc_vector_descend_nonzero : amc_vector_descend)(n, 0.125f, 0.25f, 0.75f, w, updates);
+    assert_true(fill_difference(w, stepped, n) < 1e-6);
+    assert_true(fill_difference(updates, kept, n) < 1e-6);
+    for (size_t i = 0; holds && every && i < n; i += (size_t)every)
+        assert_true(w[i] == 0 && updates[i] == 0);
+    free(w);
+    free(updates);
+    free(stepped);
+    free(kept);
+}
+
 static void descend_equals_loop(void **state) {
     (void)state;
     for (int s = 0; s < SIZES; s++) {
-        size_t n = sizes[s];
-        float *w = fill_new(n, 1), *updates = fill_new(n, 2);
-        float *stepped = fill_new(n, 1), *kept = fill_new(n, 2);
-        for (size_t i = 0; i < n; i++) {
-            double step = kept[i] - 0.25 * stepped[i];
-            stepped[i] = (float)(stepped[i] + 0.125 * step);
-            kept[i] = (float)(0.75 * step);
-        }
-        amc_vector_descend(n, 0.125f, 0.25f, 0.75f, w, updates);
-        assert_true(fill_difference(w, stepped, n) < 1e-6);
-        assert_true(fill_difference(updates, kept, n) < 1e-6);
-        free(w);
-        free(updates);
-        free(stepped);
-        free(kept);
+        check_descend(sizes[s], false, 0);
+        check_descend(sizes[s], false, 3);
     }
+}
+
+static void descend_nonzero_equals_loop(void **state) {
+    (void)state;
+    for (int s = 0; s < SIZES; s++)
+        for (int every = 0; every < 4; every++) check_descend(sizes[s], true, every);
 }
 
 int main(void) {
@@ -110,6 +124,7 @@ int main(void) {
         cmocka_unit_test(blend_equals_loop),
         cmocka_unit_test(blend_backward_equals_loop),
         cmocka_unit_test(descend_equals_loop),
+        cmocka_unit_test(descend_nonzero_equals_loop),
     };
     return cmocka_run_group_tests_name("vector", tests, NULL, NULL);
 }

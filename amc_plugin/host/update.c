@@ -1,0 +1,90 @@
+#include "host/update.h"
+
+#include "base/memory.h"
+#include "host/gpu.h"
+#include "kernels/vector.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static char *notice; // what the next step on a pruned layer is to say; NULL once it was said
+
+static size_t weights_of(const layer *l) {
+    return l->type == CONNECTED ? (size_t)l->inputs * l->outputs : (size_t)l->nweights;
+}
+
+// ---- steps --------------------------------------------------------------------------------------
+
+typedef void descent(size_t n, float rate, float decay, float momentum, float *w, float *updates);
+
+// Darknet's gradients are sums over a batch, and so is what decays.
+static void step(const layer *l, const update_args *args, descent *descend_weights) {
+    float rate = args->learning_rate * l->learning_rate_scale / args->batch;
+    size_t n = (size_t)l->out_c;
+    amc_vector_descend(n, rate, 0, args->momentum, l->biases, l->bias_updates);
+    if (l->scales) amc_vector_descend(n, rate, 0, args->momentum, l->scales, l->scale_updates);
+    descend_weights(weights_of(l), rate, args->decay * args->batch, args->momentum, l->weights,
+                    l->weight_updates);
+}
+
+static void update(layer l, update_args args) {
+    step(&l, &args, amc_vector_descend);
+}
+
+static void update_pruned(layer l, update_args args) {
+    if (notice) fprintf(stderr, "%s\n", notice);
+    free(notice);
+    notice = NULL;
+    step(&l, &args, amc_vector_descend_nonzero);
+}
+
+void amc_update_install(layer *l) {
+    l->update = update;
+}
+
+// ---- loading ------------------------------------------------------------------------------------
+
+static size_t zeros_of(const layer *l) {
+    size_t n = weights_of(l), zeros = 0;
+    for (size_t i = 0; i < n; i++) zeros += l->weights[i] == 0;
+    return zeros;
+}
+
+// Gives l the step that its weights ask for; returns how many zeros that holds.
+static size_t hold(layer *l) {
+    size_t zeros = zeros_of(l);
+    bool pruned = zeros > 0 && 100 * zeros >= weights_of(l);
+    l->update = pruned ? update_pruned : update;
+    return pruned ? zeros : 0;
+}
+
+// Whether the network will be trained is not known before its first step.
+static void announce(const char *path, size_t held, size_t all) {
+    free(notice);
+    notice = NULL;
+    if (!held) return;
+    double percent = 100.0 * (double)held / (double)all;
+    if (amc_gpu_started())
+        fprintf(stderr,
+                "%s: %.1f%% of the weights are zero; training on a GPU changes them, -nogpu "
+                "leaves them zero\n",
+                path, percent);
+    else
+        notice = amc_memory_text("%s: %.1f%% of the weights are zero and stay so in training", path,
+                                 percent);
+}
+
+void __real_load_weights(network *net, char *path);
+
+void __wrap_load_weights(network *net, char *path) {
+    __real_load_weights(net, path);
+    size_t held = 0, all = 0;
+    for (int i = 0; i < net->n; i++) {
+        layer *l = &net->layers[i];
+        if (l->update != update && l->update != update_pruned) continue;
+        held += hold(l);
+        all += weights_of(l);
+    }
+    announce(path, held, all);
+}
