@@ -88,7 +88,7 @@ CFLAGS_DARKNET := -w -fPIC -g $(if $(filter 1,$(DEBUG)),-O0,-Ofast)
 CPPFLAGS_DARKNET := -MMD -MP -Idarknet/include -Idarknet/src
 # Not linked with -Ofast: that would set flush-to-zero for the whole process.
 LDFLAGS := $(OMP)
-LDLIBS := -lopenblas -lcjson -lpthread -lm
+LDLIBS := -lopenblas -lcjson -lzstd -lpthread -lm
 ifneq ($(OPENMP),1)
 LDLIBS += -lgomp # omp_get_num_procs() and its like are there without threads too
 endif

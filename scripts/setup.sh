@@ -8,6 +8,7 @@ readonly PACKAGES=(
     libopenblas-dev       # matrix products
     liblapacke-dev        # headers of LAPACK, which OpenBLAS has: least squares
     libcjson-dev          # policies and -json
+    libzstd-dev           # what a file takes when compressed
     libcmocka-dev         # unit tests
     valgrind              # looks for leaks in them
     darknet               # the stock program: reads what this project writes, in the tests
@@ -51,8 +52,8 @@ install() {
 
 main() {
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-        printf 'setup: %s\n' "this is no Debian, so install these yourself: a C compiler, make, git, OpenBLAS, cJSON \
-and cmocka (with their headers), curl, gnuplot, clang-format, cppcheck and hyperfine" >&2
+        printf 'setup: %s\n' "this is no Debian, so install these yourself: a C compiler, make, git, OpenBLAS, cJSON, \
+zstd and cmocka (with their headers), curl, gnuplot, clang-format, cppcheck and hyperfine" >&2
         return 0 # what isn't there will be missed by what needs it
     fi
     local missing
