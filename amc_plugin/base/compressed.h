@@ -1,6 +1,6 @@
-// How small bytes become: what `zstd -19` would make of a file that holds them. Nothing is written,
-// and what is compressed is counted and thrown away, so memory stays bounded (some 90 MB, whatever
-// the length). It is slow: a second for 1 or 2 MB of weights.
+// How small bytes become: what the zstd tool, without options, would make of a file that holds
+// them. Nothing is written, and what is compressed is counted and thrown away, so memory stays
+// bounded, whatever the length.
 
 #ifndef AMC_BASE_COMPRESSED_H
 #define AMC_BASE_COMPRESSED_H

@@ -194,6 +194,10 @@ int amc_output_publish(amc_output *output, amc_error *err) {
     return status;
 }
 
+static int64_t compressed_size(const amc_network *network) {
+    return (int64_t)amc_weights_compressed_size(network->weights, network->graph);
+}
+
 cJSON *amc_output_json(const amc_output *output, const amc_network *pruned) {
     const amc_layer_graph *before = output->network->graph;
     cJSON *json = cJSON_CreateObject();
@@ -204,6 +208,9 @@ cJSON *amc_output_json(const amc_output *output, const amc_network *pruned) {
     cJSON_AddNumberToObject(
         json, "params", (double)amc_network_cost(pruned, output->granularity, AMC_RESOURCE_PARAMS));
     cJSON_AddNumberToObject(json, "params_before", (double)amc_cost_params(before));
+    if (output->granularity == AMC_GRANULARITY_CHANNEL) return json;
+    cJSON_AddNumberToObject(json, "zstd_bytes", (double)compressed_size(pruned));
+    cJSON_AddNumberToObject(json, "zstd_bytes_before", (double)compressed_size(output->network));
     return json;
 }
 
@@ -242,6 +249,11 @@ void amc_output_print_summary(const amc_output *output, const amc_network *prune
         print_channels(before, after);
     else
         print_densities(pruned);
+    if (output->granularity == AMC_GRANULARITY_WEIGHT) {
+        print_change("compressed with zstd", compressed_size(output->network),
+                     compressed_size(pruned));
+        printf(" bytes\n");
+    }
     print_change("MACs", amc_cost_macs(before), amc_cost_macs(after));
     print_change(", parameters", amc_cost_params(before),
                  amc_network_cost(pruned, output->granularity, AMC_RESOURCE_PARAMS));

@@ -51,14 +51,6 @@ static size_t zeros_of(const layer *l) {
     return zeros;
 }
 
-// Gives l the step that its weights ask for; returns how many zeros that holds.
-static size_t hold(layer *l) {
-    size_t zeros = zeros_of(l);
-    bool pruned = zeros > 0 && 100 * zeros >= weights_of(l);
-    l->update = pruned ? update_pruned : update;
-    return pruned ? zeros : 0;
-}
-
 // Whether the network will be trained is not known before its first step.
 static void announce(const char *path, size_t held, size_t all) {
     free(notice);
@@ -77,14 +69,20 @@ static void announce(const char *path, size_t held, size_t all) {
 
 void __real_load_weights(network *net, char *path);
 
+static bool is_ours(const layer *l) {
+    return l->update == update || l->update == update_pruned;
+}
+
 void __wrap_load_weights(network *net, char *path) {
     __real_load_weights(net, path);
-    size_t held = 0, all = 0;
+    size_t zeros = 0, all = 0;
     for (int i = 0; i < net->n; i++) {
-        layer *l = &net->layers[i];
-        if (l->update != update && l->update != update_pruned) continue;
-        held += hold(l);
-        all += weights_of(l);
+        if (!is_ours(&net->layers[i])) continue;
+        zeros += zeros_of(&net->layers[i]);
+        all += weights_of(&net->layers[i]);
     }
-    announce(path, held, all);
+    bool pruned = zeros > 0 && 100 * zeros >= all;
+    for (int i = 0; i < net->n; i++)
+        if (is_ours(&net->layers[i])) net->layers[i].update = pruned ? update_pruned : update;
+    announce(path, pruned ? zeros : 0, all);
 }

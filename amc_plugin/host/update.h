@@ -1,12 +1,12 @@
-// The training step of convolutional and connected layers, in which a pruned layer's zeros stay
+// The training step of convolutional and connected layers, in which a pruned network's zeros stay
 // zero. Single weights are pruned by setting them to exactly zero in the .weights file, with the
 // .cfg as it is; nothing else marks them.
 //
-// A layer counts as pruned if at least one in a hundred of its weights is zero when Darknet's
+// A network counts as pruned if at least one in a hundred of its weights is zero when Darknet's
 // load_weights has read them: from then on no step changes those that are zero, nor gives them
-// momentum, until the layer's weights are read again. Its biases and batch normalization train as
-// ever. The first step of such a network says on stderr how many zeros are held; a network that is
-// only used says nothing.
+// momentum, until weights are read again. Biases and batch normalization train as ever. The first
+// step of such a network says on stderr how many zeros are held; a network that is only used says
+// nothing.
 //
 // A GPU takes its steps with Darknet's own code, which holds nothing. Where one is started, loading
 // pruned weights warns of it instead.

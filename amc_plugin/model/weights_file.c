@@ -1,5 +1,6 @@
 #include "model/weights_file.h"
 
+#include "base/compressed.h"
 #include "base/files.h"
 #include "base/memory.h"
 #include "model/cost_model.h"
@@ -184,22 +185,38 @@ amc_weights *amc_weights_load(const char *path, const amc_layer_graph *graph, am
     return weights;
 }
 
-int amc_weights_save(const amc_weights *weights, const amc_layer_graph *graph, const char *path,
-                     amc_error *err) {
-    const int32_t version[3] = {0, 2, 0};
-    const uint64_t seen = 0;
+// The bytes of the file, in order; new memory that borrows the weights.
+static amc_files_part *list_parts(const amc_weights *weights, const amc_layer_graph *graph,
+                                  int *n_parts) {
+    static const int32_t version[3] = {0, 2, 0};
+    static const uint64_t seen = 0;
     amc_files_part *parts = amc_memory_alloc(2 + (size_t)graph->n * MOST_ARRAYS, sizeof *parts);
-    int n_parts = 0;
-    parts[n_parts++] = (amc_files_part){version, sizeof version};
-    parts[n_parts++] = (amc_files_part){&seen, sizeof seen};
+    *n_parts = 0;
+    parts[(*n_parts)++] = (amc_files_part){version, sizeof version};
+    parts[(*n_parts)++] = (amc_files_part){&seen, sizeof seen};
     for (int l = 0; l < graph->n; l++) {
         array arrays[MOST_ARRAYS];
         int n = arrays_of(&graph->layers[l], &weights->layers[l], arrays);
         for (int i = 0; i < n; i++)
-            parts[n_parts++] =
+            parts[(*n_parts)++] =
                 (amc_files_part){arrays[i].values, (size_t)arrays[i].n * sizeof(float)};
     }
-    int status = amc_files_write_parts(path, parts, n_parts, err);
+    return parts;
+}
+
+int amc_weights_save(const amc_weights *weights, const amc_layer_graph *graph, const char *path,
+                     amc_error *err) {
+    int n;
+    amc_files_part *parts = list_parts(weights, graph, &n);
+    int status = amc_files_write_parts(path, parts, n, err);
     free(parts);
     return status;
+}
+
+size_t amc_weights_compressed_size(const amc_weights *weights, const amc_layer_graph *graph) {
+    int n;
+    amc_files_part *parts = list_parts(weights, graph, &n);
+    size_t size = amc_compressed_size(parts, n);
+    free(parts);
+    return size;
 }

@@ -19,6 +19,8 @@
 
 #include "model/layer_graph.h"
 
+#include <stddef.h>
+
 typedef struct amc_layer_weights {
     int n;             // biases; 0 for a layer without weights
     int64_t n_weights; // floats in weights
@@ -47,5 +49,8 @@ amc_weights *amc_weights_load(const char *path, const amc_layer_graph *graph, am
 // Writes version 0.2.0 with seen = 0, so that Darknet's training starts at its first batch.
 int amc_weights_save(const amc_weights *weights, const amc_layer_graph *graph, const char *path,
                      amc_error *err);
+
+// Bytes of that file when it is compressed with zstd: zeros take little room.
+size_t amc_weights_compressed_size(const amc_weights *weights, const amc_layer_graph *graph);
 
 #endif

@@ -208,6 +208,9 @@ fine_grained() {
         cmp -s out/weights/tiny-amc.weights out/weights_again/tiny-amc.weights
     run 'search weights' search cfg/tiny.cfg -granularity weight -params .5 -episodes 8 -warmup 4 -out out/search_weights -threads 2 -json
     check_sparse 'search weights' out/search_weights .5
+    check_json 'search weights' 'cfg weights macs macs_before params params_before zstd_bytes zstd_bytes_before accuracy reward episodes images_scored'
+    check_holds 'search weights: a compressed file is smaller' \
+        "$(number zstd_bytes "$work.out") < .75 * $(number zstd_bytes_before "$work.out")"
     check_holds 'search weights: says what is left' \
         "$(number params "$work.out") <= .5 * 8276 && $(number macs "$work.out") == 94032"
     run 'search weights again' search cfg/tiny.cfg -granularity weight -params .5 -episodes 8 -warmup 4 -out out/search_weights_1 -threads 1
