@@ -1,86 +1,131 @@
 #!/usr/bin/env bash
-# Compares ways to prune one network to the same FLOPs: the handcrafted policies, a random search
-# and AMC, each measured on the test set before and after the same fine-tuning by Darknet's own
-# training loop. Rows go to a CSV; those that are there already are not made again.
+# Compares ways to prune one network to the same FLOPs, each measured on the test set before and after the same
+# fine-tuning by Darknet's own training loop. Rows go to DIR/results.csv; those that are there already are not made
+# again, and a fine-tuning that was interrupted goes on.
 #
-#   scripts/compare_policies.sh NAME DIR [FLOPS] [SEEDS] [EPISODES] [LIMIT] [BATCHES] [RATE]
+#   scripts/compare_policies.sh NAME DIR [OPTION=VALUE ...]
 #
-# NAME     of cfg/NAME.cfg, cfg/NAME.data and weights/NAME.weights
-# DIR      where results.csv and the pruned networks go
-# FLOPS    share of the multiply-accumulates that is left (0.5)
-# SEEDS    "1 2 3": the searches run with each, the other policies with the first
-# EPISODES of both searches (400); LIMIT: held-out images that score a plan (0: all)
-# BATCHES  of fine-tuning; RATE: its first learning rate
+# NAME      of cfg/NAME.cfg, cfg/NAME.data and weights/NAME.weights
+# flops     share of the multiply-accumulates that is left (0.5)
+# policies  (all of those below): each makes a row a seed
+# seeds     "1 2 3" (1): of the searches, amc and random; the other policies run with the first
+# episodes  of both searches (400); limit: held-out images that score a plan (0: all)
+# batches   of fine-tuning (215; 0: none); rate: its first learning rate (0.02), which falls to 0
+#
+# Policies. All networks are repaired on the same training images.
+#   base      not pruned
+#   uniform, shallow, deep
+#   fp        filters of least L1 norm go, as many of each layer as cost it the same accuracy (Li et al. 2017)
+#   cp        uniform, channels chosen by LASSO (He et al. 2017)
+#   greedy    channels go one by one by each layer's sensitivity
+#   lowres    uniform on smaller images, seven eighths as wide and high, and so fewer channels go
+#   random    the best of as many random plans as amc tries
+#   amc       the search
+#   scratch   the network that amc's first seed found, trained from nothing: as many batches as cfg/NAME.cfg has and
+#             fine-tuning together
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/json_lib.sh
+. scripts/train_lib.sh
 
-name=$1 dir=$2 flops=${3:-0.5} seeds=${4:-1} episodes=${5:-400} limit=${6:-0} batches=${7:-215} rate=${8:-0.02}
-cfg=cfg/$name.cfg data=cfg/$name.data weights=weights/$name.weights
-csv=$dir/results.csv
-readonly REPAIR=(-reconstruct 2000 -calibrate 256) # every policy's network, on the same training images
+name=$1 dir=$2
+flops=0.5 seeds=1 episodes=400 limit=0 batches=215 rate=0.02
+policies="base uniform shallow deep fp cp greedy lowres random amc scratch"
+for setting in "${@:3}"; do
+    case $setting in
+    flops=* | policies=* | seeds=* | episodes=* | limit=* | batches=* | rate=*) declare "$setting" ;;
+    *) echo "compare_policies.sh: $setting, expected flops=, policies=, seeds=, episodes=, limit=, batches= or rate=" >&2
+        exit 1 ;;
+    esac
+done
+data=cfg/$name.data weights=weights/$name.weights csv=$dir/results.csv
+readonly REPAIR=(-reconstruct 2000 -calibrate 256)
 
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
+
+calc() { awk "BEGIN { print $1 }"; }
 
 macs_of() { bin/darknet amc info "$1" -json | number macs; }
 
 test_accuracy() { bin/darknet amc eval "$1" "$2" -data "$data" -set test -json | number top1; }
 
-# Makes out/NAME-amc.cfg and .weights by a policy.
-prune() { # policy seed out
-    local policy=$1 seed=$2 out=$3
-    case $policy in
-    amc | random)
-        bin/darknet amc search "$cfg" "$weights" -data "$data" -flops "$flops" -seed "$seed" -out "$out" -force \
-            -agent "$([ "$policy" = amc ] && echo ddpg || echo random)" -episodes "$episodes" -limit "$limit" \
-            "${REPAIR[@]}" >"$out/log" 2>&1
-        ;;
-    *)
-        bin/darknet amc prune "$cfg" "$weights" -data "$data" -policy "$policy" -flops "$flops" -seed "$seed" \
-            "${REPAIR[@]}" -out "$out" -force >"$out/log" 2>&1
-        ;;
-    esac
+# The first value of a key in a .cfg.
+value_of() { sed -n "s/^[ \t]*$2[ \t]*=[ \t]*//p" "$1" | head -n 1; }
+
+# What Darknet's loader crops, of images of the size that the network reads, for one of another size.
+smaller_images() { # cfg
+    awk -F= '/^(height|width|min_crop|max_crop)=/ { print $1 "=" int($2 * 7 / 8 + 0.5); next } { print }' "$1"
 }
 
-# Fine-tunes a network in out/ with `darknet classifier train`, a short schedule in a copy of its
-# .cfg; what it ends with is out/finetune.weights.
+# Makes out/NAME-amc.cfg and .weights by a policy.
+prune() { # policy seed out
+    local policy=$1 out=$3 options=() cfg=cfg/$name.cfg share=$flops
+    case $policy in
+    fp) options=(-policy fp -criterion l1 -limit 1000) ;;
+    cp) options=(-policy uniform -criterion lasso) ;;
+    greedy) options=(-policy greedy -limit 1000) ;;
+    lowres)
+        cfg=$out/$name.cfg options=(-policy uniform)
+        smaller_images "cfg/$name.cfg" >"$cfg"
+        share=$(calc "$flops * $(macs_of "cfg/$name.cfg") / $(macs_of "$cfg")")
+        ;;
+    amc | random)
+        bin/darknet amc search "$cfg" "$weights" -data "$data" -flops "$flops" -seed "$2" -out "$out" -force \
+            -agent "$([ "$policy" = amc ] && echo ddpg || echo random)" -episodes "$episodes" -limit "$limit" \
+            "${REPAIR[@]}" >"$out/log" 2>&1
+        return
+        ;;
+    *) options=(-policy "$policy") ;;
+    esac
+    bin/darknet amc prune "$cfg" "$weights" -data "$data" -flops "$share" -seed "$2" "${REPAIR[@]}" "${options[@]}" \
+        -out "$out" -force >"$out/log" 2>&1
+}
+
+# Fine-tunes: a short schedule in a copy of the .cfg. What it ends with is out/finetune/finetune.weights.
 finetune() { # cfg weights out
-    local out=$3
-    sed -e "s/^learning_rate=.*/learning_rate=$rate/" -e "s/^max_batches=.*/max_batches=$batches/" \
-        -e 's/^burn_in=.*/burn_in=0/' -e 's/^policy=.*/policy=poly/' -e 's/^power=.*/power=1/' \
-        -e '/^steps=/d' -e '/^scales=/d' "$1" >"$out/finetune.cfg"
-    grep -q '^power=' "$out/finetune.cfg" || sed -i 's/^policy=poly/policy=poly\npower=1/' "$out/finetune.cfg"
-    sed "s#^backup *=.*#backup=$out#" "$data" >"$out/finetune.data"
-    bin/darknet classifier train "$out/finetune.data" "$out/finetune.cfg" "$2" -clear >"$out/finetune.log" 2>&1
+    sed -e '/^learning_rate=/d; /^max_batches=/d; /^burn_in=/d; /^policy=/d; /^power=/d; /^steps=/d; /^scales=/d' \
+        -e "s/^\[net\]/[net]\nlearning_rate=$rate\nmax_batches=$batches\npolicy=poly\npower=1/" "$1" >"$3/finetune.cfg"
+    train_resumably "$data" "$3/finetune.cfg" "$2" "$3/finetune"
+}
+
+# The schedule of the .cfg, and as many batches more as fine-tuning has.
+train_from_scratch() { # cfg out
+    sed "s/^max_batches=.*/max_batches=$(($(value_of "$1" max_batches) + batches))/" "$1" >"$2/scratch.cfg"
+    train_resumably "$data" "$2/scratch.cfg" - "$2/scratch"
 }
 
 row() { # policy seed
-    local policy=$1 seed=$2 out=$dir/$1-$2 net_cfg=$cfg net_weights=$weights before after share
+    local policy=$1 seed=$2 out=$dir/$1-$2 cfg=cfg/$name.cfg net=$weights before='' after='' share
     grep -q "^$policy,$seed," "$csv" && return
     mkdir -p "$out"
-    if [ "$policy" != base ]; then
+    case $policy in
+    base) ;;
+    scratch) cfg=$dir/amc-$seed/$name-amc.cfg ;;
+    *)
+        cfg=$out/$name-amc.cfg net=$out/$name-amc.weights
         say "$policy, seed $seed: pruning"
-        prune "$policy" "$seed" "$out"
-        net_cfg=$out/$name-amc.cfg net_weights=$out/$name-amc.weights
+        [ -f "$cfg" ] || prune "$policy" "$seed" "$out"
+        ;;
+    esac
+    [ "$policy" = scratch ] || before=$(test_accuracy "$cfg" "$net")
+    say "$policy, seed $seed: ${before:+test accuracy $before, }training"
+    if [ "$policy" = scratch ]; then
+        train_from_scratch "$cfg" "$out"
+        after=$(test_accuracy "$cfg" "$out/scratch/scratch.weights")
+    elif [ "$batches" -gt 0 ]; then
+        finetune "$cfg" "$net" "$out"
+        after=$(test_accuracy "$cfg" "$out/finetune/finetune.weights")
     fi
-    before=$(test_accuracy "$net_cfg" "$net_weights")
-    say "$policy, seed $seed: fine-tuning"
-    finetune "$net_cfg" "$net_weights" "$out"
-    after=$(test_accuracy "$net_cfg" "$out/finetune.weights")
-    share=$(awk "BEGIN { printf \"%.6f\", $(macs_of "$net_cfg") / $(macs_of "$cfg") }")
+    share=$(calc "$(macs_of "$cfg") / $(macs_of "cfg/$name.cfg")")
     printf '%s,%s,%s,%s,%s\n' "$policy" "$seed" "$share" "$before" "$after" >>"$csv"
-    say "$policy, seed $seed: $share of the FLOPs, test accuracy $before, fine-tuned $after"
+    say "$policy, seed $seed: $share of the FLOPs, test accuracy ${before:--}, trained ${after:--}"
 }
 
-main() {
-    local seed policy
-    mkdir -p "$dir"
-    [ -s "$csv" ] || echo 'policy,seed,flops,test_before,test_after' >"$csv"
-    for seed in $seeds; do
-        for policy in amc random; do row "$policy" "$seed"; done
-    done
-    # These have nothing random but the images that batch normalization is re-estimated on.
-    for policy in base uniform shallow deep; do row "$policy" "${seeds%% *}"; done
-}
-
-main
+mkdir -p "$dir"
+[ -s "$csv" ] || echo 'policy,seed,flops,test_before,test_after' >"$csv"
+for policy in $policies; do
+    case $policy in
+    amc | random) for seed in $seeds; do row "$policy" "$seed"; done ;;
+    *) row "$policy" "${seeds%% *}" ;;
+    esac
+done

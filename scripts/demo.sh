@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 scripts/get_fashion_mnist.sh
 rm -rf amc-out/demo
-scripts/compare_policies.sh fashion amc-out/demo 0.5 1 200 1000 215
+scripts/compare_policies.sh fashion amc-out/demo policies='base uniform shallow deep random amc' \
+    episodes=200 limit=1000 batches=215
 echo
 echo 'cfg/fashion.cfg on Fashion-MNIST at 50% of the FLOPs:'
 echo

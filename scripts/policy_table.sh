@@ -9,21 +9,24 @@ NR == 1 { next }
     if (!($1 in n)) most[$1] = 0
     i = ++n[$1]
     if ($3 > most[$1]) most[$1] = $3
-    before[$1, i] = 100 * $4; after[$1, i] = 100 * $5
+    before[$1, i] = $4; after[$1, i] = $5 # "" where there is none
 }
 function cell(values, policy,    i, sum, low, high, text) {
     low = 1e9; high = -1e9
+    if (values[policy, 1] == "") return ""
     for (i = 1; i <= n[policy]; i++) {
-        sum += values[policy, i]
-        if (values[policy, i] < low) low = values[policy, i]
-        if (values[policy, i] > high) high = values[policy, i]
+        x = 100 * values[policy, i]
+        sum += x
+        if (x < low) low = x
+        if (x > high) high = x
     }
     text = sprintf("%.2f", sum / n[policy])
     return n[policy] == 1 ? text : text sprintf(" (%.2f to %.2f)", low, high)
 }
 END {
     title["base"] = "not pruned"; title["random"] = "random search"; title["amc"] = "**AMC**"
-    policies = split("base uniform shallow deep random amc", order, " ")
+    title["lowres"] = "uniform, smaller images"; title["scratch"] = "AMC\x27s network, from nothing"
+    policies = split("base uniform shallow deep lowres fp cp greedy random amc scratch", order, " ")
     print "| policy | FLOPs | test accuracy, % | after fine-tuning, % |"
     print "|---|---|---|---|"
     for (p = 1; p <= policies; p++) {

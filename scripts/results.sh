@@ -32,7 +32,8 @@ run_fashion() {
     local seed
     scripts/get_fashion_mnist.sh
     mkdir -p "$RUNS" scripts/results
-    scripts/compare_policies.sh fashion "$RUNS" "$FLOPS" "$SEEDS" "$EPISODES" "$LIMIT" "$BATCHES" "$RATE"
+    scripts/compare_policies.sh fashion "$RUNS" policies='base uniform shallow deep random amc' flops="$FLOPS" \
+        seeds="$SEEDS" episodes="$EPISODES" limit="$LIMIT" batches="$BATCHES" rate="$RATE"
     cp "$RUNS/results.csv" "$KEPT"
     [ -s "$FULL" ] || echo 'seed,test_after' >"$FULL"
     for seed in $SEEDS; do finetune_fully "$seed"; done

@@ -157,7 +157,8 @@ static void run_search(search *s) {
                                   .warmup = o->warmup < o->episodes ? o->warmup : o->episodes,
                                   .random = strcmp(o->agent, "random") == 0,
                                   .reward = (amc_reward)amc_reward_find(o->reward),
-                                  .seed = (uint64_t)o->seed};
+                                  .seed = (uint64_t)o->seed,
+                                  .manner = amc_search_defaults()};
     s->progress = amc_progress_new(s->space, o->episodes);
     signal(SIGINT, interrupt);
     s->result = amc_search_run(s->env, options, score, report, s);

@@ -177,6 +177,25 @@ void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STA
     state[8] = (float)(reduced / all);
     state[9] = (float)((double)cost_from(env, env->t + 1) / all);
     state[10] = (float)env->last;
+    state[11] = (float)amc_prune_env_fair_share(env);
+}
+
+// Bisection: costs grow with the share. Rounding makes 20 halvings more than enough.
+double amc_prune_env_fair_share(const amc_prune_env *env) {
+    int *counts = amc_memory_copy(env->counts, (size_t)env->space->n, sizeof *counts);
+    double low = 0, high = 1;
+    bool all = amc_prune_env_meets(env, counts); // what is undecided is whole
+    for (int i = 0; i < 20 && !all; i++) {
+        double share = (low + high) / 2;
+        for (int t = env->t; t < env->n_steps; t++)
+            counts[env->group[t]] = amc_prune_env_round(env, env->group[t], share);
+        if (amc_prune_env_meets(env, counts))
+            low = share;
+        else
+            high = share;
+    }
+    free(counts);
+    return all ? 1 : low;
 }
 
 // Whether the budgets are met with `count` units of the current group and every later group cut as

@@ -7,8 +7,9 @@
 
 #include "model/prune_space.h"
 
-// t, n, c, h, w, stride, k, FLOPs[t], reduced, rest, a[t-1]: equation 1 of the AMC paper.
-#define AMC_PRUNE_ENV_STATE 11
+// t, n, c, h, w, stride, k, FLOPs[t], reduced, rest, a[t-1]: equation 1 of the AMC paper; and the
+// fair share.
+#define AMC_PRUNE_ENV_STATE 12
 
 typedef struct amc_prune_env amc_prune_env;
 
@@ -41,6 +42,10 @@ void amc_prune_env_reset(amc_prune_env *env);
 // is the same at every step. FLOPs, reduced and rest are of the resource that is limited:
 // parameters where those are and multiply-accumulates aren't.
 void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STATE]);
+
+// The share that the current group and all later ones, kept alike, may keep within the budgets; 1
+// where that is everything.
+double amc_prune_env_fair_share(const amc_prune_env *env);
 
 // Decides the current group: `action` is the share of its units to keep. It is rounded, raised to
 // the least and lowered to the most that lets the budgets be met when every later group is cut

@@ -80,7 +80,8 @@ static amc_search_result search(game *g, int episodes, int warmup, bool random, 
                                   .warmup = warmup,
                                   .random = random,
                                   .reward = g->reward,
-                                  .seed = seed};
+                                  .seed = seed,
+                                  .manner = amc_search_defaults()};
     return amc_search_run(g->env, options, score, report, g);
 }
 

@@ -1,0 +1,100 @@
+// How soon variants of the agent find good plans, for scripts/ablation.sh:
+//
+//   agents CFG WEIGHTS DATA FLOPS LIMIT EPISODES SEED THREADS [KEY=VALUE ...]
+//
+// searches as `darknet amc search` does, with the manner changed by KEY=VALUE, and prints a line an
+// episode: its number, its accuracy, the best so far. Keys: paper, warmup, centred, relative,
+// elite, elite_sigma, updates, sigma, decay, floor, replay, ranks, rate, hidden.
+
+#include "peer.h"
+
+#include "cmd/chooser.h"
+#include "cmd/scorer.h"
+#include "host/hooks.h"
+#include "search/search_loop.h"
+
+#include <omp.h>
+
+typedef struct trial {
+    amc_scorer *scorer;
+    amc_chooser chooser;
+    float best;
+} trial;
+
+static amc_score score(void *context, const int *counts) {
+    trial *t = context;
+    amc_accuracy a = amc_scorer_pruned(t->scorer, amc_chooser_make(&t->chooser, counts));
+    return (amc_score){(float)a.top1 / (float)a.images, a.images, false};
+}
+
+static bool note(void *context, const amc_search_episode *episode) {
+    trial *t = context;
+    if (episode->best) t->best = episode->accuracy;
+    printf("%d,%.4f,%.4f\n", episode->index + 1, episode->accuracy, t->best);
+    fflush(stdout);
+    return true;
+}
+
+static void set(amc_search_options *o, const char *setting, int steps) {
+    char key[32];
+    double value;
+    amc_search_manner *m = &o->manner;
+    if (sscanf(setting, "%31[a-z_]=%lf", key, &value) != 2) peer_fail("agents", setting);
+    if (!strcmp(key, "paper")) *m = value != 0 ? amc_search_paper(steps) : *m;
+    else if (!strcmp(key, "warmup")) o->warmup = (int)value;
+    else if (!strcmp(key, "random")) o->random = value != 0;
+    else if (!strcmp(key, "centred")) m->centred = value != 0;
+    else if (!strcmp(key, "relative")) m->relative = value != 0;
+    else if (!strcmp(key, "elite")) m->elite = value;
+    else if (!strcmp(key, "elite_sigma")) m->elite_sigma = value;
+    else if (!strcmp(key, "updates")) m->agent.updates_per_step = (int)value;
+    else if (!strcmp(key, "sigma")) m->agent.sigma = value;
+    else if (!strcmp(key, "decay")) m->agent.sigma_decay = value;
+    else if (!strcmp(key, "floor")) m->agent.sigma_floor = value;
+    else if (!strcmp(key, "replay")) m->agent.replay_episodes = (int)value;
+    else if (!strcmp(key, "ranks")) m->agent.paper = value == 0;
+    else if (!strcmp(key, "rate")) m->agent.actor_rate = value;
+    else if (!strcmp(key, "hidden")) m->agent.hidden = (int)value;
+    else peer_fail("agents", setting);
+}
+
+static int search(int argc, char **argv, amc_error *err) {
+    amc_network *network = amc_network_load(argv[1], argv[2], AMC_WEIGHTS_NEEDED, err);
+    if (!network) return -1;
+    uint64_t seed = (uint64_t)atoi(argv[7]);
+    amc_scorer_options scoring = {.data = argv[3],
+                                  .part = AMC_DATASET_SEARCH,
+                                  .limit = atoi(argv[5]),
+                                  .seed = seed,
+                                  .threads = atoi(argv[8]),
+                                  .repair = {.reconstruct = 2000, .calibrate = 256}};
+    omp_set_num_threads(scoring.threads);
+    trial t = {.scorer = amc_scorer_new(network, scoring, err)};
+    if (!t.scorer) return -1;
+    amc_prune_space *space = amc_network_space(network, AMC_GRANULARITY_CHANNEL);
+    if (amc_chooser_open(&t.chooser, network, space, &t.scorer->repair, NULL, seed, err) < 0)
+        return -1;
+    amc_prune_env *env =
+        amc_prune_env_new(space, (amc_prune_env_options){{atof(argv[4]), 1}, 0.1, 1}, err);
+    if (!env) return -1;
+    amc_search_options options = {
+        .episodes = atoi(argv[6]), .warmup = 100, .seed = seed, .manner = amc_search_defaults()};
+    for (int i = 9; i < argc; i++) set(&options, argv[i], amc_prune_env_steps(env));
+    free(amc_search_run(env, options, score, note, &t).counts);
+    amc_prune_env_free(env);
+    amc_chooser_close(&t.chooser);
+    amc_scorer_free(t.scorer);
+    amc_prune_space_free(space);
+    amc_network_free(network);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    amc_error err;
+    if (argc < 9)
+        peer_fail("agents",
+                  "expected CFG WEIGHTS DATA FLOPS LIMIT EPISODES SEED THREADS [KEY=VALUE ...]");
+    amc_hooks_install();
+    if (search(argc, argv, &err) < 0) peer_fail("agents", err.text);
+    return 0;
+}

@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# Training that goes on where it was interrupted; to be sourced.
+
+# train_resumably DATA CFG WEIGHTS FOLDER: runs `darknet classifier train` from WEIGHTS (- for none) at batch 1 to the
+# end of the schedule in CFG; what it ends with is FOLDER/<name of CFG>.weights, which is not made again. Stopped and
+# started again, it goes on at the last epoch that was finished. Returns 1 where training failed, see FOLDER/log.
+train_resumably() {
+    local data=$1 cfg=$2 start=$3 folder=$4 name from status=0
+    name=$(basename "$cfg" .cfg)
+    [ -f "$folder/$name.weights" ] && return
+    mkdir -p "$folder"
+    sed "s#^backup *=.*#backup=$folder#" "$data" >"$folder/train.data"
+    from=$(epochs_of "$folder" "$name" | tail -n 1)
+    if [ -n "$from" ]; then
+        start_training "$folder" "$cfg" "$from"
+    elif [ "$start" = - ]; then
+        start_training "$folder" "$cfg"
+    else
+        start_training "$folder" "$cfg" "$start" -clear # batches are counted from 1
+    fi
+    while kill -0 $training 2>/dev/null; do
+        sleep 5
+        drop_old_epochs "$folder" "$name"
+    done
+    wait $training || status=1
+    training=''
+    [ $status = 0 ] || return 1
+    epochs_of "$folder" "$name" | xargs -r rm -f
+    rm -f "$folder/$name.backup"
+}
+
+# The weights of each finished epoch that are there, the last one last.
+epochs_of() { find "$1" -name "$2_*.weights" | sort -V; }
+
+# Darknet leaves a file an epoch; all but the last are in the way.
+drop_old_epochs() { epochs_of "$1" "$2" | head -n -1 | xargs -r rm -f; }
+
+training='' # the process, while there is one
+start_training() { # folder cfg [weights [-clear]]
+    bin/darknet classifier train "$1/train.data" "${@:2}" >>"$1/log" 2>&1 &
+    training=$!
+    trap 'kill $training 2>/dev/null; exit 1' INT TERM
+}
