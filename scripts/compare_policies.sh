@@ -83,8 +83,7 @@ prune() { # policy seed out
 
 # Fine-tunes: a short schedule in a copy of the .cfg. What it ends with is out/finetune/finetune.weights.
 finetune() { # cfg weights out
-    sed -e '/^learning_rate=/d; /^max_batches=/d; /^burn_in=/d; /^policy=/d; /^power=/d; /^steps=/d; /^scales=/d' \
-        -e "s/^\[net\]/[net]\nlearning_rate=$rate\nmax_batches=$batches\npolicy=poly\npower=1/" "$1" >"$3/finetune.cfg"
+    short_schedule "$1" "$batches" "$rate" >"$3/finetune.cfg"
     train_resumably "$data" "$3/finetune.cfg" "$2" "$3/finetune"
 }
 

@@ -41,3 +41,9 @@ start_training() { # folder cfg [weights [-clear]]
     training=$!
     trap 'kill $training 2>/dev/null; exit 1' INT TERM
 }
+
+# short_schedule CFG BATCHES RATE: the .cfg with a learning rate that falls from RATE to 0 in so many batches.
+short_schedule() {
+    sed -e '/^learning_rate=/d; /^max_batches=/d; /^burn_in=/d; /^policy=/d; /^power=/d; /^steps=/d; /^scales=/d' \
+        -e "s/^\[net\]/[net]\nlearning_rate=$3\nmax_batches=$2\npolicy=poly\npower=1/" "$1"
+}

@@ -21,7 +21,7 @@
 typedef struct search_options {
     const char *reward, *agent, *skip, *out;
     double early_stop;
-    bool force, json;
+    bool force, json, paper;
     int episodes, warmup, seed;
     amc_aim aim;
     amc_granularity granularity;
@@ -158,7 +158,8 @@ static void run_search(search *s) {
                                   .random = strcmp(o->agent, "random") == 0,
                                   .reward = (amc_reward)amc_reward_find(o->reward),
                                   .seed = (uint64_t)o->seed,
-                                  .manner = amc_search_defaults()};
+                                  .manner = o->paper ? amc_search_paper(amc_prune_env_steps(s->env))
+                                                     : amc_search_defaults()};
     s->progress = amc_progress_new(s->space, o->episodes);
     signal(SIGINT, interrupt);
     s->result = amc_search_run(s->env, options, score, report, s);
@@ -284,6 +285,10 @@ int amc_cmd_search(int argc, char **argv) {
          .value = &o.agent,
          .argument = "NAME",
          .help = "ddpg, or random for comparison"},
+        {.name = "paper",
+         .kind = AMC_OPTION_FLAG,
+         .value = &o.paper,
+         .help = "learn as in He et al. 2018, for comparison (with -warmup 100)"},
         {.name = "episodes",
          .kind = AMC_OPTION_INT,
          .value = &o.episodes,

@@ -250,8 +250,7 @@ void amc_output_print_summary(const amc_output *output, const amc_network *prune
     else
         print_densities(pruned);
     if (output->granularity == AMC_GRANULARITY_WEIGHT) {
-        print_change("bytes with zstd", compressed_size(output->network),
-                     compressed_size(pruned));
+        print_change("bytes with zstd", compressed_size(output->network), compressed_size(pruned));
         printf("\n");
     }
     print_change("MACs", amc_cost_macs(before), amc_cost_macs(after));

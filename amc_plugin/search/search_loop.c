@@ -50,10 +50,10 @@ typedef struct walker {
     const amc_search_manner *manner;
     amc_ddpg *agent;
     amc_rng rng;
-    int *drawn;         // (groups) a drawn plan
-    double *elite;      // (steps) actions of the best episode
-    float *states;      // (steps, AMC_PRUNE_ENV_STATE) of the last walk
-    double *actions;    // (steps) as they were carried out
+    int *drawn;      // (groups) a drawn plan
+    double *elite;   // (steps) actions of the best episode
+    float *states;   // (steps, AMC_PRUNE_ENV_STATE) of the last walk
+    double *actions; // (steps) as they were carried out
 } walker;
 
 static double wish(walker *w, const amc_prune_env *env, source from, int t, const float *state) {
@@ -64,9 +64,9 @@ static double wish(walker *w, const amc_prune_env *env, source from, int t, cons
     case AGENT:
         return share_of(w->manner, env, amc_ddpg_act(w->agent, state));
     case ELITE:
-        return share_of(w->manner, env,
-                        amc_rng_truncated_normal(&w->rng, w->elite[t], w->manner->elite_sigma, low,
-                                                 1));
+        return share_of(
+            w->manner, env,
+            amc_rng_truncated_normal(&w->rng, w->elite[t], w->manner->elite_sigma, low, 1));
     default:
         return amc_prune_env_share(env, amc_prune_env_group(env, t),
                                    w->drawn[amc_prune_env_group(env, t)]);

@@ -40,22 +40,38 @@ static void set(amc_search_options *o, const char *setting, int steps) {
     double value;
     amc_search_manner *m = &o->manner;
     if (sscanf(setting, "%31[a-z_]=%lf", key, &value) != 2) peer_fail("agents", setting);
-    if (!strcmp(key, "paper")) *m = value != 0 ? amc_search_paper(steps) : *m;
-    else if (!strcmp(key, "warmup")) o->warmup = (int)value;
-    else if (!strcmp(key, "random")) o->random = value != 0;
-    else if (!strcmp(key, "centred")) m->centred = value != 0;
-    else if (!strcmp(key, "relative")) m->relative = value != 0;
-    else if (!strcmp(key, "elite")) m->elite = value;
-    else if (!strcmp(key, "elite_sigma")) m->elite_sigma = value;
-    else if (!strcmp(key, "updates")) m->agent.updates_per_step = (int)value;
-    else if (!strcmp(key, "sigma")) m->agent.sigma = value;
-    else if (!strcmp(key, "decay")) m->agent.sigma_decay = value;
-    else if (!strcmp(key, "floor")) m->agent.sigma_floor = value;
-    else if (!strcmp(key, "replay")) m->agent.replay_episodes = (int)value;
-    else if (!strcmp(key, "ranks")) m->agent.paper = value == 0;
-    else if (!strcmp(key, "rate")) m->agent.actor_rate = value;
-    else if (!strcmp(key, "hidden")) m->agent.hidden = (int)value;
-    else peer_fail("agents", setting);
+    if (!strcmp(key, "paper"))
+        *m = value != 0 ? amc_search_paper(steps) : *m;
+    else if (!strcmp(key, "warmup"))
+        o->warmup = (int)value;
+    else if (!strcmp(key, "random"))
+        o->random = value != 0;
+    else if (!strcmp(key, "centred"))
+        m->centred = value != 0;
+    else if (!strcmp(key, "relative"))
+        m->relative = value != 0;
+    else if (!strcmp(key, "elite"))
+        m->elite = value;
+    else if (!strcmp(key, "elite_sigma"))
+        m->elite_sigma = value;
+    else if (!strcmp(key, "updates"))
+        m->agent.updates_per_step = (int)value;
+    else if (!strcmp(key, "sigma"))
+        m->agent.sigma = value;
+    else if (!strcmp(key, "decay"))
+        m->agent.sigma_decay = value;
+    else if (!strcmp(key, "floor"))
+        m->agent.sigma_floor = value;
+    else if (!strcmp(key, "replay"))
+        m->agent.replay_episodes = (int)value;
+    else if (!strcmp(key, "ranks"))
+        m->agent.paper = value == 0;
+    else if (!strcmp(key, "rate"))
+        m->agent.actor_rate = value;
+    else if (!strcmp(key, "hidden"))
+        m->agent.hidden = (int)value;
+    else
+        peer_fail("agents", setting);
 }
 
 static int search(int argc, char **argv, amc_error *err) {

@@ -270,6 +270,11 @@ search() {
     check 'search: says once that images are held out' "$(cat "$work.err")" \
         [ "$(grep -c 'images of train= are held out' "$work.err")" = 1 ]
 
+    search_to 'search -paper' paper -threads 2 -paper
+    check 'search -paper: another agent, other episodes' 'the same episodes' \
+        eval '! cmp -s <(without_seconds out/first) <(without_seconds out/paper)'
+    check_pruned 'search -paper' out/paper .6
+
     run 'search: defaults' search cfg/tiny.cfg -episodes 3 -force
     check_pruned 'search: defaults' amc-out/tiny .5
 }

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# How soon the agent finds good plans, beside the paper's, a random one and variants that lack one thing each: searches
+# of a network for half of its FLOPs, over several seeds. Lines of a CSV, a line an episode: variant, seed, episode, its
+# accuracy on the held-out training images, the best so far. Searches that are there already are not made again.
+#
+#   scripts/agents.sh NAME CSV [SEEDS] [LIMIT]
+#
+# LIMIT: held-out images that score a plan (0: all)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly name=$1 csv=$2 seeds=${3:-1 2 3 4 5} limit=${4:-0}
+readonly program=build/release/scripts/bench/agents
+
+search() { # variant seed episodes [KEY=VALUE ...]
+    local part
+    if grep -q "^$1,$2,$3," "$csv"; then return; fi
+    part=$(mktemp "${TMPDIR:-/tmp}/amc-agents-XXXXXX")
+    "$program" "cfg/$name.cfg" "weights/$name.weights" "cfg/$name.data" 0.5 "$limit" "$3" "$2" "$(nproc)" "${@:4}" >"$part"
+    sed "s/^/$1,$2,/" "$part" >>"$csv"
+    rm -f "$part"
+}
+
+make -s "$program"
+mkdir -p "$(dirname "$csv")"
+[ -s "$csv" ] || echo 'variant,seed,episode,accuracy,best' >"$csv"
+for seed in $seeds; do
+    search ours "$seed" 100
+    search paper "$seed" 400 paper=1 warmup=100
+    search random "$seed" 400 random=1
+    search 'drawn action by action' "$seed" 100 centred=0
+    search 'actions are shares' "$seed" 100 relative=0
+    search "the paper's Q target" "$seed" 100 ranks=0
+    search 'exploration dies' "$seed" 100 floor=0.000001
+    search 'one update a step' "$seed" 100 updates=1
+done

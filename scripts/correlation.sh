@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Whether the search's reward predicts what counts: random plans of a network, each scored on the held-out training
+# images as it is, with batch normalization re-estimated, and with weights reconstructed besides, then fine-tuned and
+# measured on the test set. Lines of a CSV, as far as they aren't there yet.
+#
+#   scripts/correlation.sh NAME CSV [PLANS] [BATCHES] [RATE]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/json_lib.sh
+. scripts/train_lib.sh
+
+readonly name=$1 csv=$2 plans=${3:-20} batches=${4:-1760} rate=${5:-0.02}
+readonly cfg=cfg/$name.cfg data=cfg/$name.data out=amc-out/correlation/$name
+
+accuracy_of() { # cfg weights set
+    bin/darknet amc eval "$1" "$2" -data "$data" -set "$3" -json | number top1
+}
+
+# Prints the held-out accuracy of the plan of a seed, repaired by so many images.
+score() { # seed reconstruct calibrate
+    bin/darknet amc prune "$cfg" -policy random -flops 0.5 -criterion bn -seed "$1" -reconstruct "$2" -calibrate "$3" \
+        -out "$out/$1" -force >/dev/null
+    accuracy_of "$out/$1/$name-amc.cfg" "$out/$1/$name-amc.weights" search
+}
+
+finetuned() { # seed
+    local folder=$out/$1
+    short_schedule "$folder/$name-amc.cfg" "$batches" "$rate" >"$folder/finetune.cfg"
+    train_resumably "$data" "$folder/finetune.cfg" "$folder/$name-amc.weights" "$folder/finetune"
+    accuracy_of "$folder/finetune.cfg" "$folder/finetune/finetune.weights" test
+}
+
+mkdir -p "$out" "$(dirname "$csv")"
+[ -s "$csv" ] || echo 'seed,plain,calibrated,reconstructed,finetuned' >"$csv"
+for seed in $(seq "$plans"); do
+    if grep -q "^$seed," "$csv"; then continue; fi
+    plain=$(score "$seed" 0 0) calibrated=$(score "$seed" 0 256) reconstructed=$(score "$seed" 2000 256)
+    echo "$seed,$plain,$calibrated,$reconstructed,$(finetuned "$seed")" >>"$csv"
+done

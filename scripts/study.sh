@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Runs what RESULTS.md says about one network, as far as it isn't in scripts/results/NAME/ yet: an interrupted study goes
+# on. Hours for each part; `make results` then writes the tables and pictures.
+#
+#   scripts/study.sh NAME [PART ...]
+#
+# PART      policies     every policy at the network's budgets, before and after fine-tuning
+#           macs         the policies at 30 to 90% of the FLOPs, before fine-tuning
+#           agents       how soon the agent finds good plans (Plain-20 and fashion)
+#           correlation  whether the reward predicts accuracy after fine-tuning
+#           weights      fine-grained pruning without a budget
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/json_lib.sh
+
+readonly SEEDS='1 2 3'
+readonly name=${1:?expected the NAME of cfg/NAME.cfg}
+readonly kept=scripts/results/$name runs=amc-out/results/$name
+parts=("${@:2}")
+
+# Of each network: the budgets, and the batches and rate of fine-tuning.
+case $name in
+fashion) budgets=0.5 batches=1720 rate=0.02 ;;
+plain20) budgets=0.5 batches=14000 rate=0.05 ;;
+resnet56) budgets=0.5 batches=7000 rate=0.05 ;;
+vgg16) budgets=0.2 batches=7000 rate=0.03 ;;
+mobilenet) budgets='0.5 0.4' batches=7000 rate=0.05 ;;
+mobilenetv2) budgets=0.5 batches=7000 rate=0.05 ;;
+resnet50) budgets=0.5 batches=7000 rate=0.05 ;;
+*)
+    echo "study.sh: $name, expected fashion, plain20, resnet56, resnet50, vgg16, mobilenet or mobilenetv2" >&2
+    exit 1
+    ;;
+esac
+
+compare() { # budget [OPTION=VALUE ...]
+    scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" "${@:2}"
+    cp "$runs/$1/results.csv" "$kept/policies-$1.csv"
+}
+
+policies() {
+    local budget scratch=""
+    [ "$name" = plain20 ] && scratch=scratch
+    for budget in $budgets; do
+        compare "$budget" batches="$batches" rate="$rate" \
+            policies="base uniform amc random greedy fp cp shallow deep lowres $scratch"
+    done
+}
+
+# A CSV of its own: nothing is fine-tuned.
+macs() {
+    local flops
+    for flops in 0.3 0.4 0.5 0.6 0.7 0.8 0.9; do
+        scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 batches=0 episodes=200 \
+            policies='base uniform shallow deep fp cp greedy random amc'
+        sed "s/^/$flops,/; 1s/^$flops/budget/" "$runs/macs-$flops/results.csv" >"$kept/macs-$flops.part"
+    done
+    awk 'FNR > 1 || NR == 1' "$kept"/macs-*.part >"$kept/macs.csv"
+    rm "$kept"/macs-*.part
+}
+
+agents() { scripts/agents.sh "$name" "$kept/agents.csv" '1 2 3 4 5' 2000; }
+
+correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 1760; }
+
+# Searches with R_Param and single weights: as few as accuracy allows, without training.
+weights() {
+    local seed csv=$kept/weights.csv out before after params test
+    [ -s "$csv" ] || echo 'seed,params,held_out_before,held_out,test_before,test,zstd,zstd_before' >"$csv"
+    before=$(bin/darknet amc eval "cfg/$name.cfg" -set search -json | number top1)
+    test=$(bin/darknet amc eval "cfg/$name.cfg" -set test -json | number top1)
+    for seed in $SEEDS; do
+        if grep -q "^$seed," "$csv"; then continue; fi
+        out=$runs/weights-$seed
+        mkdir -p "$out"
+        bin/darknet amc search "cfg/$name.cfg" -granularity weight -reward params -seed "$seed" -out "$out" -force -json \
+            >"$out/json" 2>"$out/log"
+        after=$(bin/darknet amc eval "$out/$name-amc.cfg" "$out/$name-amc.weights" -data "cfg/$name.data" -set test -json |
+            number top1)
+        params=$(awk "BEGIN { print $(number params <"$out/json") / $(number params_before <"$out/json") }")
+        echo "$seed,$params,$before,$(number accuracy <"$out/json"),$test,$after,$(number zstd_bytes <"$out/json"),$(
+            number zstd_bytes_before <"$out/json")" >>"$csv"
+    done
+}
+
+[ ${#parts[@]} -gt 0 ] || parts=(policies macs correlation)
+mkdir -p "$kept" "$runs"
+for part in "${parts[@]}"; do
+    case $part in
+    policies | macs | agents | correlation | weights) "$part" ;;
+    *)
+        echo "study.sh: $part, expected policies, macs, agents, correlation or weights" >&2
+        exit 1
+        ;;
+    esac
+done
