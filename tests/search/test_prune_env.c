@@ -228,6 +228,44 @@ static void test_budgets_on_parameters(void **state) {
     networks_free(net);
 }
 
+// Whether the budgets are met when this group and all later ones keep that share.
+static bool fits(const amc_prune_env *env, const networks_net *net, int t, double share) {
+    int *counts = amc_memory_copy(amc_prune_env_counts(env), (size_t)net->groups->n, sizeof(int));
+    for (int later = t; later < amc_prune_env_steps(env); later++) {
+        int g = amc_prune_env_group(env, later);
+        counts[g] = amc_prune_env_round(env, g, share);
+    }
+    bool met = amc_prune_env_meets(env, counts);
+    free(counts);
+    return met;
+}
+
+// The fair share is the largest that fits, at every step and whatever was decided before.
+static void test_fair_share(void **state) {
+    (void)state;
+    amc_rng rng;
+    amc_rng_init(&rng, 8);
+    static const char *paths[] = {"cfg/plain20.cfg", "cfg/resnet56.cfg", "cfg/mobilenet.cfg"};
+    for (int i = 0; i < 3; i++) {
+        networks_net net = networks_load(paths[i], 1);
+        amc_prune_env *env = new_env(&net, 0.5, 0.1, 1);
+        for (int episode = 0; episode < 10; episode++) {
+            amc_prune_env_reset(env);
+            for (int t = 0; t < amc_prune_env_steps(env); t++) {
+                float features[AMC_PRUNE_ENV_STATE];
+                double fair = amc_prune_env_fair_share(env);
+                amc_prune_env_state(env, features);
+                assert_true(features[11] == (float)fair);
+                assert_true(fair > 0 && fair <= 1 && fits(env, &net, t, fair));
+                assert_true(fair == 1 || !fits(env, &net, t, fair + 1e-3));
+                amc_prune_env_step(env, act(AROUND, &rng));
+            }
+        }
+        amc_prune_env_free(env);
+        networks_free(net);
+    }
+}
+
 // Single weights: a step a layer, whose states tell of parameters.
 static void test_walk_over_weights(void **state) {
     (void)state;
@@ -473,6 +511,7 @@ int main(void) {
         cmocka_unit_test(test_budget_holds),
         cmocka_unit_test(test_no_more_is_cut_than_needed),
         cmocka_unit_test(test_budgets_on_parameters),
+        cmocka_unit_test(test_fair_share),
         cmocka_unit_test(test_walk_over_weights),
         cmocka_unit_test(test_no_budget_leaves_actions_free),
         cmocka_unit_test(test_infeasible_budgets),

@@ -19,6 +19,7 @@ typedef struct game {
     amc_prune_env *env;
     double gain[MOST_GROUPS], rate[MOST_GROUPS];
     amc_reward reward;
+    bool paper;        // its manner
     int stop_after;    // episodes
     float stops_above; // better plans are said to be stopped
     // What was reported, and what was asked to be scored.
@@ -81,7 +82,8 @@ static amc_search_result search(game *g, int episodes, int warmup, bool random, 
                                   .random = random,
                                   .reward = g->reward,
                                   .seed = seed,
-                                  .manner = amc_search_defaults()};
+                                  .manner = g->paper ? amc_search_paper(amc_prune_env_steps(g->env))
+                                                     : amc_search_defaults()};
     return amc_search_run(g->env, options, score, report, g);
 }
 
@@ -239,6 +241,19 @@ static void test_stopped_plans(void **state) {
     free_game(g), free_game(whole);
 }
 
+// The paper's manner: other plans from the first on, as reproducible.
+static void test_paper(void **state) {
+    (void)state;
+    game *ours = new_game(2), *paper = new_game(2), *again = new_game(2);
+    free(search(ours, 40, 15, false, 5).counts);
+    paper->paper = again->paper = true;
+    free(search(paper, 40, 15, false, 5).counts);
+    free(search(again, 40, 15, false, 5).counts);
+    assert_true(same_episodes(paper, again));
+    assert_memory_not_equal(paper->counts[0], ours->counts[0], sizeof paper->counts[0]);
+    free_game(ours), free_game(paper), free_game(again);
+}
+
 // Rewards other than accuracy: what is reported is what they say, without a budget plans of all
 // sizes are tried, and the one of largest reward is returned.
 static void test_rewards_without_budget(void **state) {
@@ -292,6 +307,7 @@ int main(void) {
         cmocka_unit_test(test_stops_when_told),
         cmocka_unit_test(test_a_plan_is_scored_once),
         cmocka_unit_test(test_stopped_plans),
+        cmocka_unit_test(test_paper),
         cmocka_unit_test(test_rewards_without_budget),
         cmocka_unit_test(test_agent_beats_random),
     };
