@@ -28,9 +28,12 @@ for seed in $seeds; do
     search ours "$seed" 100
     search paper "$seed" 400 paper=1 warmup=100
     search random "$seed" 400 random=1
-    search 'drawn action by action' "$seed" 100 centred=0
+    search 'warm-up draws actions uniformly' "$seed" 100 spread=0
+    search 'warm-up of 50 episodes' "$seed" 100 warmup=50
     search 'actions are shares' "$seed" 100 relative=0
+    search 'no episodes around the best' "$seed" 100 elite=0
+    search 'only episodes around the best' "$seed" 100 elite=1
     search "the paper's Q target" "$seed" 100 ranks=0
     search 'exploration dies' "$seed" 100 floor=0.000001
-    search 'one update a step' "$seed" 100 updates=1
+    search 'four updates a step' "$seed" 100 updates=4
 done

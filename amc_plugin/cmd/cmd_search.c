@@ -21,7 +21,7 @@
 typedef struct search_options {
     const char *reward, *agent, *skip, *out;
     double early_stop;
-    bool force, json, paper;
+    bool force, json, paper, episodes_given, warmup_given;
     int episodes, warmup, seed;
     amc_aim aim;
     amc_granularity granularity;
@@ -92,6 +92,8 @@ static int check(search_options *o, amc_error *err) {
         return amc_error_set(err, "search: -agent %s, expected ddpg or random", o->agent);
     if (reward != AMC_REWARD_ERR && o->early_stop > 0)
         return amc_error_set(err, "search: -early-stop compares accuracies, expected -reward err");
+    if (o->paper && !o->episodes_given) o->episodes = 400;
+    if (o->paper && !o->warmup_given) o->warmup = 100;
     if (amc_aim_check(&o->aim, "search", &o->scorer.repair, &o->granularity, err) < 0) return -1;
     bool by_weights = o->granularity == AMC_GRANULARITY_WEIGHT;
     if (by_weights && reward == AMC_REWARD_FLOPS)
@@ -264,8 +266,8 @@ int amc_cmd_search(int argc, char **argv) {
         .reward = "err",
         .agent = "ddpg",
         .aim = {.granularity = "channel", .flops = NAN, .params = NAN, .min_keep = 0.1, .round = 1},
-        .episodes = 400,
-        .warmup = 100,
+        .episodes = 200,
+        .warmup = 10,
         .seed = 1,
         .scorer = {.part = AMC_DATASET_SEARCH,
                    .threads = amc_cmd_processors(),
@@ -288,20 +290,22 @@ int amc_cmd_search(int argc, char **argv) {
         {.name = "paper",
          .kind = AMC_OPTION_FLAG,
          .value = &o.paper,
-         .help = "learn as in He et al. 2018, for comparison (with -warmup 100)"},
+         .help = "search as in He et al. 2018, for comparison: -episodes 400 -warmup 100"},
         {.name = "episodes",
          .kind = AMC_OPTION_INT,
          .value = &o.episodes,
          .argument = "N",
          .help = "plans to try",
          .low = 1,
-         .high = 1000000},
+         .high = 1000000,
+         .given = &o.episodes_given},
         {.name = "warmup",
          .kind = AMC_OPTION_INT,
          .value = &o.warmup,
          .argument = "N",
          .help = "first episodes, drawn around the budget",
-         .high = 1000000},
+         .high = 1000000,
+         .given = &o.warmup_given},
         AMC_OPTION_LIMIT(&o.scorer.limit),
         {.name = "early-stop",
          .kind = AMC_OPTION_NUMBER,

@@ -25,11 +25,11 @@ static void print_help(const amc_options *options) {
         char left[64];
         snprintf(left, sizeof left, "-%s %s", option->name,
                  option->argument ? option->argument : "");
-        printf("  %-16s %s", left, option->help);
+        printf("  %-18s %s", left, option->help);
         print_default(option);
         printf("\n");
     }
-    printf("  %-16s %s\n", "-h", "show this help");
+    printf("  %-18s %s\n", "-h", "show this help");
 }
 
 static int out_of_range(const amc_options *options, const amc_option *option, const char *text,

@@ -3,8 +3,9 @@
 //   agents CFG WEIGHTS DATA FLOPS LIMIT EPISODES SEED THREADS [KEY=VALUE ...]
 //
 // searches as `darknet amc search` does, with the manner changed by KEY=VALUE, and prints a line an
-// episode: its number, its accuracy, the best so far. Keys: paper, warmup, centred, relative,
-// elite, elite_sigma, updates, sigma, decay, floor, replay, ranks, rate, hidden.
+// episode: its number, its accuracy, the best so far. Keys: paper, random, warmup, spread,
+// relative, elite, elite_steps, elite_sigma, updates, sigma, decay, floor, replay, ranks, rate,
+// hidden.
 
 #include "peer.h"
 
@@ -46,12 +47,14 @@ static void set(amc_search_options *o, const char *setting, int steps) {
         o->warmup = (int)value;
     else if (!strcmp(key, "random"))
         o->random = value != 0;
-    else if (!strcmp(key, "centred"))
-        m->centred = value != 0;
+    else if (!strcmp(key, "spread"))
+        m->spread = value;
     else if (!strcmp(key, "relative"))
         m->relative = value != 0;
     else if (!strcmp(key, "elite"))
         m->elite = value;
+    else if (!strcmp(key, "elite_steps"))
+        m->elite_steps = value;
     else if (!strcmp(key, "elite_sigma"))
         m->elite_sigma = value;
     else if (!strcmp(key, "updates"))
@@ -94,7 +97,7 @@ static int search(int argc, char **argv, amc_error *err) {
         amc_prune_env_new(space, (amc_prune_env_options){{atof(argv[4]), 1}, 0.1, 1}, err);
     if (!env) return -1;
     amc_search_options options = {
-        .episodes = atoi(argv[6]), .warmup = 100, .seed = seed, .manner = amc_search_defaults()};
+        .episodes = atoi(argv[6]), .warmup = 10, .seed = seed, .manner = amc_search_defaults()};
     for (int i = 9; i < argc; i++) set(&options, argv[i], amc_prune_env_steps(env));
     free(amc_search_run(env, options, score, note, &t).counts);
     amc_prune_env_free(env);
