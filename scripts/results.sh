@@ -10,11 +10,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/json_lib.sh
 
-readonly FLOPS=0.5 SEEDS="1 2 3" EPISODES=400 LIMIT=2000 BATCHES=1720 RATE=0.02
 readonly DEFAULT_CRITERION=obs # where weights are reconstructed
-readonly KEPT=scripts/results/fashion.csv    # policy,seed,flops,test_before,test_after
-readonly FULL=scripts/results/fashion-full.csv # seed,test_after: AMC's networks, fine-tuned fully
-readonly RUNS=amc-out/results/fashion
+readonly FULL=scripts/results/fashion/full.csv # seed,test_after: AMC's networks, fine-tuned fully
+readonly RUNS=amc-out/results/fashion/0.5
+# In this order; those without figures are left out.
+readonly STUDIES=(
+    'plain20:Plain-20 on CIFAR-10' 'resnet56:ResNet-56 on CIFAR-10' 'vgg16:VGG-16 on CIFAR-10'
+    'mobilenet:MobileNet on CIFAR-10' 'mobilenetv2:MobileNet-V2 on CIFAR-10' 'resnet50:ResNet-50 on CIFAR-10'
+    'fashion:cfg/fashion.cfg on Fashion-MNIST')
 
 # Fine-tunes the network of a search with the command that the search prints, whose schedule is that
 # of cfg/fashion.cfg.
@@ -31,12 +34,15 @@ finetune_fully() { # seed
 run_fashion() {
     local seed
     scripts/get_fashion_mnist.sh
-    mkdir -p "$RUNS" scripts/results
-    scripts/compare_policies.sh fashion "$RUNS" policies='base uniform shallow deep random amc' flops="$FLOPS" \
-        seeds="$SEEDS" episodes="$EPISODES" limit="$LIMIT" batches="$BATCHES" rate="$RATE"
-    cp "$RUNS/results.csv" "$KEPT"
+    scripts/study.sh fashion policies agents
     [ -s "$FULL" ] || echo 'seed,test_after' >"$FULL"
-    for seed in $SEEDS; do finetune_fully "$seed"; done
+    for seed in 1 2 3; do finetune_fully "$seed"; done
+}
+
+# What there is of each network.
+studies() {
+    local study
+    for study in "${STUDIES[@]}"; do scripts/study_tables.sh "${study%%:*}" "${study#*:}"; done
 }
 
 full_table() {
@@ -120,14 +126,16 @@ write() {
 Written by \`make results\` from the figures in \`scripts/results/\`. Accuracy is top-1 on the test set, which no
 search, calibration or fine-tuning sees. Where there are several seeds: mean (smallest to largest).
 
-## Fashion-MNIST, cfg/fashion.cfg at 50% of the FLOPs
+\`scripts/study.sh NAME\` makes the figures of one network. Every policy has its network repaired on the same training
+images (2,000 to reconstruct weights, 256 for batch normalization) and fine-tuned alike by \`darknet classifier train\`:
+so many batches of 128 with a learning rate that falls to 0 (the script has the numbers). A search is 200 plans, each
+scored on held-out training images; random search has as many. FLOPs: the largest of the seeds. The policies:
+uniform, shallow and deep keep the same share of all layers, of the first half, of the second half; fp cuts filters of
+least L1 norm, where it costs each layer the same accuracy (Li et al. 2017); cp is uniform with channels chosen by LASSO
+(He et al. 2017); greedy gives up channels one by one by each layer's sensitivity.
+$(studies)
 
-Searches: $EPISODES plans, each scored on $LIMIT held-out training images; random search has as many. Every policy keeps
-channels by the same criterion, and has its network repaired on the same training images (2,000 to reconstruct weights,
-256 for batch normalization). Fine-tuning: \`darknet classifier train\` for $BATCHES batches of 128 (4 epochs), learning rate
-$RATE falling to 0. Seeds of the searches: $SEEDS. FLOPs: the largest of the seeds.
-
-$(scripts/policy_table.sh "$KEPT")
+### Fine-tuned in full
 
 Four epochs are short. With the command that the search prints, that is with the whole schedule of cfg/fashion.cfg (7,200
 batches, 17 epochs), AMC's networks reach:

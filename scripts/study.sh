@@ -18,9 +18,10 @@ readonly name=${1:?expected the NAME of cfg/NAME.cfg}
 readonly kept=scripts/results/$name runs=amc-out/results/$name
 parts=("${@:2}")
 
-# Of each network: the budgets, and the batches and rate of fine-tuning.
+# Of each network: the budgets, the batches and rate of fine-tuning, the held-out images that score a plan (0: all).
+limit=0
 case $name in
-fashion) budgets=0.5 batches=1720 rate=0.02 ;;
+fashion) budgets=0.5 batches=1720 rate=0.02 limit=2000 ;;
 plain20) budgets=0.5 batches=14000 rate=0.05 ;;
 resnet56) budgets=0.5 batches=7000 rate=0.05 ;;
 vgg16) budgets=0.2 batches=7000 rate=0.03 ;;
@@ -34,7 +35,7 @@ resnet50) budgets=0.5 batches=7000 rate=0.05 ;;
 esac
 
 compare() { # budget [OPTION=VALUE ...]
-    scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" "${@:2}"
+    scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" episodes=200 limit=$limit "${@:2}"
     cp "$runs/$1/results.csv" "$kept/policies-$1.csv"
 }
 

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Prints what RESULTS.md says about one network, from the figures of scripts/study.sh in scripts/results/NAME/: a
+# section for each of them that is there.
+#
+#   scripts/study_tables.sh NAME TITLE
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly name=$1 title=$2 folder=scripts/results/$1
+
+policies() {
+    local csv budget
+    for csv in "$folder"/policies-*.csv; do
+        [ -s "$csv" ] || continue
+        budget=$(basename "$csv" .csv)
+        budget=${budget#policies-}
+        printf '\n### Policies at %.0f%% of the FLOPs\n\n' "$(awk "BEGIN { print 100 * $budget }")"
+        scripts/policy_table.sh "$csv" "$name" "$budget"
+    done
+}
+
+macs() {
+    [ -s "$folder/macs.csv" ] || return 0
+    cat <<TEXT
+
+### Accuracy against FLOPs
+
+Before fine-tuning, on the test set. AMC and random search: 200 plans each, one seed.
+
+![Accuracy against multiply-accumulates]($folder/macs.png)
+
+$(awk -F, 'NR > 1 { x[$2, $1] = 100 * $4; if (!seen[$1]++) budgets[++b] = $1; names[$2] = 1 }
+    END {
+        line = "| policy |"; rule = "|---|"
+        for (i = 1; i <= b; i++) { line = line sprintf(" %.0f%% |", 100 * budgets[i]); rule = rule "---|" }
+        print line; print rule
+        p = split("uniform shallow deep fp cp greedy random amc", order, " ")
+        for (k = 1; k <= p; k++) {
+            if (!(order[k] in names)) continue
+            line = "| " (order[k] == "amc" ? "**AMC**" : order[k]) " |"
+            for (i = 1; i <= b; i++) line = line ((order[k], budgets[i]) in x ? sprintf(" %.2f |", x[order[k], budgets[i]]) : " |")
+            print line
+        }
+    }' "$folder/macs.csv")
+TEXT
+}
+
+# Of each variant the mean, smallest and largest of the best plan after so many episodes.
+agents_table() {
+    awk -F, 'NR > 1 {
+            if (!($1 in last)) order[++v] = $1
+            if ($3 > last[$1]) last[$1] = $3
+            best[$1, $2, $3] = 100 * $5
+            if ($2 > seeds[$1]) seeds[$1] = $2
+        }
+        function cell(name, episode,    s, x, n, sum, low, high) {
+            low = 1e9; high = -1e9
+            for (s = 1; s <= seeds[name]; s++) {
+                if (!((name, s, episode) in best)) continue
+                x = best[name, s, episode]; sum += x; n++
+                if (x < low) low = x
+                if (x > high) high = x
+            }
+            return n ? sprintf(" %.2f (%.2f to %.2f) |", sum / n, low, high) : " |"
+        }
+        END {
+            print "| agent | 25 episodes | 50 | 100 | 400 |"
+            print "|---|---|---|---|---|"
+            title["ours"] = "**this project**"
+            title["paper"] = "the paper, `-paper`"
+            title["random"] = "random, `-agent random`"
+            for (i = 1; i <= v; i++)
+                print "| " (order[i] in title ? title[order[i]] : order[i]) " |" cell(order[i], 25) cell(order[i], 50) \
+                    cell(order[i], 100) cell(order[i], 400)
+        }' "$folder/agents.csv"
+}
+
+agents() {
+    [ -s "$folder/agents.csv" ] || return 0
+    cat <<TEXT
+
+### How soon the agent finds good plans
+
+Accuracy in % of the best plan so far on 2,000 held-out training images, at 50% of the FLOPs: mean (smallest to largest)
+over the seeds (\`scripts/agents.sh\`). Below the first three, this project's agent with one thing changed.
+
+![The best plan so far over episodes]($folder/agents.png)
+
+$(agents_table)
+TEXT
+}
+
+# Pearson's correlation of columns 2 to 4 with the last.
+correlation_table() {
+    awk -F, 'NR > 1 { n++; for (c = 2; c <= 5; c++) { x[c, n] = $c; sum[c] += $c } }
+        function r(c,    i, a, b, ab, aa, bb) {
+            for (i = 1; i <= n; i++) {
+                a = x[c, i] - sum[c] / n; b = x[5, i] - sum[5] / n
+                ab += a * b; aa += a * a; bb += b * b
+            }
+            return ab / sqrt(aa * bb)
+        }
+        END {
+            print "| reward from a network that is | correlation with its accuracy after fine-tuning |"
+            print "|---|---|"
+            printf "| left as it is | %.2f |\n| re-estimated in its batch normalization | %.2f |\n", r(2), r(3)
+            printf "| reconstructed in its weights besides | %.2f |\n", r(4)
+        }' "$folder/correlation.csv"
+}
+
+correlation() {
+    [ -s "$folder/correlation.csv" ] || return 0
+    cat <<TEXT
+
+### Whether the reward says what fine-tuning will bring
+
+$(($(wc -l <"$folder/correlation.csv") - 1)) random plans of 50% of the FLOPs, scored on the held-out training images in three ways, then fine-tuned and measured on
+the test set (\`scripts/correlation.sh\`).
+
+![Accuracy after fine-tuning against that before]($folder/correlation.png)
+
+$(correlation_table)
+TEXT
+}
+
+weights() {
+    [ -s "$folder/weights.csv" ] || return 0
+    cat <<TEXT
+
+### Single weights, as few as accuracy allows
+
+\`darknet amc search cfg/$name.cfg -granularity weight -reward params\`: R_Param of the paper, no budget, no
+fine-tuning.
+
+| seed | parameters left | held-out accuracy, % | before | test accuracy, % | before | compressed with zstd |
+|---|---|---|---|---|---|---|
+$(awk -F, 'NR > 1 { printf "| %s | %.1f%% | %.2f | %.2f | %.2f | %.2f | %.0f%% |\n", $1, 100 * $2, 100 * $4, 100 * $3,
+    100 * $6, 100 * $5, 100 * $7 / $8 }' "$folder/weights.csv")
+TEXT
+}
+
+[ -d "$folder" ] || exit 0
+scripts/plots.sh "$folder"
+printf '\n## %s\n' "$title"
+policies
+macs
+agents
+correlation
+weights
