@@ -160,8 +160,9 @@ static void run_search(search *s) {
                                   .random = strcmp(o->agent, "random") == 0,
                                   .reward = (amc_reward)amc_reward_find(o->reward),
                                   .seed = (uint64_t)o->seed,
-                                  .manner = o->paper ? amc_search_paper(amc_prune_env_steps(s->env))
-                                                     : amc_search_defaults()};
+                                  .manner = o->paper
+                                                ? amc_proposal_paper(amc_prune_env_steps(s->env))
+                                                : amc_proposal_defaults()};
     s->progress = amc_progress_new(s->space, o->episodes);
     signal(SIGINT, interrupt);
     s->result = amc_search_run(s->env, options, score, report, s);

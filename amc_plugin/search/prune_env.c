@@ -18,6 +18,7 @@ struct amc_prune_env {
     int *counts;    // (groups) the episode's decisions; whole where undecided
     int t;          // current step
     double last;    // a[t-1] as carried out
+    double fair;    // share of the current step
     // Features that stay the same over episodes, scaled: t, n, c, h, w, stride, k, FLOPs[t].
     float (*fixed)[8]; // (n_steps)
 };
@@ -153,12 +154,6 @@ void amc_prune_env_whole(const amc_prune_env *env, int *counts) {
     for (int g = 0; g < env->space->n; g++) counts[g] = env->space->groups[g].n_units;
 }
 
-void amc_prune_env_reset(amc_prune_env *env) {
-    amc_prune_env_whole(env, env->counts);
-    env->t = 0;
-    env->last = 1;
-}
-
 // What the layers that steps from t on decide about take; a layer that makes channels of several
 // groups counts once.
 static int64_t cost_from(const amc_prune_env *env, int t) {
@@ -177,11 +172,11 @@ void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STA
     state[8] = (float)(reduced / all);
     state[9] = (float)((double)cost_from(env, env->t + 1) / all);
     state[10] = (float)env->last;
-    state[11] = (float)amc_prune_env_fair_share(env);
+    state[AMC_PRUNE_ENV_FAIR] = (float)env->fair;
 }
 
 // Bisection: costs grow with the share. Rounding makes 20 halvings more than enough.
-double amc_prune_env_fair_share(const amc_prune_env *env) {
+static double find_fair_share(const amc_prune_env *env) {
     int *counts = amc_memory_copy(env->counts, (size_t)env->space->n, sizeof *counts);
     double low = 0, high = 1;
     bool all = amc_prune_env_meets(env, counts); // what is undecided is whole
@@ -196,6 +191,13 @@ double amc_prune_env_fair_share(const amc_prune_env *env) {
     }
     free(counts);
     return all ? 1 : low;
+}
+
+void amc_prune_env_reset(amc_prune_env *env) {
+    amc_prune_env_whole(env, env->counts);
+    env->t = 0;
+    env->last = 1;
+    env->fair = find_fair_share(env);
 }
 
 // Whether the budgets are met with `count` units of the current group and every later group cut as
@@ -261,12 +263,16 @@ int amc_prune_env_refuse_share(const amc_prune_env *env, double keep, amc_error 
         group->n_units, env->options.min_keep, units, env->options.round);
 }
 
+double amc_prune_env_fair_share(const amc_prune_env *env) {
+    return env->fair;
+}
+
 double amc_prune_env_step(amc_prune_env *env, double action) {
     int g = env->group[env->t];
     int count = amc_prune_env_round(env, g, action), most = most_feasible(env);
     env->counts[g] = count < most ? count : most;
     env->last = amc_prune_env_share(env, g, env->counts[g]);
-    env->t++;
+    if (++env->t < env->n_steps) env->fair = find_fair_share(env);
     return env->last;
 }
 

@@ -7,9 +7,10 @@
 
 #include "model/prune_space.h"
 
-// t, n, c, h, w, stride, k, FLOPs[t], reduced, rest, a[t-1]: equation 1 of the AMC paper; and the
-// fair share.
+// t, n, c, h, w, stride, k, FLOPs[t], reduced, rest, a[t-1]: equation 1 of the AMC paper; and one
+// more.
 #define AMC_PRUNE_ENV_STATE 12
+#define AMC_PRUNE_ENV_FAIR 11 // the fair share
 
 typedef struct amc_prune_env amc_prune_env;
 

@@ -4,8 +4,7 @@
 #ifndef AMC_SEARCH_SEARCH_LOOP_H
 #define AMC_SEARCH_SEARCH_LOOP_H
 
-#include "agent/ddpg.h"
-#include "search/prune_env.h"
+#include "search/proposal.h"
 #include "search/reward.h"
 #include "search/score.h"
 
@@ -13,29 +12,13 @@
 // stopped. A plan that comes again isn't scored again.
 typedef amc_score amc_search_score(void *context, const int *counts);
 
-// How the agent searches. The defaults are what finds good plans soonest; amc_search_paper() has
-// what He et al. 2018 did, to compare with. Without a budget there are no fair shares: actions are
-// shares then, and warm-up plans of all sizes are drawn.
-typedef struct amc_search_manner {
-    amc_ddpg_options agent; // its `low` and `warmup_episodes` are set by the search
-    bool relative;          // an action says how much more or less than its fair share a group gets
-    double spread;          // deviation of warm-up actions from fair ones; 0: drawn uniformly
-    double elite;           // share of episodes after the warm-up that vary the best plan so far:
-    double elite_steps;     // that share of its actions,
-    double elite_sigma;     // with that deviation
-    int tries;              // walks for a plan that was not scored yet, at most
-} amc_search_manner;
-
-amc_search_manner amc_search_defaults(void);
-amc_search_manner amc_search_paper(int steps);
-
 typedef struct amc_search_options {
     int episodes;
     int warmup;  // first episodes, which are drawn
     bool random; // all of them are: the baseline that a learning agent has to beat
     amc_reward reward;
     uint64_t seed;
-    amc_search_manner manner;
+    amc_proposal_manner manner;
 } amc_search_options;
 
 typedef struct amc_search_episode {

@@ -39,10 +39,10 @@ static bool note(void *context, const amc_search_episode *episode) {
 static void set(amc_search_options *o, const char *setting, int steps) {
     char key[32];
     double value;
-    amc_search_manner *m = &o->manner;
+    amc_proposal_manner *m = &o->manner;
     if (sscanf(setting, "%31[a-z_]=%lf", key, &value) != 2) peer_fail("agents", setting);
     if (!strcmp(key, "paper"))
-        *m = value != 0 ? amc_search_paper(steps) : *m;
+        *m = value != 0 ? amc_proposal_paper(steps) : *m;
     else if (!strcmp(key, "warmup"))
         o->warmup = (int)value;
     else if (!strcmp(key, "random"))
@@ -97,7 +97,7 @@ static int search(int argc, char **argv, amc_error *err) {
         amc_prune_env_new(space, (amc_prune_env_options){{atof(argv[4]), 1}, 0.1, 1}, err);
     if (!env) return -1;
     amc_search_options options = {
-        .episodes = atoi(argv[6]), .warmup = 10, .seed = seed, .manner = amc_search_defaults()};
+        .episodes = atoi(argv[6]), .warmup = 10, .seed = seed, .manner = amc_proposal_defaults()};
     for (int i = 9; i < argc; i++) set(&options, argv[i], amc_prune_env_steps(env));
     free(amc_search_run(env, options, score, note, &t).counts);
     amc_prune_env_free(env);

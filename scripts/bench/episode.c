@@ -97,7 +97,7 @@ static int search(episodes *e, int n, amc_error *err) {
     amc_prune_env *env = amc_prune_env_new(e->space, limits, err);
     if (!env) return -1;
     amc_search_options options = {
-        .episodes = n, .warmup = e->warmup, .seed = 1, .manner = amc_search_defaults()};
+        .episodes = n, .warmup = e->warmup, .seed = 1, .manner = amc_proposal_defaults()};
     for (int i = 0; i < PARTS; i++) e->samples[i] = amc_memory_alloc((size_t)n, sizeof(double));
     amc_search_result result = amc_search_run(env, options, score, note, e);
     free(result.counts);

@@ -82,8 +82,9 @@ static amc_search_result search(game *g, int episodes, int warmup, bool random, 
                                   .random = random,
                                   .reward = g->reward,
                                   .seed = seed,
-                                  .manner = g->paper ? amc_search_paper(amc_prune_env_steps(g->env))
-                                                     : amc_search_defaults()};
+                                  .manner = g->paper
+                                                ? amc_proposal_paper(amc_prune_env_steps(g->env))
+                                                : amc_proposal_defaults()};
     return amc_search_run(g->env, options, score, report, g);
 }
 
