@@ -4,7 +4,6 @@
 #ifndef AMC_CMD_AIM_H
 #define AMC_CMD_AIM_H
 
-#include "cmd/pruned.h"
 #include "search/prune_env.h"
 
 // As given on the command line; what is NULL or not given is left to the command.
@@ -12,14 +11,13 @@ typedef struct amc_aim {
     const char *granularity; // "channel" or "weight"
     const char *criterion;
     double flops, params, min_keep;
-    bool flops_given, params_given, reconstruct_given;
+    bool flops_given, params_given;
     int round;
 } amc_aim;
 
-// Which kind of units the command is about. -1 with err set where options contradict each other;
-// where weights can't be reconstructed (single weights) that is switched off.
-int amc_aim_check(const amc_aim *aim, const char *command, amc_repair_options *repair,
-                  amc_granularity *granularity, amc_error *err);
+// Which kind of units the command is about. -1 with err set where options contradict each other.
+int amc_aim_check(const amc_aim *aim, const char *command, amc_granularity *granularity,
+                  amc_error *err);
 
 // The environment's limits; 1 for budgets that are not given.
 amc_prune_env_options amc_aim_limits(const amc_aim *aim);

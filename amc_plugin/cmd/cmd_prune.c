@@ -20,7 +20,6 @@ typedef struct prune_options {
     bool keep_given, force, json;
     int seed, limit;
     amc_aim aim;
-    amc_granularity granularity;
     amc_repair_options repair;
 } prune_options;
 
@@ -57,7 +56,7 @@ static int check_amount(const prune_options *o, amc_error *err) {
 // Checks the options and completes them.
 static int check(prune_options *o, amc_error *err) {
     if (check_amount(o, err) < 0 ||
-        amc_aim_check(&o->aim, "prune", &o->repair, &o->granularity, err) < 0)
+        amc_aim_check(&o->aim, "prune", &o->repair.granularity, err) < 0)
         return -1;
     if (!o->data) return 0;
     amc_data_file *data = amc_data_file_load(o->data, err);
@@ -167,8 +166,8 @@ static int open_pruning(pruning *p, const char *cfg, const char *weights, amc_er
     const prune_options *o = p->options;
     p->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!p->network || (o->skip && amc_network_skip(p->network, o->skip, err) < 0)) return -1;
-    p->space = amc_network_space(p->network, o->granularity);
-    p->output = amc_output_new(p->network, o->granularity, o->out, o->force, err);
+    p->space = amc_network_space(p->network, o->repair.granularity);
+    p->output = amc_output_new(p->network, o->repair.granularity, o->out, o->force, err);
     if (!p->output || open_images(p, err) < 0) return -1;
     return make(p, err);
 }
@@ -227,7 +226,7 @@ int amc_cmd_prune(int argc, char **argv) {
          .argument = "N",
          .help = "fp, greedy: measure on at most N images, spread over the classes; 0: all",
          .high = INT_MAX},
-        AMC_OPTION_RECONSTRUCT(&o.repair.reconstruct, &o.aim.reconstruct_given),
+        AMC_OPTION_RECONSTRUCT(&o.repair.reconstruct),
         AMC_OPTION_CALIBRATE(&o.repair.calibrate),
         AMC_OPTION_SEED(&o.seed, "everything random"),
         AMC_OPTION_DATA(&o.data),

@@ -24,7 +24,6 @@ typedef struct search_options {
     bool force, json, paper, episodes_given, warmup_given;
     int episodes, warmup, seed;
     amc_aim aim;
-    amc_granularity granularity;
     amc_scorer_options scorer;
 } search_options;
 
@@ -94,8 +93,8 @@ static int check(search_options *o, amc_error *err) {
         return amc_error_set(err, "search: -early-stop compares accuracies, expected -reward err");
     if (o->paper && !o->episodes_given) o->episodes = 400;
     if (o->paper && !o->warmup_given) o->warmup = 100;
-    if (amc_aim_check(&o->aim, "search", &o->scorer.repair, &o->granularity, err) < 0) return -1;
-    bool by_weights = o->granularity == AMC_GRANULARITY_WEIGHT;
+    if (amc_aim_check(&o->aim, "search", &o->scorer.repair.granularity, err) < 0) return -1;
+    bool by_weights = o->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT;
     if (by_weights && reward == AMC_REWARD_FLOPS)
         return amc_error_set(err, "search: -reward flops is for channels, expected params with "
                                   "-granularity weight");
@@ -111,10 +110,10 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     const search_options *o = s->options;
     s->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!s->network || (o->skip && amc_network_skip(s->network, o->skip, err) < 0)) return -1;
-    s->space = amc_network_space(s->network, o->granularity);
+    s->space = amc_network_space(s->network, o->scorer.repair.granularity);
     s->env = amc_prune_env_new(s->space, amc_aim_limits(&o->aim), err);
     if (!s->env) return -1;
-    s->output = amc_output_new(s->network, o->granularity, o->out, o->force, err);
+    s->output = amc_output_new(s->network, o->scorer.repair.granularity, o->out, o->force, err);
     if (!s->output) return -1;
     s->scorer = amc_scorer_new(s->network, o->scorer, err);
     if (!s->scorer) return -1;
@@ -143,7 +142,7 @@ static void print_aim(const search_options *o) {
 static void print_start(const search *s) {
     amc_scorer_print_held_out(s->scorer);
     amc_accuracy base = amc_scorer_network(s->scorer);
-    bool by_weights = s->options->granularity == AMC_GRANULARITY_WEIGHT;
+    bool by_weights = s->options->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT;
     fprintf(stderr, "%s: %s MACs, %s parameters, %d %s to decide\n", s->network->cfg_path,
             amc_cmd_count(amc_cost_macs(s->network->graph)),
             amc_cmd_count(amc_cost_params(s->network->graph)), amc_prune_env_steps(s->env),
@@ -171,10 +170,10 @@ static void run_search(search *s) {
 
 // Weights that were zero already can make a network smaller than was found.
 static int verify_cost(const search *s, amc_resource resource, amc_error *err) {
-    int64_t cost = amc_network_cost(s->pruned, s->options->granularity, resource);
+    int64_t cost = amc_network_cost(s->pruned, s->options->scorer.repair.granularity, resource);
     int64_t found = amc_prune_env_cost(s->env, resource, s->result.counts);
-    bool exact =
-        cost == found || (s->options->granularity == AMC_GRANULARITY_WEIGHT && cost < found);
+    bool exact = cost == found ||
+                 (s->options->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT && cost < found);
     if (exact && cost <= amc_prune_env_budget(s->env, resource)) return 0;
     return amc_error_set(err, "%s: has %lld %s when read back, expected %lld", s->output->cfg_path,
                          (long long)cost, resource == AMC_RESOURCE_MACS ? "MACs" : "parameters",
@@ -315,7 +314,7 @@ int amc_cmd_search(int argc, char **argv) {
          .help =
              "score no further a plan behind the best; P: chance of losing a better one, 0: off",
          .high = 0.5},
-        AMC_OPTION_RECONSTRUCT(&o.scorer.repair.reconstruct, &o.aim.reconstruct_given),
+        AMC_OPTION_RECONSTRUCT(&o.scorer.repair.reconstruct),
         AMC_OPTION_CALIBRATE(&o.scorer.repair.calibrate),
         AMC_OPTION_MIN_KEEP(&o.aim.min_keep),
         AMC_OPTION_ROUND(&o.aim.round),

@@ -66,11 +66,10 @@ typedef struct amc_option {
         .name = "skip", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "LAYERS",              \
         .help = "layers to leave whole, such as 0,3,12"                                            \
     }
-#define AMC_OPTION_RECONSTRUCT(to, is_given)                                                       \
+#define AMC_OPTION_RECONSTRUCT(to)                                                                 \
     {                                                                                              \
         .name = "reconstruct", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",             \
-        .help = "training images to reconstruct weights from; 0: don't", .high = 100000,           \
-        .given = (is_given)                                                                        \
+        .help = "training images to reconstruct weights from; 0: don't", .high = 100000            \
     }
 #define AMC_OPTION_CALIBRATE(to)                                                                   \
     {                                                                                              \

@@ -15,8 +15,9 @@ static int open_grams(amc_repair *repair, const amc_network *network, const amc_
     amc_dataset *images =
         amc_dataset_load(data, AMC_DATASET_TRAIN, o.reconstruct, o.seed, o.threads, err);
     if (!images) return -1;
-    repair->grams = amc_grams_new(network->cfg_path, network->graph, network->groups,
-                                  network->weights, images, err);
+    bool channels = o.granularity == AMC_GRANULARITY_CHANNEL;
+    repair->grams = amc_grams_new(network->cfg_path, network->graph,
+                                  channels ? network->groups : NULL, network->weights, images, err);
     amc_dataset_free(images);
     return repair->grams ? 0 : -1;
 }
@@ -85,6 +86,7 @@ amc_pruned amc_pruned_make_sparse(const amc_network *network, const amc_weight_r
         NULL,
         amc_memory_copy(counts, groups, sizeof *counts),
     };
+    if (repair->grams) amc_reconstruct_sparse(repair->grams, pruned.weights);
     if (repair->calibrator) amc_calibrator_run(repair->calibrator, pruned.graph, pruned.weights);
     return pruned;
 }

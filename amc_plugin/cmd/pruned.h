@@ -11,8 +11,9 @@
 
 // What a smaller network is repaired with: training images, none of them held out for rewards.
 typedef struct amc_repair_options {
-    int reconstruct; // images to reconstruct weights from; 0: they stay
-    int calibrate;   // images to re-estimate batch normalization on; 0: it stays
+    amc_granularity granularity; // of what the networks lose
+    int reconstruct;             // images to reconstruct weights from; 0: they stay
+    int calibrate;               // images to re-estimate batch normalization on; 0: it stays
     uint64_t seed;
     int threads;
 } amc_repair_options;
@@ -47,8 +48,7 @@ typedef struct amc_pruned {
 amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *plan,
                            const amc_repair *repair);
 
-// The network with the counts[g] largest weights of each layer. Only batch normalization is
-// repaired.
+// The network with the counts[g] largest weights of each layer.
 amc_pruned amc_pruned_make_sparse(const amc_network *network, const amc_weight_ranking *ranking,
                                   const int *counts, const amc_repair *repair);
 void amc_pruned_clear(amc_pruned *pruned);

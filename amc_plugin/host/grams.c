@@ -24,7 +24,9 @@ static int reads_each(const amc_layer *layer) {
 static bool may_lose_inputs(const amc_layer_graph *graph, const amc_channel_groups *groups, int l) {
     const amc_layer *layer = &graph->layers[l];
     if (layer->flow != AMC_FLOW_MAKES || layer->groups > 1) return false;
-    if ((long)layer->c * reads_each(layer) > AMC_GRAMS_MOST) return false;
+    long d = (long)layer->c * reads_each(layer);
+    if (!groups) return d <= AMC_GRAMS_MOST_SINGLE;
+    if (d > AMC_GRAMS_MOST) return false;
     const int *in = amc_channel_groups_input(groups, graph, l, 0);
     for (int i = 0; i < layer->c; i++) {
         int g = groups->group_of[in[i]];
@@ -78,10 +80,12 @@ static void add_rows(amc_gram *g, const float *rows, int n) {
         for (int j = 0; j < g->d; j++) g->means[j] += rows[(size_t)i * g->d + j];
 }
 
-// What the layer's filters read of images first .. first + n, which the model has just computed.
-static void add_images(amc_gram *g, const amc_layer *layer, const amc_host_model *model, int first,
-                       int n, int images) {
-    const float *x = amc_host_model_output(model, 0, layer->inputs[0]);
+// What the layer's filters read of images first .. first + n, which the model has just computed
+// from `input`.
+static void add_images(amc_gram *g, const amc_layer *layer, const amc_host_model *model,
+                       const float *input, int first, int n, int images) {
+    bool image = layer->inputs[0] == AMC_NETWORK_INPUT;
+    const float *x = image ? input : amc_host_model_output(model, 0, layer->inputs[0]);
     size_t inputs = (size_t)layer->c * layer->h * layer->w;
     int places = count_places(layer, g->d, images);
     float *rows = amc_memory_alloc((size_t)n * places * g->d, sizeof *rows);
@@ -116,7 +120,8 @@ static void collect(amc_grams *grams, amc_host_model *model, const amc_dataset *
         amc_host_model_predict(model, 0, n, input);
         for (int l = 0; l < graph->n; l++)
             if (grams->layers[l].d)
-                add_images(&grams->layers[l], &graph->layers[l], model, first, n, dataset->n);
+                add_images(&grams->layers[l], &graph->layers[l], model, input, first, n,
+                           dataset->n);
     }
     free(input);
     for (int l = 0; l < graph->n; l++) {

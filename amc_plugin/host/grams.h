@@ -9,7 +9,9 @@
 #include "model/prune_plan.h"
 #include "model/weights_file.h"
 
-enum { AMC_GRAMS_MOST = 8192 }; // numbers that a filter may read: moments grow with their square
+// Numbers that a filter may read. Moments grow with their square; where single weights are pruned,
+// each filter takes a solve of its own, which grows with the cube.
+enum { AMC_GRAMS_MOST = 8192, AMC_GRAMS_MOST_SINGLE = 1200 };
 
 // The ridge, as a share of the mean moment, that regressions on these moments need: they are of a
 // sample.
@@ -24,17 +26,18 @@ typedef struct amc_gram {
 } amc_gram;
 
 typedef struct amc_grams {
-    const amc_layer_graph *graph; // borrowed, as are
-    const amc_channel_groups *groups;
-    const amc_weights *weights; // the original network's
-    amc_gram *layers;           // (layers)
+    const amc_layer_graph *graph;     // borrowed, as are
+    const amc_channel_groups *groups; // NULL where single weights are pruned
+    const amc_weights *weights;       // the original network's
+    amc_gram *layers;                 // (layers)
 } amc_grams;
 
 // Runs the images of `dataset` (which may be freed) through the network at `path`, and looks at
 // what its filters read at random places. Only layers that read channels which plans may remove are
-// looked at; not grouped and depthwise convolutions, whose filters go with all that they read. NULL
-// with err set if Darknet makes something else of the .cfg than the graph says, or the network
-// can't take images. The same bits whatever the number of threads.
+// looked at, or all of them where `groups` is NULL, since plans are of single weights; not grouped
+// and depthwise convolutions, whose filters go with all that they read. NULL with err set if
+// Darknet makes something else of the .cfg than the graph says, or the network can't take images.
+// The same bits whatever the number of threads.
 amc_grams *amc_grams_new(const char *path, const amc_layer_graph *graph,
                          const amc_channel_groups *groups, const amc_weights *weights,
                          const amc_dataset *dataset, amc_error *err);

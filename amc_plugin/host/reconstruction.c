@@ -35,6 +35,14 @@ static double mean_change(const amc_gram *g, const float *old, const int *kept, 
     return change;
 }
 
+// Makes what filter f computes what it was on average.
+static void shift(amc_layer_weights *w, int f, double change) {
+    if (w->means)
+        w->means[f] += (float)change;
+    else
+        w->biases[f] -= (float)change;
+}
+
 static void reconstruct_layer(const amc_grams *grams, const amc_prune_plan *plan, int l,
                               amc_layer_weights *small) {
     const amc_gram *g = &grams->layers[l];
@@ -45,14 +53,9 @@ static void reconstruct_layer(const amc_grams *grams, const amc_prune_plan *plan
         int filters = gather_filters(grams, plan, l, old);
         amc_least_squares_regress(g->moments, g->d, kept, n, AMC_GRAMS_RIDGE, filters, old,
                                   small->weights);
-        for (int f = 0; f < filters; f++) {
-            double change =
-                mean_change(g, old + (size_t)f * g->d, kept, n, small->weights + (size_t)f * n);
-            if (small->means)
-                small->means[f] += (float)change;
-            else
-                small->biases[f] -= (float)change;
-        }
+        for (int f = 0; f < filters; f++)
+            shift(small, f,
+                  mean_change(g, old + (size_t)f * g->d, kept, n, small->weights + (size_t)f * n));
         free(old);
     }
     free(kept);
@@ -62,4 +65,37 @@ void amc_reconstruct(const amc_grams *grams, const amc_prune_plan *plan, amc_wei
 #pragma omp parallel for schedule(dynamic)
     for (int l = 0; l < grams->graph->n; l++)
         if (grams->layers[l].d) reconstruct_layer(grams, plan, l, &small->layers[l]);
+}
+
+// ---- single weights -----------------------------------------------------------------------------
+
+static int find_nonzero(const float *filter, int d, int *kept) {
+    int n = 0;
+    for (int i = 0; i < d; i++)
+        if (filter[i] != 0) kept[n++] = i;
+    return n;
+}
+
+static void reconstruct_filter(const amc_gram *g, const float *old, amc_layer_weights *w, int f) {
+    float *filter = w->weights + (size_t)f * g->d;
+    int *kept = amc_memory_alloc((size_t)g->d, sizeof *kept), n = find_nonzero(filter, g->d, kept);
+    float *values = amc_memory_alloc((size_t)g->d, sizeof *values);
+    for (int i = 0; i < n; i++) values[i] = filter[kept[i]];
+    if (n > 0 && n < g->d)
+        amc_least_squares_regress(g->moments, g->d, kept, n, AMC_GRAMS_RIDGE, 1, old, values);
+    for (int i = 0; i < n; i++) filter[kept[i]] = values[i];
+    if (n < g->d) shift(w, f, mean_change(g, old, kept, n, values));
+    free(values);
+    free(kept);
+}
+
+void amc_reconstruct_sparse(const amc_grams *grams, amc_weights *sparse) {
+    for (int l = 0; l < grams->graph->n; l++) {
+        const amc_gram *g = &grams->layers[l];
+        if (!g->d) continue;
+        const float *old = grams->weights->layers[l].weights;
+#pragma omp parallel for schedule(dynamic)
+        for (int f = 0; f < grams->graph->layers[l].out_c; f++)
+            reconstruct_filter(g, old + (size_t)f * g->d, &sparse->layers[l], f);
+    }
 }

@@ -13,4 +13,8 @@
 // average what it was. The same bits whatever the number of threads.
 void amc_reconstruct(const amc_grams *grams, const amc_prune_plan *plan, amc_weights *small);
 
+// The same where single weights are gone: each filter's weights that aren't zero take over what the
+// others contributed. sparse: the original weights, some of them zero, which stay so.
+void amc_reconstruct_sparse(const amc_grams *grams, amc_weights *sparse);
+
 #endif

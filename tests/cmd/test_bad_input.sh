@@ -113,7 +113,6 @@ granularities() {
         search cfg/tiny.cfg -granularity weight -flops .5
     refuse 'rounded weights' '-round is for channels' prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -round 8
     refuse 'a criterion of weights' '-criterion is for channels' search cfg/tiny.cfg -granularity weight -criterion l1
-    refuse 'reconstruction from weights' '-reconstruct is for channels' search cfg/tiny.cfg -granularity weight -reconstruct 16
     refuse 'a reward of FLOPs for weights' '-reward flops is for channels' search cfg/tiny.cfg -granularity weight -reward flops
     refuse 'an early stop of another reward' 'expected -reward err' search cfg/tiny.cfg -reward params -early-stop .1
     echo '{"granularity": "weight", "groups": []}' >weights.json

@@ -8,6 +8,7 @@
 #include "host/host_model.h"
 #include "host/reconstruction.h"
 #include "model/slice.h"
+#include "model/weight_ranking.h"
 
 #include "support/networks.h"
 
@@ -273,12 +274,93 @@ static void test_threads(void **state) {
     amc_weights_free(results[1]);
 }
 
+// ---- single weights -----------------------------------------------------------------------------
+
+// The original weights of which the larger half of each layer's are left.
+static amc_weights *half_of(const networks_net *net) {
+    amc_prune_space *space = amc_prune_space_of_weights(net->graph, NULL);
+    amc_weight_ranking *ranking = amc_weight_ranking_new(space, net->weights);
+    int *counts = amc_memory_alloc((size_t)space->n, sizeof *counts);
+    for (int g = 0; g < space->n; g++) counts[g] = (space->groups[g].n_units + 1) / 2;
+    amc_weights *half = amc_weight_ranking_keep(ranking, counts);
+    free(counts);
+    amc_weight_ranking_free(ranking);
+    amc_prune_space_free(space);
+    return half;
+}
+
+static void assert_same_zeros(const amc_weights *a, const amc_weights *b) {
+    for (int l = 0; l < a->n; l++)
+        for (int64_t i = 0; i < a->layers[l].n_weights; i++)
+            assert_int_equal(a->layers[l].weights[i] == 0, b->layers[l].weights[i] == 0);
+}
+
+// Zeros stay zero, and what the network says comes nearer to what it said.
+static void test_single_weights(void **state) {
+    (void)state;
+    double pruned = 0, reconstructed = 0;
+    int nearer = 0, networks = 0;
+    for (int i = 0; i < NETWORKS; i++) {
+        if (!takes_images(&networks_all[i])) continue;
+        amc_error err = {""};
+        subject s = {networks_new(networks_all[i].cfg, 5), NULL, NULL};
+        s.images = images_new(s.net.graph);
+        s.grams = amc_grams_new(s.net.path, s.net.graph, NULL, s.net.weights, s.images, &err);
+        assert_non_null(s.grams);
+        amc_weights *half = half_of(&s.net), *mended = amc_weights_copy(half);
+        amc_reconstruct_sparse(s.grams, mended);
+        assert_same_zeros(half, mended);
+        double before = distance(&s, s.net.graph, half), after = distance(&s, s.net.graph, mended);
+        nearer += after < before;
+        pruned += log(before), reconstructed += log(after);
+        networks++;
+        amc_weights_free(half);
+        amc_weights_free(mended);
+        subject_free(s);
+    }
+    printf("# %d of %d networks nearer, distances %.2f of what they were\n", nearer, networks,
+           exp((reconstructed - pruned) / networks));
+    assert_true(networks >= 10 && nearer >= networks * 3 / 4);
+    assert_true(exp((reconstructed - pruned) / networks) < 0.8);
+}
+
+// A filter without a gap is left alone; one of which nothing is left still has its mean.
+static void test_whole_and_empty_filters(void **state) {
+    (void)state;
+    amc_error err = {""};
+    networks_net net =
+        networks_new(NET(3, 8, 8) CONV(4, 3, 1, linear) BARE_CONV(3, 1, 1, linear) AVGPOOL(), 2);
+    subject s = {net, images_new(net.graph), NULL};
+    s.grams = amc_grams_new(net.path, net.graph, NULL, net.weights, s.images, &err);
+    assert_non_null(s.grams);
+    amc_weights *sparse = amc_weights_copy(net.weights);
+    amc_layer_weights *last = &sparse->layers[1];
+    for (int i = 0; i < 4; i++) last->weights[4 + i] = 0; // filter 1
+    last->weights[8] = 0;                                 // and some of filter 2
+    amc_reconstruct_sparse(s.grams, sparse);
+    assert_memory_equal(last->weights, net.weights->layers[1].weights, 4 * sizeof(float));
+    assert_true(last->biases[0] == net.weights->layers[1].biases[0]);
+    for (int i = 0; i < 4; i++) assert_true(last->weights[4 + i] == 0);
+    float *a = outputs_new(&s, net.graph, net.weights), *b = outputs_new(&s, net.graph, sparse);
+    double before = 0, after = 0;
+    for (int i = 0; i < IMAGES; i++)
+        before += a[i * 3 + 1] / IMAGES, after += b[i * 3 + 1] / IMAGES;
+    assert_true(fabs(before - after) < 0.05 * fabs(before));
+    free(a), free(b);
+    amc_weights_free(sparse);
+    subject_free(s);
+}
+
 int main(void) {
     amc_hooks_install();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twins),    cmocka_unit_test(test_elimination),
-        cmocka_unit_test(test_any_plan), cmocka_unit_test(test_kept_inputs),
+        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_elimination),
+        cmocka_unit_test(test_any_plan),
+        cmocka_unit_test(test_kept_inputs),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_single_weights),
+        cmocka_unit_test(test_whole_and_empty_filters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
