@@ -20,8 +20,8 @@
 
 typedef struct search_options {
     const char *reward, *agent, *skip, *out;
-    double early_stop;
-    bool force, json, paper, episodes_given, warmup_given;
+    double early_stop, max_drop;
+    bool force, json, paper, episodes_given, warmup_given, max_drop_given;
     int episodes, warmup, seed;
     amc_aim aim;
     amc_scorer_options scorer;
@@ -37,6 +37,7 @@ typedef struct search {
     amc_chooser chooser;
     amc_output *output;
     amc_progress *progress;
+    float base;                 // accuracy of the whole network
     amc_early_stop *early_stop; // NULL: every plan is scored on all images
     int64_t images_scored;      // of all plans
     int plans_scored, plans_stopped;
@@ -93,6 +94,9 @@ static int check(search_options *o, amc_error *err) {
         return amc_error_set(err, "search: -early-stop compares accuracies, expected -reward err");
     if (o->paper && !o->episodes_given) o->episodes = 400;
     if (o->paper && !o->warmup_given) o->warmup = 100;
+    if (reward == AMC_REWARD_ERR && o->max_drop_given)
+        return amc_error_set(err, "search: -max-drop is for searches that shrink a network as far "
+                                  "as accuracy allows, expected -reward flops or params with it");
     if (amc_aim_check(&o->aim, "search", &o->scorer.repair.granularity, err) < 0) return -1;
     bool by_weights = o->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT;
     if (by_weights && reward == AMC_REWARD_FLOPS)
@@ -128,8 +132,10 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
 static void print_aim(const search_options *o) {
     const amc_aim *aim = &o->aim;
     if (!aim->flops_given && !aim->params_given) {
-        fprintf(stderr, "as few %s as accuracy allows\n",
+        fprintf(stderr, "as few %s as accuracy allows",
                 strcmp(o->reward, "flops") == 0 ? "FLOPs" : "parameters");
+        if (o->max_drop_given) fprintf(stderr, ", losing %g points at most", o->max_drop);
+        fprintf(stderr, "\n");
         return;
     }
     fprintf(stderr, "the best network within");
@@ -139,9 +145,10 @@ static void print_aim(const search_options *o) {
     fprintf(stderr, "\n");
 }
 
-static void print_start(const search *s) {
+static void print_start(search *s) {
     amc_scorer_print_held_out(s->scorer);
     amc_accuracy base = amc_scorer_network(s->scorer);
+    s->base = (float)base.top1 / (float)base.images;
     bool by_weights = s->options->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT;
     fprintf(stderr, "%s: %s MACs, %s parameters, %d %s to decide\n", s->network->cfg_path,
             amc_cmd_count(amc_cost_macs(s->network->graph)),
@@ -158,6 +165,7 @@ static void run_search(search *s) {
                                   .warmup = o->warmup < o->episodes ? o->warmup : o->episodes,
                                   .random = strcmp(o->agent, "random") == 0,
                                   .reward = (amc_reward)amc_reward_find(o->reward),
+                                  .floor = o->max_drop_given ? s->base - o->max_drop / 100 : 0,
                                   .seed = (uint64_t)o->seed,
                                   .manner = o->paper
                                                 ? amc_proposal_paper(amc_prune_env_steps(s->env))
@@ -247,13 +255,23 @@ static void close_search(search *s) {
     amc_network_free(s->network);
 }
 
+static int check_found(const search *s, amc_error *err) {
+    if (s->result.best.best) return 0;
+    return amc_error_set(err,
+                         "%s: none of %d plans lost at most %g points of %.2f%%; expected a larger "
+                         "-max-drop or more -episodes",
+                         s->network->cfg_path, s->result.episodes, s->options->max_drop,
+                         100 * s->base);
+}
+
 static int run(const search_options *o, const char *cfg, const char *weights, amc_error *err) {
     search s = {.options = o};
     int status = open_search(&s, cfg, weights, err);
     if (status == 0) {
         print_start(&s);
         run_search(&s);
-        status = write_result(&s, err);
+        status = check_found(&s, err);
+        if (status == 0) status = write_result(&s, err);
         signal(SIGINT, SIG_DFL);
     }
     if (status == 0) print_result(&s);
@@ -266,6 +284,7 @@ int amc_cmd_search(int argc, char **argv) {
         .reward = "err",
         .agent = "ddpg",
         .aim = {.granularity = "channel", .flops = NAN, .params = NAN, .min_keep = 0.1, .round = 1},
+        .max_drop = NAN,
         .episodes = 200,
         .warmup = 10,
         .seed = 1,
@@ -282,6 +301,13 @@ int amc_cmd_search(int argc, char **argv) {
          .value = &o.reward,
          .argument = "NAME",
          .help = "err: accuracy within the budget; flops, params: as small as accuracy allows"},
+        {.name = "max-drop",
+         .kind = AMC_OPTION_NUMBER,
+         .value = &o.max_drop,
+         .argument = "D",
+         .help = "with these: lose at most D percentage points of held-out accuracy",
+         .high = 100,
+         .given = &o.max_drop_given},
         {.name = "agent",
          .kind = AMC_OPTION_TEXT,
          .value = &o.agent,

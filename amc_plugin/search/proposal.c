@@ -25,7 +25,7 @@ amc_proposal_manner amc_proposal_paper(int steps) {
 
 // Where the actions of an episode come from.
 typedef enum source {
-    FAIR,          // fair shares: the uniform plan
+    FAIR,          // fair shares: the uniform plan, or the whole network without a budget
     AROUND_FAIR,   // draws near them
     UNIFORM_DRAWS, // draws of any size
     RANDOM_PLAN,   // shares of a plan that was drawn as a whole
@@ -80,7 +80,7 @@ void amc_proposal_free(amc_proposal *proposal) {
 static source choose_source(amc_proposal *p) {
     if (p->options.random || p->episode < p->options.warmup) {
         if (p->options.manner.spread <= 0) return UNIFORM_DRAWS;
-        return !p->relative ? RANDOM_PLAN : p->episode == 0 ? FAIR : AROUND_FAIR;
+        return p->episode == 0 ? FAIR : p->relative ? AROUND_FAIR : RANDOM_PLAN;
     }
     return amc_rng_uniform(&p->rng) < p->options.manner.elite ? ELITE : AGENT;
 }
@@ -107,7 +107,7 @@ static double choose_action(amc_proposal *p, source from, int t) {
     double low = p->options.manner.agent.low;
     switch (from) {
     case FAIR:
-        return 0.5;
+        return p->relative ? 0.5 : 1;
     case AROUND_FAIR:
         return vary(p, 0.5, p->options.manner.spread);
     case ELITE:

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "search/score_cache.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +17,8 @@ static amc_score cached_score(amc_score_cache *cache, const int *counts, amc_sea
     return scored;
 }
 
-static amc_search_episode make_episode(const amc_prune_env *env, amc_reward reward, int index,
-                                       amc_score scored) {
+static amc_search_episode make_episode(const amc_prune_env *env, const amc_search_options *options,
+                                       int index, amc_score scored) {
     const int *counts = amc_prune_env_counts(env);
     amc_search_episode episode = {
         .index = index,
@@ -28,7 +29,9 @@ static amc_search_episode make_episode(const amc_prune_env *env, amc_reward rewa
         .params = amc_prune_env_cost(env, AMC_RESOURCE_PARAMS, counts),
         .counts = counts,
     };
-    episode.reward = amc_reward_of(reward, scored.accuracy, episode.macs, episode.params);
+    double lacking = fmax(0, options->floor - scored.accuracy);
+    episode.reward = amc_reward_of(options->reward, scored.accuracy - 10 * lacking, episode.macs,
+                                   episode.params);
     return episode;
 }
 
@@ -46,9 +49,9 @@ amc_search_result amc_search_run(amc_prune_env *env, amc_search_options options,
         amc_proposal_next(proposal, cache);
 
         amc_score scored = cached_score(cache, amc_prune_env_counts(env), score, context);
-        amc_search_episode episode = make_episode(env, options.reward, result.episodes, scored);
-        episode.best =
-            !scored.stopped && (result.episodes == 0 || episode.reward > result.best.reward);
+        amc_search_episode episode = make_episode(env, &options, result.episodes, scored);
+        episode.best = !scored.stopped && episode.accuracy >= options.floor &&
+                       (!result.best.best || episode.reward > result.best.reward);
         amc_proposal_learn(proposal, episode.reward, episode.best);
         episode.seconds = amc_clock_seconds() - start;
         if (episode.best) {

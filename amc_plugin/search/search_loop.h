@@ -17,6 +17,7 @@ typedef struct amc_search_options {
     int warmup;  // first episodes, which are drawn
     bool random; // all of them are: the baseline that a learning agent has to beat
     amc_reward reward;
+    double floor; // least accuracy of the best plan; what a plan lacks counts ten times as error
     uint64_t seed;
     amc_proposal_manner manner;
 } amc_search_options;
@@ -31,7 +32,7 @@ typedef struct amc_search_episode {
     int64_t params;
     const int *counts; // (groups) units kept; valid during the call
     double seconds;    // wall time of the episode
-    bool best;         // better than all before; never where it was stopped
+    bool best;         // better than all before; never where it was stopped or below the floor
 } amc_search_episode;
 
 // Told about every episode. Returns false to stop the search after it.
@@ -39,7 +40,7 @@ typedef bool amc_search_report(void *context, const amc_search_episode *episode)
 
 typedef struct amc_search_result {
     int *counts;             // (groups) units kept by the best evaluated; the caller frees it
-    amc_search_episode best; // with these counts
+    amc_search_episode best; // with these counts; its `best` is false where no plan was good enough
     int episodes;            // run
 } amc_search_result;
 

@@ -114,6 +114,7 @@ granularities() {
     refuse 'rounded weights' '-round is for channels' prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -round 8
     refuse 'a criterion of weights' '-criterion is for channels' search cfg/tiny.cfg -granularity weight -criterion l1
     refuse 'a reward of FLOPs for weights' '-reward flops is for channels' search cfg/tiny.cfg -granularity weight -reward flops
+    refuse 'a drop within a budget' '-max-drop is for searches that shrink' search cfg/tiny.cfg -flops .5 -max-drop 1
     refuse 'an early stop of another reward' 'expected -reward err' search cfg/tiny.cfg -reward params -early-stop .1
     echo '{"granularity": "weight", "groups": []}' >weights.json
     echo '{"groups": []}' >channels.json

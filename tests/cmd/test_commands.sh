@@ -197,6 +197,22 @@ parameters() {
         out/reward/episodes.csv
 }
 
+max_drop() {
+    local base
+    amc eval cfg/tiny.cfg -set search -json
+    base=$(number top1 "$work.out")
+    run 'search -max-drop' search cfg/tiny.cfg -reward params -max-drop 5 -calibrate 0 -episodes 20 -out out/drop -json
+    check_holds 'search -max-drop: no more is lost' "$(number accuracy "$work.out") >= $base - .05"
+    if amc search cfg/tiny.cfg -skip 0,2,6,8 -reward params -max-drop 0 -calibrate 8 -reconstruct 0 -min-keep .05 \
+        -episodes 1 -seed 3 -out out/none -json; then
+        check_holds 'search -max-drop 0: nothing is lost' "$(number accuracy "$work.out") >= $base"
+    else
+        check 'search -max-drop 0: says that no plan will do' "$(cat "$work.err")" \
+            grep -q 'none of 1 plans lost at most 0 points of' "$work.err"
+        check 'search -max-drop 0: leaves nothing' "$(ls out)" [ ! -e out/none ]
+    fi
+}
+
 fine_grained() {
     run 'prune weights' prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -out out/weights
     check_sparse 'prune weights' out/weights .5
@@ -385,6 +401,7 @@ info
 evaluate
 prune
 parameters
+max_drop
 fine_grained
 search
 early_stop

@@ -20,6 +20,7 @@ typedef struct game {
     double gain[MOST_GROUPS], rate[MOST_GROUPS];
     amc_reward reward;
     bool paper;        // its manner
+    double floor;      // of accuracy
     int stop_after;    // episodes
     float stops_above; // better plans are said to be stopped
     // What was reported, and what was asked to be scored.
@@ -81,6 +82,7 @@ static amc_search_result search(game *g, int episodes, int warmup, bool random, 
                                   .warmup = warmup,
                                   .random = random,
                                   .reward = g->reward,
+                                  .floor = g->floor,
                                   .seed = seed,
                                   .manner = g->paper
                                                 ? amc_proposal_paper(amc_prune_env_steps(g->env))
@@ -280,6 +282,36 @@ static void test_rewards_without_budget(void **state) {
     free_game(g);
 }
 
+// The best plan is the one of largest reward among those that are good enough; if none is, none is
+// the best, and what plans lack is seen in their rewards.
+static void test_floor(void **state) {
+    (void)state;
+    amc_error err = {""};
+    static const double floors[2] = {0.9, 1.1};
+    for (int k = 0; k < 2; k++) {
+        game *g = new_game(6);
+        amc_prune_env_free(g->env);
+        g->env = amc_prune_env_new(g->net.space, (amc_prune_env_options){{1, 1}, 0.1, 1}, &err);
+        g->reward = AMC_REWARD_FLOPS;
+        g->floor = floors[k];
+        amc_search_result result = search(g, 80, 40, false, 3);
+        int best = -1, below = 0;
+        for (int i = 0; i < 80; i++) {
+            const amc_search_episode *e = &g->episodes[i];
+            double lacking = fmax(0, floors[k] - e->accuracy);
+            double error = 1 - e->accuracy + 10 * lacking;
+            assert_true(fabs(e->reward + error * log((double)e->macs)) < 1e-9);
+            below += lacking > 0;
+            if (lacking == 0 && (best < 0 || e->reward > g->episodes[best].reward)) best = i;
+        }
+        assert_true(below > 0);
+        assert_int_equal(result.best.best, k == 0);
+        if (k == 0) assert_int_equal(result.best.index, best);
+        free(result.counts);
+        free_game(g);
+    }
+}
+
 // ---- learning ----
 
 enum { GAMES = 5, EPISODES = 250, WARMUP = 60 };
@@ -310,6 +342,7 @@ int main(void) {
         cmocka_unit_test(test_stopped_plans),
         cmocka_unit_test(test_paper),
         cmocka_unit_test(test_rewards_without_budget),
+        cmocka_unit_test(test_floor),
         cmocka_unit_test(test_agent_beats_random),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
