@@ -10,7 +10,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/json_lib.sh
 
-readonly DEFAULT_CRITERION=obs # where weights are reconstructed
 readonly FULL=scripts/results/fashion/full.csv # seed,test_after: AMC's networks, fine-tuned fully
 readonly RUNS=amc-out/results/fashion/0.5
 # In this order; those without figures are left out.
@@ -34,7 +33,7 @@ finetune_fully() { # seed
 run_fashion() {
     local seed
     scripts/get_fashion_mnist.sh
-    scripts/study.sh fashion policies agents
+    scripts/study.sh fashion policies repairs agents
     [ -s "$FULL" ] || echo 'seed,test_after' >"$FULL"
     for seed in 1 2 3; do finetune_fully "$seed"; done
 }
@@ -50,44 +49,6 @@ full_table() {
         if (n == 1 || 100 * $2 < low) low = 100 * $2
         if (100 * $2 > high) high = 100 * $2 }
         END { printf "| **AMC**, seeds %s | %.2f (%.2f to %.2f) |\n", seeds, sum / n, low, high }' "$FULL"
-}
-
-# Mean and spread of each criterion, without and with reconstruction; and in how many of the plans the default does better.
-criteria_table() {
-    awk -F, 'NR > 1 && $3 { x = 100 * $5; n[$1, $2]++; sum[$1, $2] += x; squares[$1, $2] += x * x; at[$1, $2, $4] = x }
-        function cell(c, images,    k, mean) {
-            k = c SUBSEP images
-            if (!(k in n)) return ""
-            mean = sum[k] / n[k]
-            return sprintf("%.2f ± %.2f", mean, sqrt(squares[k] / n[k] - mean * mean))
-        }
-        END {
-            print "| criterion | accuracy, % | with weights reconstructed, % | plans in which '"$DEFAULT_CRITERION"' is better then |"
-            print "|---|---|---|---|"
-            split("obs lasso bn l2 l1 random", order, " ")
-            for (i = 1; i <= 6; i++) {
-                c = order[i]; wins = 0
-                if (!n[c, 2000]) continue
-                for (s = 1; s <= n[c, 2000]; s++) wins += at["'"$DEFAULT_CRITERION"'", 2000, s] > at[c, 2000, s]
-                printf "| %s | %s | %s | %s |\n", c, cell(c, 0), cell(c, 2000),
-                    c == "'"$DEFAULT_CRITERION"'" ? "" : wins " of " n[c, 2000]
-            }
-        }' scripts/results/criteria.csv
-}
-
-# What each repair brings, alone and together.
-repair_table() {
-    awk -F, 'NR > 1 && $1 == "bn" { x = 100 * $5; n[$2, $3]++; sum[$2, $3] += x; squares[$2, $3] += x * x }
-        function cell(reconstruct, calibrate,    k, mean) {
-            k = reconstruct SUBSEP calibrate; mean = sum[k] / n[k]
-            return sprintf("%.2f ± %.2f", mean, sqrt(squares[k] / n[k] - mean * mean))
-        }
-        END {
-            print "| | weights as they were | weights reconstructed |"
-            print "|---|---|---|"
-            printf "| batch normalization as it was | %s | %s |\n", cell(0, 0), cell(2000, 0)
-            printf "| re-estimated | %s | %s |\n", cell(0, 256), cell(2000, 256)
-        }' scripts/results/criteria.csv
 }
 
 # A row for each error: every seed's accuracies, their mean, and what was saved.
@@ -144,22 +105,6 @@ batches, 17 epochs), AMC's networks reach:
 |---|---|
 $(full_table)
 
-## Repairing the network
-
-What \`-reconstruct\` and \`-calibrate\` bring before any fine-tuning. The same
-$(grep -c '^bn,0,0,' scripts/results/criteria.csv) random policies (\`-policy random -flops 0.5 -criterion bn\`) were carried out on
-cfg/fashion.cfg, repaired in each way and scored on the held-out training images: accuracy in %, mean and standard
-deviation over the policies (\`scripts/criteria.sh\`).
-
-$(repair_table)
-
-## Which channels to keep
-
-\`-criterion\` decides which channels of a group stay. The same policies, batch normalization re-estimated;
-\`$DEFAULT_CRITERION\` is the default where weights are reconstructed, else \`bn\`.
-
-$(criteria_table)
-
 ## Early stopping
 
 \`-early-stop P\` scores a plan no further once it is behind the best so far; P bounds the chance that a plan that is better
@@ -193,7 +138,6 @@ case ${1:-} in
 networks) scripts/networks.sh ;;
 '')
     run_fashion
-    scripts/criteria.sh
     scripts/early_stop.sh
     scripts/networks.sh
     ;;

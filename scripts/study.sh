@@ -6,6 +6,7 @@
 #
 # PART      policies     every policy at the network's budgets, before and after fine-tuning
 #           macs         the policies at 30 to 90% of the FLOPs, before fine-tuning
+#           repairs      what repairing the network brings, and each criterion
 #           agents       how soon the agent finds good plans (Plain-20 and fashion)
 #           correlation  whether the reward predicts accuracy after fine-tuning
 #           weights      fine-grained pruning without a budget
@@ -62,6 +63,8 @@ macs() {
 
 agents() { scripts/agents.sh "$name" "$kept/agents.csv" '1 2 3 4 5' 2000; }
 
+repairs() { scripts/criteria.sh "$name" "$kept/criteria.csv" 20; }
+
 correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 1760; }
 
 # Searches with R_Param and single weights: as few as accuracy allows, without training.
@@ -84,13 +87,13 @@ weights() {
     done
 }
 
-[ ${#parts[@]} -gt 0 ] || parts=(policies macs correlation)
+[ ${#parts[@]} -gt 0 ] || parts=(policies repairs macs correlation)
 mkdir -p "$kept" "$runs"
 for part in "${parts[@]}"; do
     case $part in
-    policies | macs | agents | correlation | weights) "$part" ;;
+    policies | repairs | macs | agents | correlation | weights) "$part" ;;
     *)
-        echo "study.sh: $part, expected policies, macs, agents, correlation or weights" >&2
+        echo "study.sh: $part, expected policies, repairs, macs, agents, correlation or weights" >&2
         exit 1
         ;;
     esac

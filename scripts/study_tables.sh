@@ -123,6 +123,63 @@ $(correlation_table)
 TEXT
 }
 
+# Mean and spread of each criterion, without and with reconstruction; and in how many of the plans the default does better.
+criteria_table() {
+    awk -F, 'NR > 1 && $3 { x = 100 * $5; n[$1, $2]++; sum[$1, $2] += x; squares[$1, $2] += x * x; at[$1, $2, $4] = x }
+        function cell(c, images,    k, mean) {
+            k = c SUBSEP images
+            if (!(k in n)) return ""
+            mean = sum[k] / n[k]
+            return sprintf("%.2f ± %.2f", mean, sqrt(squares[k] / n[k] - mean * mean))
+        }
+        END {
+            print "| criterion | accuracy, % | with weights reconstructed, % | plans in which obs is better then |"
+            print "|---|---|---|---|"
+            split("obs lasso bn l2 l1 random", order, " ")
+            for (i = 1; i <= 6; i++) {
+                c = order[i]; wins = 0
+                if (!n[c, 2000]) continue
+                for (s = 1; s <= n[c, 2000]; s++) wins += at["obs", 2000, s] > at[c, 2000, s]
+                printf "| %s | %s | %s | %s |\n", c, cell(c, 0), cell(c, 2000),
+                    c == "obs" ? "" : wins " of " n[c, 2000]
+            }
+        }' "$folder/criteria.csv"
+}
+
+# What each repair brings, alone and together.
+repair_table() {
+    awk -F, 'NR > 1 && $1 == "bn" { x = 100 * $5; n[$2, $3]++; sum[$2, $3] += x; squares[$2, $3] += x * x }
+        function cell(reconstruct, calibrate,    k, mean) {
+            k = reconstruct SUBSEP calibrate; mean = sum[k] / n[k]
+            return sprintf("%.2f ± %.2f", mean, sqrt(squares[k] / n[k] - mean * mean))
+        }
+        END {
+            print "| | weights as they were | weights reconstructed |"
+            print "|---|---|---|"
+            printf "| batch normalization as it was | %s | %s |\n", cell(0, 0), cell(2000, 0)
+            printf "| re-estimated | %s | %s |\n", cell(0, 256), cell(2000, 256)
+        }' "$folder/criteria.csv"
+}
+
+repairs() {
+    [ -s "$folder/criteria.csv" ] || return 0
+    cat <<TEXT
+
+### Repairing the network, and which channels to keep
+
+What \`-reconstruct\` and \`-calibrate\` bring before any fine-tuning. The same $(grep -c '^bn,0,0,' "$folder/criteria.csv") random policies
+(\`-policy random -flops 0.5 -criterion bn\`) were carried out, repaired in each way and scored on the held-out training
+images: accuracy in %, mean and standard deviation over the policies (\`scripts/criteria.sh\`).
+
+$(repair_table)
+
+\`-criterion\` decides which channels of a group stay. The same policies, batch normalization re-estimated; \`obs\` is the
+default where weights are reconstructed, else \`bn\`.
+
+$(criteria_table)
+TEXT
+}
+
 weights() {
     [ -s "$folder/weights.csv" ] || return 0
     cat <<TEXT
@@ -145,5 +202,6 @@ printf '\n## %s\n' "$title"
 policies
 macs
 agents
+repairs
 correlation
 weights
