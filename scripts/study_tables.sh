@@ -29,7 +29,7 @@ Before fine-tuning, on the test set. AMC and random search: 200 plans each, one 
 
 ![Accuracy against multiply-accumulates]($folder/macs.png)
 
-$(awk -F, 'NR > 1 { x[$2, $1] = 100 * $4; if (!seen[$1]++) budgets[++b] = $1; names[$2] = 1 }
+$(awk -F, 'NR > 1 { x[$2, $1] = 100 * $5; if (!seen[$1]++) budgets[++b] = $1; names[$2] = 1 }
     END {
         line = "| policy |"; rule = "|---|"
         for (i = 1; i <= b; i++) { line = line sprintf(" %.0f%% |", 100 * budgets[i]); rule = rule "---|" }

@@ -5,7 +5,6 @@
 #include "cmd/measured_policy.h"
 #include "cmd/options.h"
 #include "cmd/output.h"
-#include "model/cost_model.h"
 #include "search/policy.h"
 
 #include <cjson/cJSON.h>
@@ -239,8 +238,8 @@ int amc_cmd_prune(int argc, char **argv) {
         .summary =
             "Applies a policy and writes the smaller .cfg and .weights. Of each group, the "
             "channels\n"
-            "that matter most to the layers reading them are kept. Left out, the weights are\n"
-            "weights/<name>.weights.",
+            "that matter most to the layers reading them are kept, or of each layer the largest\n"
+            "weights. Left out, the weights are weights/<name>.weights.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
     };

@@ -117,6 +117,8 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     s->space = amc_network_space(s->network, o->scorer.repair.granularity);
     s->env = amc_prune_env_new(s->space, amc_aim_limits(&o->aim), err);
     if (!s->env) return -1;
+    if (amc_reward_find(o->reward) == AMC_REWARD_PARAMS)
+        amc_prune_env_set_resource(s->env, AMC_RESOURCE_PARAMS);
     s->output = amc_output_new(s->network, o->scorer.repair.granularity, o->out, o->force, err);
     if (!s->output) return -1;
     s->scorer = amc_scorer_new(s->network, o->scorer, err);
@@ -131,14 +133,13 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
 
 static void print_aim(const search_options *o) {
     const amc_aim *aim = &o->aim;
-    if (!aim->flops_given && !aim->params_given) {
+    if (strcmp(o->reward, "err") == 0)
+        fprintf(stderr, "the best network");
+    else
         fprintf(stderr, "as few %s as accuracy allows",
                 strcmp(o->reward, "flops") == 0 ? "FLOPs" : "parameters");
-        if (o->max_drop_given) fprintf(stderr, ", losing %g points at most", o->max_drop);
-        fprintf(stderr, "\n");
-        return;
-    }
-    fprintf(stderr, "the best network within");
+    if (o->max_drop_given) fprintf(stderr, ", losing %g points at most", o->max_drop);
+    if (aim->flops_given || aim->params_given) fprintf(stderr, " within");
     if (aim->flops_given) fprintf(stderr, " %.2f%% of the FLOPs", 100 * aim->flops);
     if (aim->flops_given && aim->params_given) fprintf(stderr, " and");
     if (aim->params_given) fprintf(stderr, " %.2f%% of the parameters", 100 * aim->params);
@@ -159,18 +160,23 @@ static void print_start(search *s) {
     print_aim(s->options);
 }
 
+// Less half an image, so that rounding doesn't refuse what loses exactly that much.
+static double least_accuracy(const search *s) {
+    return s->base - s->options->max_drop / 100 - 0.5 / s->scorer->dataset->n;
+}
+
 static void run_search(search *s) {
     const search_options *o = s->options;
     amc_search_options options = {.episodes = o->episodes,
                                   .warmup = o->warmup < o->episodes ? o->warmup : o->episodes,
                                   .random = strcmp(o->agent, "random") == 0,
                                   .reward = (amc_reward)amc_reward_find(o->reward),
-                                  .floor = o->max_drop_given ? s->base - o->max_drop / 100 : 0,
+                                  .floor = o->max_drop_given ? least_accuracy(s) : 0,
                                   .seed = (uint64_t)o->seed,
                                   .manner = o->paper
                                                 ? amc_proposal_paper(amc_prune_env_steps(s->env))
                                                 : amc_proposal_defaults()};
-    s->progress = amc_progress_new(s->space, o->episodes);
+    s->progress = amc_progress_new(s->space, amc_prune_env_resource(s->env), o->episodes);
     signal(SIGINT, interrupt);
     s->result = amc_search_run(s->env, options, score, report, s);
     amc_progress_end(s->progress);
@@ -258,10 +264,10 @@ static void close_search(search *s) {
 static int check_found(const search *s, amc_error *err) {
     if (s->result.best.best) return 0;
     return amc_error_set(err,
-                         "%s: none of %d plans lost at most %g points of %.2f%%; expected a larger "
-                         "-max-drop or more -episodes",
+                         "%s: none of %d plans lost at most %g points of %.2f%%, the best lost "
+                         "%.2f; expected a larger -max-drop or more -episodes",
                          s->network->cfg_path, s->result.episodes, s->options->max_drop,
-                         100 * s->base);
+                         100 * s->base, 100 * (s->base - s->result.highest));
 }
 
 static int run(const search_options *o, const char *cfg, const char *weights, amc_error *err) {
@@ -329,7 +335,7 @@ int amc_cmd_search(int argc, char **argv) {
          .kind = AMC_OPTION_INT,
          .value = &o.warmup,
          .argument = "N",
-         .help = "first episodes, drawn around the budget",
+         .help = "first episodes, whose plans are drawn",
          .high = 1000000,
          .given = &o.warmup_given},
         AMC_OPTION_LIMIT(&o.scorer.limit),
@@ -356,10 +362,10 @@ int amc_cmd_search(int argc, char **argv) {
         .command = "search",
         .summary =
             "Searches, layer by layer, how many channels to keep so that accuracy on held-out\n"
-            "training images is best within a budget (half of the FLOPs where nothing is said), "
-            "and\n"
-            "writes the smaller .cfg and .weights. Left out, the weights are\n"
-            "weights/<name>.weights.",
+            "training images is best within a budget (half of the FLOPs, or of single weights "
+            "half\n"
+            "of the parameters, where nothing is said), and writes the smaller .cfg and .weights.\n"
+            "Left out, the weights are weights/<name>.weights.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
     };

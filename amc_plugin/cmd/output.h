@@ -48,10 +48,9 @@ cJSON *amc_output_json(const amc_output *output, const amc_network *pruned);
 // Prints what each layer kept, and the totals.
 void amc_output_print_summary(const amc_output *output, const amc_network *pruned);
 
-// Prints the commands that fine-tune and validate the result with this program, those of detectors
-// for a network that ends in one, as the last lines
-// of stdout and as a shell reads them; before them one that makes the .data file's backup folder,
-// if that is missing.
+// Prints the commands that fine-tune and validate the result with this program, or those of
+// detectors for a network that ends in one, as the last lines of stdout and as a shell reads them;
+// before them one that makes the .data file's backup folder, if that is missing.
 void amc_output_print_commands(const amc_output *output, const char *data_path);
 
 #endif

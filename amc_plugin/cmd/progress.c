@@ -8,6 +8,7 @@
 
 struct amc_progress {
     const amc_prune_space *space;
+    amc_resource resource;
     double whole[AMC_RESOURCES]; // what the network takes before anything is cut
     int episodes;
     bool terminal;
@@ -26,9 +27,10 @@ static void write_header(amc_progress *progress) {
     fprintf(progress->csv, ",images,seconds\n");
 }
 
-amc_progress *amc_progress_new(const amc_prune_space *space, int episodes) {
+amc_progress *amc_progress_new(const amc_prune_space *space, amc_resource resource, int episodes) {
     amc_progress *progress = amc_memory_alloc(1, sizeof *progress);
     progress->space = space;
+    progress->resource = resource;
     for (int r = 0; r < AMC_RESOURCES; r++)
         progress->whole[r] = (double)amc_prune_space_whole_cost(space, (amc_resource)r);
     progress->episodes = episodes;
@@ -57,20 +59,24 @@ static void write_row(amc_progress *progress, const amc_search_episode *episode)
     fprintf(csv, ",%d,%.4f\n", episode->images, episode->seconds);
 }
 
-// The accuracy stands in brackets, with a ~ where it is an estimate; at most 80 columns, so that a
+// The accuracy stands in brackets, with a ~ where it is an estimate. At most 79 columns, so that a
 // terminal can rewrite the line.
 static void show(const amc_progress *progress, const amc_search_episode *episode) {
-    bool by_weights = progress->space->granularity == AMC_GRANULARITY_WEIGHT;
-    double size = by_weights ? (double)episode->params / progress->whole[AMC_RESOURCE_PARAMS]
-                             : (double)episode->macs / progress->whole[AMC_RESOURCE_MACS];
+    bool by_params = progress->resource == AMC_RESOURCE_PARAMS;
+    double size = (double)(by_params ? episode->params : episode->macs);
     int done = episode->index + 1;
-    double left = progress->seconds / done * (progress->episodes - done);
-    fprintf(stderr,
-            "%sepisode %d/%d: reward %.4f (%s%.2f%%), %.2f%% %s, best %.2f%%, %d:%02d left%s",
-            progress->terminal ? "\r" : "", done, progress->episodes, episode->reward,
-            episode->stopped ? "~" : "", 100 * episode->accuracy, 100 * size,
-            by_weights ? "params" : "FLOPs", 100 * progress->best.accuracy, (int)left / 60,
-            (int)left % 60, progress->terminal ? "\033[K" : "\n");
+    int left = (int)(progress->seconds / done * (progress->episodes - done));
+    char line[160], best[16] = "-"; // until a plan is good enough
+    if (progress->best.best) snprintf(best, sizeof best, "%.2f%%", 100 * progress->best.accuracy);
+    snprintf(line, sizeof line,
+             "episode %d/%d: reward %.4f (%s%.2f%%), %.2f%% %s, best %s, %d:%02d left", done,
+             progress->episodes, episode->reward, episode->stopped ? "~" : "",
+             100 * episode->accuracy, 100 * size / progress->whole[progress->resource],
+             by_params ? "params" : "FLOPs", best, left / 60, left % 60);
+    if (progress->terminal)
+        fprintf(stderr, "\r%.79s\033[K", line);
+    else
+        fprintf(stderr, "%s\n", line);
 }
 
 void amc_progress_episode(amc_progress *progress, const amc_search_episode *episode) {

@@ -7,8 +7,8 @@
 
 typedef struct amc_progress amc_progress;
 
-// Borrows space.
-amc_progress *amc_progress_new(const amc_prune_space *space, int episodes);
+// resource: what episodes show how much they take of. Borrows space.
+amc_progress *amc_progress_new(const amc_prune_space *space, amc_resource resource, int episodes);
 void amc_progress_free(amc_progress *progress);
 
 // Remembers an episode and shows it on stderr: one line that rewrites itself on a terminal,

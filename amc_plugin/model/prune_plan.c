@@ -187,7 +187,8 @@ static int apply_root(const reader *r, amc_prune_plan *plan, const cJSON *root) 
     const cJSON *list = cJSON_GetObjectItem(root, "groups"), *entry;
     if (!cJSON_IsArray(list))
         return amc_error_set(r->err, "%s: holds no \"groups\": [...], expected a policy", r->path);
-    if (cJSON_HasObjectItem(root, "granularity"))
+    const cJSON *granularity = cJSON_GetObjectItem(root, "granularity");
+    if (cJSON_IsString(granularity) && strcmp(granularity->valuestring, "weight") == 0)
         return amc_error_set(r->err, "%s: is a policy of weights, expected one of channels",
                              r->path);
     cJSON_ArrayForEach(entry, list) if (apply_entry(r, plan, entry) < 0) return -1;

@@ -31,9 +31,12 @@ amc_prune_space *amc_prune_space_of_channels(const amc_layer_graph *graph,
 amc_prune_space *amc_prune_space_of_weights(const amc_layer_graph *graph, const bool *skipped) {
     amc_prune_space *space = new_space(AMC_GRANULARITY_WEIGHT, graph);
     space->groups = amc_memory_alloc((size_t)graph->n, sizeof *space->groups);
+    space->group_of = amc_memory_alloc((size_t)graph->n, sizeof *space->group_of);
     for (int l = 0; l < graph->n; l++) {
         const amc_layer *layer = &graph->layers[l];
+        space->group_of[l] = -1;
         if (layer->type != AMC_CONVOLUTIONAL && layer->type != AMC_CONNECTED) continue;
+        space->group_of[l] = space->n;
         space->groups[space->n++] =
             (amc_prune_group){(int)amc_layer_weight_count(layer), 1,
                               amc_memory_copy(&l, 1, sizeof l), !skipped || !skipped[l]};
@@ -46,16 +49,11 @@ void amc_prune_space_free(amc_prune_space *space) {
     for (int g = 0; g < space->n; g++) free(space->groups[g].layers);
     amc_cost_model_free(space->cost);
     free(space->groups);
+    free(space->group_of);
     free(space);
 }
 
 // ---- costs --------------------------------------------------------------------------------------
-
-static int group_of_layer(const amc_prune_space *space, int layer) {
-    for (int g = 0; g < space->n; g++)
-        if (space->groups[g].layers[0] == layer) return g;
-    return -1;
-}
 
 // Of weights: the whole layer's cost less that of the weights that are gone, each of which was
 // used once for every place of the output.
@@ -64,7 +62,7 @@ static int64_t layer_cost_by_weights(const amc_prune_space *space, amc_resource 
     const amc_layer *layer = &space->graph->layers[l];
     int64_t all =
         resource == AMC_RESOURCE_MACS ? amc_cost_layer_macs(layer) : amc_cost_layer_params(layer);
-    int g = group_of_layer(space, l);
+    int g = space->group_of[l];
     if (g < 0) return all;
     int64_t gone = space->groups[g].n_units - counts[g];
     int64_t uses = resource == AMC_RESOURCE_MACS

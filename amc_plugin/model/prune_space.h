@@ -33,6 +33,7 @@ typedef struct amc_prune_space {
     int n;                   // groups
     amc_prune_group *groups; // in network order
     amc_cost_model *cost;    // of channels; NULL for weights
+    int *group_of;           // (layers) of weights: the group of a layer\'s, -1 if it has none
 } amc_prune_space;
 
 // The groups of channels. Borrows both.

@@ -42,6 +42,7 @@ struct amc_proposal {
     amc_rng rng;
     int *plan;       // (groups) of RANDOM_PLAN
     double *elite;   // (steps)
+    bool has_elite;  // there was a best episode
     int varied;      // the step that ELITE varies in any case
     float *states;   // (steps, AMC_PRUNE_ENV_STATE) of the last walk
     double *actions; // (steps) as they were carried out
@@ -82,7 +83,8 @@ static source choose_source(amc_proposal *p) {
         if (p->options.manner.spread <= 0) return UNIFORM_DRAWS;
         return p->episode == 0 ? FAIR : p->relative ? AROUND_FAIR : RANDOM_PLAN;
     }
-    return amc_rng_uniform(&p->rng) < p->options.manner.elite ? ELITE : AGENT;
+    bool vary_best = amc_rng_uniform(&p->rng) < p->options.manner.elite;
+    return vary_best && p->has_elite ? ELITE : AGENT;
 }
 
 // A relative action goes from the least share (0) over the fair one (1/2) to everything (1).
@@ -155,5 +157,7 @@ void amc_proposal_learn(amc_proposal *proposal, double reward, bool best) {
     proposal->episode++;
     if (!proposal->options.random)
         amc_ddpg_end_episode(proposal->agent, proposal->states, proposal->actions, steps, reward);
-    if (best) memcpy(proposal->elite, proposal->actions, (size_t)steps * sizeof(double));
+    if (!best) return;
+    memcpy(proposal->elite, proposal->actions, (size_t)steps * sizeof(double));
+    proposal->has_elite = true;
 }

@@ -35,7 +35,6 @@ static int least_count(const amc_prune_env *env, int g) {
 
 static void fill_fixed(amc_prune_env *env) {
     int n = env->n_steps;
-    env->fixed = amc_memory_alloc((size_t)n, sizeof *env->fixed);
     for (int t = 0; t < n; t++) {
         int g = env->group[t];
         const amc_layer *layer = &env->space->graph->layers[env->space->groups[g].layers[0]];
@@ -116,6 +115,7 @@ amc_prune_env *amc_prune_env_new(const amc_prune_space *space, amc_prune_env_opt
         env->least[g] = least_count(env, g);
         if (env->least[g] < space->groups[g].n_units) env->group[env->n_steps++] = g;
     }
+    env->fixed = amc_memory_alloc((size_t)env->n_steps, sizeof *env->fixed);
     amc_prune_env_reset(env);
     fill_last_steps(env);
     fill_fixed(env);
@@ -136,6 +136,16 @@ void amc_prune_env_free(amc_prune_env *env) {
 
 const amc_prune_space *amc_prune_env_space(const amc_prune_env *env) {
     return env->space;
+}
+
+amc_resource amc_prune_env_resource(const amc_prune_env *env) {
+    return env->resource;
+}
+
+void amc_prune_env_set_resource(amc_prune_env *env, amc_resource resource) {
+    env->resource = resource;
+    amc_prune_env_reset(env);
+    fill_fixed(env);
 }
 
 int amc_prune_env_steps(const amc_prune_env *env) {
@@ -175,7 +185,8 @@ void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STA
     state[AMC_PRUNE_ENV_FAIR] = (float)env->fair;
 }
 
-// Bisection: costs grow with the share. Rounding makes 20 halvings more than enough.
+// Bisection: costs grow with the share. 20 halvings are as fine as any group of channels needs, and
+// leave a millionth of the largest layer's weights.
 static double find_fair_share(const amc_prune_env *env) {
     int *counts = amc_memory_copy(env->counts, (size_t)env->space->n, sizeof *counts);
     double low = 0, high = 1;

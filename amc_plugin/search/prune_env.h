@@ -16,7 +16,7 @@ typedef struct amc_prune_env amc_prune_env;
 
 typedef struct amc_prune_env_options {
     double budget[AMC_RESOURCES]; // as shares of what the whole network takes; 1: no limit
-    double min_keep;              // least share of a group's units that is kept, in (0, 1]
+    double min_keep;              // least share of a group's units that is kept, in [0, 1]
     int round;                    // keep a multiple of this many channels where a group allows it
 } amc_prune_env_options;
 
@@ -27,6 +27,11 @@ amc_prune_env *amc_prune_env_new(const amc_prune_space *space, amc_prune_env_opt
 void amc_prune_env_free(amc_prune_env *env);
 
 const amc_prune_space *amc_prune_env_space(const amc_prune_env *env);
+
+// What states tell of: parameters where single weights are decided about or only parameters are
+// limited, else multiply-accumulates; until another is set.
+amc_resource amc_prune_env_resource(const amc_prune_env *env);
+void amc_prune_env_set_resource(amc_prune_env *env, amc_resource resource);
 
 int amc_prune_env_steps(const amc_prune_env *env);
 
@@ -40,8 +45,7 @@ int amc_prune_env_group(const amc_prune_env *env, int t);
 void amc_prune_env_reset(amc_prune_env *env);
 
 // The state of the current step, each feature scaled to [0, 1] over the network; 0 where a feature
-// is the same at every step. FLOPs, reduced and rest are of the resource that is limited:
-// parameters where those are and multiply-accumulates aren't.
+// is the same at every step. FLOPs, reduced and rest are of amc_prune_env_resource.
 void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STATE]);
 
 // The share that the current group and all later ones, kept alike, may keep within the budgets; 1

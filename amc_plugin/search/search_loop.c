@@ -52,6 +52,7 @@ amc_search_result amc_search_run(amc_prune_env *env, amc_search_options options,
         amc_search_episode episode = make_episode(env, &options, result.episodes, scored);
         episode.best = !scored.stopped && episode.accuracy >= options.floor &&
                        (!result.best.best || episode.reward > result.best.reward);
+        result.highest = fmaxf(result.highest, episode.accuracy);
         amc_proposal_learn(proposal, episode.reward, episode.best);
         episode.seconds = amc_clock_seconds() - start;
         if (episode.best) {

@@ -41,6 +41,7 @@ typedef bool amc_search_report(void *context, const amc_search_episode *episode)
 typedef struct amc_search_result {
     int *counts;             // (groups) units kept by the best evaluated; the caller frees it
     amc_search_episode best; // with these counts; its `best` is false where no plan was good enough
+    float highest;           // accuracy of any plan
     int episodes;            // run
 } amc_search_result;
 

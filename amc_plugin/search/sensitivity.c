@@ -107,16 +107,15 @@ static int next_count(const amc_prune_env *env, int t, int count) {
     return next < count ? next : count;
 }
 
-// What the next smaller count costs for what it saves; infinite if there is none.
-static double price(const amc_sensitivity *s, int t, int *counts) {
+// What the next smaller count costs for what it saves of the load; infinite if there is none.
+static double price(const amc_sensitivity *s, int t, int *counts, double load) {
     const amc_prune_env *env = s->env;
     int g = amc_prune_env_group(env, t), count = counts[g], next = next_count(env, t, count);
     if (next == count) return INFINITY;
     double cost = amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, next)) -
                   amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, count));
-    double before = amc_prune_env_load(env, counts);
     counts[g] = next;
-    double saved = before - amc_prune_env_load(env, counts);
+    double saved = load - amc_prune_env_load(env, counts);
     counts[g] = count;
     const double least = 1e-9; // where accuracy doesn't fall, what saves most comes first
     return saved > 0 ? (cost + least) / saved : INFINITY;
@@ -127,9 +126,9 @@ void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts) {
     amc_prune_env_whole(env, counts);
     while (!amc_prune_env_meets(env, counts)) {
         int best = -1;
-        double lowest = INFINITY;
+        double lowest = INFINITY, load = amc_prune_env_load(env, counts);
         for (int t = 0; t < amc_prune_env_steps(env); t++) {
-            double p = price(sensitivity, t, counts);
+            double p = price(sensitivity, t, counts, load);
             if (p < lowest) lowest = p, best = t;
         }
         assert(best >= 0); // the environment knows that the budgets can be met

@@ -78,11 +78,12 @@ static bool note(void *context, const amc_search_episode *episode) {
 }
 
 static int open_network(episodes *e, char **argv, amc_error *err) {
-    amc_scorer_options options = {.data = argv[3],
-                                  .part = AMC_DATASET_SEARCH,
-                                  .seed = 1,
-                                  .threads = atoi(argv[4]),
-                                  .repair = {RECONSTRUCTED, CALIBRATED, 0, 0}};
+    amc_scorer_options options = {
+        .data = argv[3],
+        .part = AMC_DATASET_SEARCH,
+        .seed = 1,
+        .threads = atoi(argv[4]),
+        .repair = {.reconstruct = RECONSTRUCTED, .calibrate = CALIBRATED}};
     e->network = amc_network_load(argv[1], argv[2], AMC_WEIGHTS_NEEDED, err);
     if (!e->network) return -1;
     e->space = amc_network_space(e->network, AMC_GRANULARITY_CHANNEL);

@@ -306,6 +306,16 @@ static void test_floor(void **state) {
         }
         assert_true(below > 0);
         assert_int_equal(result.best.best, k == 0);
+        float highest = 0, smallest = INFINITY;
+        for (int i = 0; i < 80; i++) {
+            highest = fmaxf(highest, g->episodes[i].accuracy);
+            smallest = fminf(smallest, (float)g->episodes[i].macs);
+        }
+        assert_true(result.highest == highest);
+        // Where nothing is good enough, nothing is varied: plans aren't the least there is.
+        int at_least = 0;
+        for (int i = 40; i < 80; i++) at_least += (float)g->episodes[i].macs < 1.2f * smallest;
+        assert_true(at_least < 20);
         if (k == 0) assert_int_equal(result.best.index, best);
         free(result.counts);
         free_game(g);
