@@ -15,10 +15,11 @@ readonly program=build/release/scripts/bench/agents
 search() { # variant seed episodes [KEY=VALUE ...]
     local part
     if grep -q "^$1,$2,$3," "$csv"; then return; fi
-    part=$(mktemp "${TMPDIR:-/tmp}/amc-agents-XXXXXX")
-    "$program" "cfg/$name.cfg" "weights/$name.weights" "cfg/$name.data" 0.5 "$limit" "$3" "$2" "$(nproc)" "${@:4}" >"$part"
-    sed "s/^/$1,$2,/" "$part" >>"$csv"
-    rm -f "$part"
+    part=$csv.part
+    "$program" "cfg/$name.cfg" "weights/$name.weights" "cfg/$name.data" 0.5 "$limit" "$3" "$2" "$(nproc)" "${@:4}" >"$part.new"
+    { cat "$csv" && sed "s/^/$1,$2,/" "$part.new"; } >"$part"
+    mv "$part" "$csv" # whole searches only
+    rm -f "$part.new"
 }
 
 make -s "$program"

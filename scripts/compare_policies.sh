@@ -38,10 +38,16 @@ for setting in "${@:3}"; do
         exit 1 ;;
     esac
 done
+settings="flops=$flops episodes=$episodes limit=$limit batches=$batches rate=$rate"
 data=cfg/$name.data weights=weights/$name.weights csv=$dir/results.csv
 readonly REPAIR=(-reconstruct 2000 -calibrate 256)
 
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
+
+fail() {
+    printf 'compare_policies.sh: %s\n' "$*" >&2
+    exit 1
+}
 
 calc() { awk "BEGIN { print $1 }"; }
 
@@ -54,7 +60,7 @@ value_of() { sed -n "s/^[ \t]*$2[ \t]*=[ \t]*//p" "$1" | head -n 1; }
 
 # What Darknet's loader crops, of images of the size that the network reads, for one of another size.
 smaller_images() { # cfg
-    awk -F= '/^(height|width|min_crop|max_crop)=/ { print $1 "=" int($2 * 7 / 8 + 0.5); next } { print }' "$1"
+    awk -F= '/^[ \t]*(height|width|min_crop|max_crop)[ \t]*=/ { print $1 "=" int($2 * 7 / 8 + 0.5); next } { print }' "$1"
 }
 
 # Makes out/NAME-amc.cfg and .weights by a policy.
@@ -72,30 +78,30 @@ prune() { # policy seed out
     amc | random)
         bin/darknet amc search "$cfg" "$weights" -data "$data" -flops "$flops" -seed "$2" -out "$out" -force \
             -agent "$([ "$policy" = amc ] && echo ddpg || echo random)" -episodes "$episodes" -limit "$limit" \
-            "${REPAIR[@]}" >"$out/log" 2>&1
+            "${REPAIR[@]}" >"$out/log" 2>&1 || fail "the search failed, see $out/log"
         return
         ;;
     *) options=(-policy "$policy") ;;
     esac
     bin/darknet amc prune "$cfg" "$weights" -data "$data" -flops "$share" -seed "$2" "${REPAIR[@]}" "${options[@]}" \
-        -out "$out" -force >"$out/log" 2>&1
+        -out "$out" -force >"$out/log" 2>&1 || fail "pruning failed, see $out/log"
 }
 
 # Fine-tunes: a short schedule in a copy of the .cfg. What it ends with is out/finetune/finetune.weights.
 finetune() { # cfg weights out
     short_schedule "$1" "$batches" "$rate" >"$3/finetune.cfg"
-    train_resumably "$data" "$3/finetune.cfg" "$2" "$3/finetune"
+    train_resumably "$data" "$3/finetune.cfg" "$2" "$3/finetune" || fail "training failed, see $3/finetune/log"
 }
 
 # The schedule of the .cfg, and as many batches more as fine-tuning has.
 train_from_scratch() { # cfg out
-    sed "s/^max_batches=.*/max_batches=$(($(value_of "$1" max_batches) + batches))/" "$1" >"$2/scratch.cfg"
-    train_resumably "$data" "$2/scratch.cfg" - "$2/scratch"
+    sed -E "s/^[ \t]*max_batches[ \t]*=.*/max_batches=$(($(value_of "$1" max_batches) + batches))/" "$1" >"$2/scratch.cfg"
+    train_resumably "$data" "$2/scratch.cfg" - "$2/scratch" || fail "training failed, see $2/scratch/log"
 }
 
 row() { # policy seed
     local policy=$1 seed=$2 out=$dir/$1-$2 cfg=cfg/$name.cfg net=$weights before='' after='' share
-    grep -q "^$policy,$seed," "$csv" && return
+    if grep -q "^$policy,$seed," "$csv"; then return; fi
     mkdir -p "$out"
     case $policy in
     base) ;;
@@ -121,6 +127,9 @@ row() { # policy seed
 }
 
 mkdir -p "$dir"
+[ -f "$dir/settings" ] || echo "$settings" >"$dir/settings"
+[ "$(cat "$dir/settings")" = "$settings" ] ||
+    fail "$dir has rows made with $(cat "$dir/settings"), expected the same or another folder"
 [ -s "$csv" ] || echo 'policy,seed,flops,test_before,test_after' >"$csv"
 for policy in $policies; do
     case $policy in

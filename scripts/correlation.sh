@@ -19,14 +19,14 @@ accuracy_of() { # cfg weights set
 # Prints the held-out accuracy of the plan of a seed, repaired by so many images.
 score() { # seed reconstruct calibrate
     bin/darknet amc prune "$cfg" -policy random -flops 0.5 -criterion bn -seed "$1" -reconstruct "$2" -calibrate "$3" \
-        -out "$out/$1" -force >/dev/null
+        -out "$out/$1" -force >/dev/null || return 1
     accuracy_of "$out/$1/$name-amc.cfg" "$out/$1/$name-amc.weights" search
 }
 
 finetuned() { # seed
     local folder=$out/$1
     short_schedule "$folder/$name-amc.cfg" "$batches" "$rate" >"$folder/finetune.cfg"
-    train_resumably "$data" "$folder/finetune.cfg" "$folder/$name-amc.weights" "$folder/finetune"
+    train_resumably "$data" "$folder/finetune.cfg" "$folder/$name-amc.weights" "$folder/finetune" || return 1
     accuracy_of "$folder/finetune.cfg" "$folder/finetune/finetune.weights" test
 }
 
@@ -34,6 +34,9 @@ mkdir -p "$out" "$(dirname "$csv")"
 [ -s "$csv" ] || echo 'seed,plain,calibrated,reconstructed,finetuned' >"$csv"
 for seed in $(seq "$plans"); do
     if grep -q "^$seed," "$csv"; then continue; fi
-    plain=$(score "$seed" 0 0) calibrated=$(score "$seed" 0 256) reconstructed=$(score "$seed" 2000 256)
-    echo "$seed,$plain,$calibrated,$reconstructed,$(finetuned "$seed")" >>"$csv"
+    plain=$(score "$seed" 0 0)
+    calibrated=$(score "$seed" 0 256)
+    reconstructed=$(score "$seed" 2000 256)
+    after=$(finetuned "$seed")
+    echo "$seed,$plain,$calibrated,$reconstructed,$after" >>"$csv"
 done

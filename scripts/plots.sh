@@ -81,5 +81,5 @@ correlation() {
 }
 
 for picture in agents macs correlation; do
-    [ ! -s "$folder/$picture.csv" ] || "$picture"
+    if [ -f "$folder/$picture.csv" ] && [ "$(wc -l <"$folder/$picture.csv")" -gt 1 ]; then "$picture"; fi
 done

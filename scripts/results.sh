@@ -9,6 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/json_lib.sh
+. scripts/train_lib.sh
 
 readonly FULL=scripts/results/fashion/full.csv # seed,test_after: AMC's networks, fine-tuned fully
 readonly RUNS=amc-out/results/fashion/0.5
@@ -21,13 +22,12 @@ readonly STUDIES=(
 # Fine-tunes the network of a search with the command that the search prints, whose schedule is that
 # of cfg/fashion.cfg.
 finetune_fully() { # seed
-    local out=$RUNS/amc-$1
-    grep -q "^$1," "$FULL" && return
-    mkdir -p "$out/full"
-    sed "s#^backup *=.*#backup=$out/full#" cfg/fashion.data >"$out/full.data"
-    bin/darknet classifier train "$out/full.data" "$out/fashion-amc.cfg" "$out/fashion-amc.weights" >"$out/full.log" 2>&1
-    echo "$1,$(bin/darknet amc eval "$out/fashion-amc.cfg" "$out/full/fashion-amc.weights" -data cfg/fashion.data -json |
-        number top1)" >>"$FULL"
+    local out=$RUNS/amc-$1 accuracy
+    if grep -q "^$1," "$FULL"; then return; fi
+    train_resumably cfg/fashion.data "$out/fashion-amc.cfg" "$out/fashion-amc.weights" "$out/full"
+    accuracy=$(bin/darknet amc eval "$out/fashion-amc.cfg" "$out/full/fashion-amc.weights" -data cfg/fashion.data -json |
+        number top1)
+    echo "$1,$accuracy" >>"$FULL"
 }
 
 run_fashion() {
@@ -146,5 +146,6 @@ networks) scripts/networks.sh ;;
     exit 1
     ;;
 esac
-write >RESULTS.md.part
+text=$(write) # all of it, or an error
+printf '%s\n' "$text" >RESULTS.md.part
 mv RESULTS.md.part RESULTS.md

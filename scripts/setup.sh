@@ -15,6 +15,7 @@ readonly PACKAGES=(
     python3-opencv        # so does this, written by others again
     dataset-fashion-mnist # pictures for the demo
     curl ca-certificates  # CIFAR-10's archive
+    zstd                  # the tool, which tests compare with
     gnuplot-nox           # figures
     clang-format cppcheck # make lint
     hyperfine time        # make bench, make results

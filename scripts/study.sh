@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs what RESULTS.md says about one network, as far as it isn't in scripts/results/NAME/ yet: an interrupted study goes
-# on. Hours for each part; `make results` then writes the tables and pictures.
+# on. Hours for each part; `make results` then writes the tables and pictures. Without PART: policies, repairs, macs and
+# correlation.
 #
 #   scripts/study.sh NAME [PART ...]
 #
@@ -36,6 +37,8 @@ resnet50) budgets=0.5 batches=7000 rate=0.05 ;;
 esac
 
 compare() { # budget [OPTION=VALUE ...]
+    mkdir -p "$runs/$1"
+    [ -f "$runs/$1/results.csv" ] || [ ! -f "$kept/policies-$1.csv" ] || cp "$kept/policies-$1.csv" "$runs/$1/results.csv"
     scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" episodes=200 limit=$limit "${@:2}"
     cp "$runs/$1/results.csv" "$kept/policies-$1.csv"
 }
@@ -52,12 +55,14 @@ policies() {
 # A CSV of its own: nothing is fine-tuned.
 macs() {
     local flops
+    if [ -f "$kept/macs.csv" ]; then return; fi
     for flops in 0.3 0.4 0.5 0.6 0.7 0.8 0.9; do
-        scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 batches=0 episodes=200 \
+        scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 batches=0 episodes=200 limit=$limit \
             policies='base uniform shallow deep fp cp greedy random amc'
         sed "s/^/$flops,/; 1s/^$flops/budget/" "$runs/macs-$flops/results.csv" >"$kept/macs-$flops.part"
     done
-    awk 'FNR > 1 || NR == 1' "$kept"/macs-*.part >"$kept/macs.csv"
+    awk 'FNR > 1 || NR == 1' "$kept"/macs-*.part >"$kept/macs.csv.part"
+    mv "$kept/macs.csv.part" "$kept/macs.csv"
     rm "$kept"/macs-*.part
 }
 
@@ -69,7 +74,7 @@ correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 1760; 
 
 # Searches with R_Param and single weights: as few as accuracy allows, without training.
 weights() {
-    local seed csv=$kept/weights.csv out before after params test
+    local seed csv=$kept/weights.csv out before after params test accuracy zstd zstd_before
     [ -s "$csv" ] || echo 'seed,params,held_out_before,held_out,test_before,test,zstd,zstd_before' >"$csv"
     before=$(bin/darknet amc eval "cfg/$name.cfg" -set search -json | number top1)
     test=$(bin/darknet amc eval "cfg/$name.cfg" -set test -json | number top1)
@@ -82,12 +87,14 @@ weights() {
         after=$(bin/darknet amc eval "$out/$name-amc.cfg" "$out/$name-amc.weights" -data "cfg/$name.data" -set test -json |
             number top1)
         params=$(awk "BEGIN { print $(number params <"$out/json") / $(number params_before <"$out/json") }")
-        echo "$seed,$params,$before,$(number accuracy <"$out/json"),$test,$after,$(number zstd_bytes <"$out/json"),$(
-            number zstd_bytes_before <"$out/json")" >>"$csv"
+        accuracy=$(number accuracy <"$out/json")
+        zstd=$(number zstd_bytes <"$out/json") zstd_before=$(number zstd_bytes_before <"$out/json")
+        echo "$seed,$params,$before,$accuracy,$test,$after,$zstd,$zstd_before" >>"$csv"
     done
 }
 
 [ ${#parts[@]} -gt 0 ] || parts=(policies repairs macs correlation)
+[ -x bin/darknet ] || make -s all
 mkdir -p "$kept" "$runs"
 for part in "${parts[@]}"; do
     case $part in

@@ -5,8 +5,12 @@
 #   scripts/study_tables.sh NAME TITLE
 set -euo pipefail
 cd "$(dirname "$0")/.."
+shopt -s inherit_errexit
 
 readonly name=$1 title=$2 folder=scripts/results/$1
+
+# Whether there are figures of a kind.
+has_rows() { [ -f "$folder/$1.csv" ] && [ "$(wc -l <"$folder/$1.csv")" -gt 1 ]; }
 
 policies() {
     local csv budget
@@ -20,7 +24,7 @@ policies() {
 }
 
 macs() {
-    [ -s "$folder/macs.csv" ] || return 0
+    has_rows macs || return 0
     cat <<TEXT
 
 ### Accuracy against FLOPs
@@ -76,7 +80,7 @@ agents_table() {
 }
 
 agents() {
-    [ -s "$folder/agents.csv" ] || return 0
+    has_rows agents || return 0
     cat <<TEXT
 
 ### How soon the agent finds good plans
@@ -98,7 +102,7 @@ correlation_table() {
                 a = x[c, i] - sum[c] / n; b = x[5, i] - sum[5] / n
                 ab += a * b; aa += a * a; bb += b * b
             }
-            return ab / sqrt(aa * bb)
+            return aa * bb > 0 ? ab / sqrt(aa * bb) : 0
         }
         END {
             print "| reward from a network that is | correlation with its accuracy after fine-tuning |"
@@ -109,7 +113,7 @@ correlation_table() {
 }
 
 correlation() {
-    [ -s "$folder/correlation.csv" ] || return 0
+    has_rows correlation || return 0
     cat <<TEXT
 
 ### Whether the reward says what fine-tuning will bring
@@ -126,11 +130,11 @@ TEXT
 # Mean and spread of each criterion, without and with reconstruction; and in how many of the plans the default does better.
 criteria_table() {
     awk -F, 'NR > 1 && $3 { x = 100 * $5; n[$1, $2]++; sum[$1, $2] += x; squares[$1, $2] += x * x; at[$1, $2, $4] = x }
-        function cell(c, images,    k, mean) {
+        function cell(c, images,    k, mean, variance) {
             k = c SUBSEP images
             if (!(k in n)) return ""
-            mean = sum[k] / n[k]
-            return sprintf("%.2f ± %.2f", mean, sqrt(squares[k] / n[k] - mean * mean))
+            mean = sum[k] / n[k]; variance = squares[k] / n[k] - mean * mean
+            return sprintf("%.2f ± %.2f", mean, variance > 0 ? sqrt(variance) : 0)
         }
         END {
             print "| criterion | accuracy, % | with weights reconstructed, % | plans in which obs is better then |"
@@ -149,9 +153,11 @@ criteria_table() {
 # What each repair brings, alone and together.
 repair_table() {
     awk -F, 'NR > 1 && $1 == "bn" { x = 100 * $5; n[$2, $3]++; sum[$2, $3] += x; squares[$2, $3] += x * x }
-        function cell(reconstruct, calibrate,    k, mean) {
-            k = reconstruct SUBSEP calibrate; mean = sum[k] / n[k]
-            return sprintf("%.2f ± %.2f", mean, sqrt(squares[k] / n[k] - mean * mean))
+        function cell(reconstruct, calibrate,    k, mean, variance) {
+            k = reconstruct SUBSEP calibrate
+            if (!(k in n)) return ""
+            mean = sum[k] / n[k]; variance = squares[k] / n[k] - mean * mean
+            return sprintf("%.2f ± %.2f", mean, variance > 0 ? sqrt(variance) : 0)
         }
         END {
             print "| | weights as they were | weights reconstructed |"
@@ -162,7 +168,7 @@ repair_table() {
 }
 
 repairs() {
-    [ -s "$folder/criteria.csv" ] || return 0
+    has_rows criteria || return 0
     cat <<TEXT
 
 ### Repairing the network, and which channels to keep
@@ -181,7 +187,7 @@ TEXT
 }
 
 weights() {
-    [ -s "$folder/weights.csv" ] || return 0
+    has_rows weights || return 0
     cat <<TEXT
 
 ### Single weights, as few as accuracy allows

@@ -207,7 +207,9 @@ cJSON *amc_output_json(const amc_output *output, const amc_network *pruned) {
     cJSON_AddNumberToObject(json, "macs_before", (double)amc_cost_macs(before));
     cJSON_AddNumberToObject(
         json, "params", (double)amc_network_cost(pruned, output->granularity, AMC_RESOURCE_PARAMS));
-    cJSON_AddNumberToObject(json, "params_before", (double)amc_cost_params(before));
+    cJSON_AddNumberToObject(
+        json, "params_before",
+        (double)amc_network_cost(output->network, output->granularity, AMC_RESOURCE_PARAMS));
     if (output->granularity == AMC_GRANULARITY_CHANNEL) return json;
     cJSON_AddNumberToObject(json, "zstd_bytes", (double)compressed_size(pruned));
     cJSON_AddNumberToObject(json, "zstd_bytes_before", (double)compressed_size(output->network));
@@ -254,7 +256,8 @@ void amc_output_print_summary(const amc_output *output, const amc_network *prune
         printf("\n");
     }
     print_change("MACs", amc_cost_macs(before), amc_cost_macs(after));
-    print_change(", parameters", amc_cost_params(before),
+    print_change(", parameters",
+                 amc_network_cost(output->network, output->granularity, AMC_RESOURCE_PARAMS),
                  amc_network_cost(pruned, output->granularity, AMC_RESOURCE_PARAMS));
     printf("\n%s\n%s\n", output->cfg_path, output->weights_path);
 }

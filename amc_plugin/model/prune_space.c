@@ -81,9 +81,12 @@ int64_t amc_prune_space_layer_cost(const amc_prune_space *space, amc_resource re
 
 int64_t amc_prune_space_cost(const amc_prune_space *space, amc_resource resource,
                              const int *counts) {
+    if (space->cost)
+        return resource == AMC_RESOURCE_MACS ? amc_cost_model_macs(space->cost, counts)
+                                             : amc_cost_model_params(space->cost, counts);
     int64_t sum = 0;
     for (int l = 0; l < space->graph->n; l++)
-        sum += amc_prune_space_layer_cost(space, resource, counts, l);
+        sum += layer_cost_by_weights(space, resource, counts, l);
     return sum;
 }
 

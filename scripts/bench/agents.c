@@ -1,4 +1,4 @@
-// How soon variants of the agent find good plans, for scripts/ablation.sh:
+// How soon variants of the agent find good plans, for scripts/agents.sh:
 //
 //   agents CFG WEIGHTS DATA FLOPS LIMIT EPISODES SEED THREADS [KEY=VALUE ...]
 //
