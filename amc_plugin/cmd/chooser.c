@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "model/weight_policy.h"
+#include "search/sensitivity.h"
 
 #include <stdlib.h>
 
@@ -13,14 +14,49 @@ int amc_chooser_open(amc_chooser *chooser, const amc_network *network, const amc
         chooser->ranking = amc_weight_ranking_new(space, network->weights);
         return 0;
     }
-    chooser->unit_score = amc_repair_importance(repair, network, criterion, seed, err);
+    chooser->loss = amc_memory_alloc((size_t)network->groups->n_units, sizeof *chooser->loss);
+    chooser->unit_score =
+        amc_repair_importance(repair, network, criterion, seed, chooser->loss, err);
     return chooser->unit_score ? 0 : -1;
 }
 
 void amc_chooser_close(amc_chooser *chooser) {
     amc_weight_ranking_free(chooser->ranking);
     free(chooser->unit_score);
+    free(chooser->loss);
     *chooser = (amc_chooser){0};
+}
+
+// What the units of a group add in the order in which they go; NULL where nothing is known.
+static double *losses_of(const amc_chooser *chooser, int g) {
+    const amc_channel_group *group = &chooser->network->groups->groups[g];
+    double *losses = amc_memory_alloc((size_t)group->n_units, sizeof *losses), sum = 0;
+    for (int i = 0; i < group->n_units; i++) {
+        int unit = group->units[i], before = 0;
+        for (int k = 0; k < group->n_units; k++)
+            before += chooser->unit_score[group->units[k]] < chooser->unit_score[unit];
+        losses[before] = chooser->loss[unit];
+        sum += chooser->loss[unit];
+    }
+    if (sum > 0) return losses;
+    free(losses);
+    return NULL;
+}
+
+bool amc_chooser_guess(const amc_chooser *chooser, const amc_prune_env *env, int *counts) {
+    if (!chooser->loss) return false;
+    int n = chooser->space->n, known = 0;
+    double **losses = amc_memory_alloc((size_t)n, sizeof *losses);
+    for (int g = 0; g < n; g++)
+        known += chooser->space->groups[g].prunable && (losses[g] = losses_of(chooser, g));
+    if (known) {
+        amc_sensitivity *sensitivity = amc_sensitivity_of_losses(env, losses);
+        amc_sensitivity_exchange(sensitivity, counts);
+        amc_sensitivity_free(sensitivity);
+    }
+    for (int g = 0; g < n; g++) free(losses[g]);
+    free(losses);
+    return known > 0;
 }
 
 amc_pruned amc_chooser_make(const amc_chooser *chooser, const int *counts) {

@@ -110,6 +110,14 @@ static int check(search_options *o, amc_error *err) {
     return 0;
 }
 
+// Shares are fair in proportion to a good guess, where there is one.
+static void start_from_guess(search *s) {
+    int *counts = amc_memory_alloc((size_t)s->space->n, sizeof *counts);
+    if (amc_prune_env_is_limited(s->env) && amc_chooser_guess(&s->chooser, s->env, counts))
+        amc_prune_env_set_prior(s->env, counts);
+    free(counts);
+}
+
 static int open_search(search *s, const char *cfg, const char *weights, amc_error *err) {
     const search_options *o = s->options;
     s->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
@@ -126,6 +134,7 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     if (amc_chooser_open(&s->chooser, s->network, s->space, &s->scorer->repair, o->aim.criterion,
                          (uint64_t)o->seed, err) < 0)
         return -1;
+    if (!o->paper) start_from_guess(s);
     if (o->early_stop > 0)
         s->early_stop = amc_early_stop_new(s->scorer->dataset->n, o->early_stop, (uint64_t)o->seed);
     return 0;

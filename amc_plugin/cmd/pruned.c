@@ -50,7 +50,7 @@ void amc_repair_close(amc_repair *repair) {
 }
 
 double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
-                              const char *criterion, uint64_t seed, amc_error *err) {
+                              const char *criterion, uint64_t seed, double *loss, amc_error *err) {
     if (!criterion) criterion = repair->grams ? "obs" : "bn";
     bool obs = strcmp(criterion, "obs") == 0, lasso = strcmp(criterion, "lasso") == 0;
     if ((obs || lasso) && !repair->grams) {
@@ -59,7 +59,7 @@ double *amc_repair_importance(const amc_repair *repair, const amc_network *netwo
         return NULL;
     }
     double *score = amc_network_importance(network, obs || lasso ? "bn" : criterion, seed, err);
-    if (score && obs) amc_elimination_score(repair->grams, score);
+    if (score && obs) amc_elimination_score(repair->grams, score, loss);
     if (score && lasso) amc_lasso_choice_score(repair->grams, score);
     return score;
 }

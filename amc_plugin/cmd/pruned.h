@@ -32,9 +32,10 @@ void amc_repair_close(amc_repair *repair);
 // Scores of the channels, larger is more important: by the criterion of that name (see
 // model/importance) or from the images that weights are reconstructed from, "obs" (see
 // host/elimination) or "lasso" (see host/lasso_choice). Without a name: obs where there are such
-// images, else bn. NULL with err set.
+// images, else bn. loss (n_units) gets what host/elimination says where that is asked, and is left
+// alone else. NULL with err set.
 double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
-                              const char *criterion, uint64_t seed, amc_error *err);
+                              const char *criterion, uint64_t seed, double *loss, amc_error *err);
 
 // With nothing to repair it with, the network is exactly the original without what was removed.
 typedef struct amc_pruned {

@@ -9,7 +9,10 @@
 #include "host/grams.h"
 
 // Replaces the scores (n_units) of the groups that are read by layers with moments: larger is more
-// important, comparable within a group.
-void amc_elimination_score(const amc_grams *grams, double *score);
+// important, comparable within a group. loss (n_units; may be NULL): what the removal of each unit,
+// after those of its group that are less important, adds to the mean squared error of the layers
+// that read it, as a share of the variance that batch normalization gives their outputs (of their
+// weights' moments without); comparable over the network.
+void amc_elimination_score(const amc_grams *grams, double *score, double *loss);
 
 #endif

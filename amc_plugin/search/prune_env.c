@@ -16,6 +16,7 @@ struct amc_prune_env {
     int *last_step; // (layers) the last that decides channels of the layer; -1 if none does
     int *least;     // (groups) fewest units that may be kept
     int *counts;    // (groups) the episode's decisions; whole where undecided
+    double *prior;  // (groups) shares that are fair in proportion
     int t;          // current step
     double last;    // a[t-1] as carried out
     double fair;    // share of the current step
@@ -110,6 +111,8 @@ amc_prune_env *amc_prune_env_new(const amc_prune_space *space, amc_prune_env_opt
     env->group = amc_memory_alloc((size_t)space->n, sizeof *env->group);
     env->least = amc_memory_alloc((size_t)space->n, sizeof *env->least);
     env->counts = amc_memory_alloc((size_t)space->n, sizeof *env->counts);
+    env->prior = amc_memory_alloc((size_t)space->n, sizeof *env->prior);
+    for (int g = 0; g < space->n; g++) env->prior[g] = 1;
     fill_budgets(env);
     for (int g = 0; g < space->n; g++) {
         env->least[g] = least_count(env, g);
@@ -130,6 +133,7 @@ void amc_prune_env_free(amc_prune_env *env) {
     free(env->last_step);
     free(env->least);
     free(env->counts);
+    free(env->prior);
     free(env->fixed);
     free(env);
 }
@@ -185,23 +189,33 @@ void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STA
     state[AMC_PRUNE_ENV_FAIR] = (float)env->fair;
 }
 
-// Bisection: costs grow with the share. 20 halvings are as fine as any group of channels needs, and
-// leave a millionth of the largest layer's weights.
+// Bisection for the largest factor on the prior shares that fits: costs grow with it. 20 halvings
+// are as fine as any group of channels needs, and leave a millionth of the largest layer's weights.
 static double find_fair_share(const amc_prune_env *env) {
     int *counts = amc_memory_copy(env->counts, (size_t)env->space->n, sizeof *counts);
-    double low = 0, high = 1;
-    bool all = amc_prune_env_meets(env, counts); // what is undecided is whole
+    double low = 0, high = 1, smallest = 1;
+    bool all = env->t >= env->n_steps || amc_prune_env_meets(env, counts); // undecided is whole
+    for (int t = env->t; t < env->n_steps; t++)
+        smallest = fmin(smallest, env->prior[env->group[t]]);
+    high = 1 / smallest;
     for (int i = 0; i < 20 && !all; i++) {
-        double share = (low + high) / 2;
-        for (int t = env->t; t < env->n_steps; t++)
-            counts[env->group[t]] = amc_prune_env_round(env, env->group[t], share);
+        double factor = (low + high) / 2;
+        for (int t = env->t; t < env->n_steps; t++) {
+            int g = env->group[t];
+            counts[g] = amc_prune_env_round(env, g, fmin(1, factor * env->prior[g]));
+        }
         if (amc_prune_env_meets(env, counts))
-            low = share;
+            low = factor;
         else
-            high = share;
+            high = factor;
     }
     free(counts);
-    return all ? 1 : low;
+    return all ? 1 : fmin(1, low * env->prior[env->group[env->t]]);
+}
+
+void amc_prune_env_set_prior(amc_prune_env *env, const int *counts) {
+    for (int g = 0; g < env->space->n; g++) env->prior[g] = amc_prune_env_share(env, g, counts[g]);
+    amc_prune_env_reset(env);
 }
 
 void amc_prune_env_reset(amc_prune_env *env) {

@@ -48,9 +48,14 @@ void amc_prune_env_reset(amc_prune_env *env);
 // is the same at every step. FLOPs, reduced and rest are of amc_prune_env_resource.
 void amc_prune_env_state(const amc_prune_env *env, float state[AMC_PRUNE_ENV_STATE]);
 
-// The share that the current group and all later ones, kept alike, may keep within the budgets; 1
-// where that is everything.
+// The share that the current group may keep where it and all later ones are kept alike, that is in
+// proportion to the plan of amc_prune_env_set_prior, and within the budgets; 1 where that is
+// everything.
 double amc_prune_env_fair_share(const amc_prune_env *env);
+
+// What to be fair by: a plan (groups) that is a good guess. Until one is set, all groups are alike.
+// Starts an episode.
+void amc_prune_env_set_prior(amc_prune_env *env, const int *counts);
 
 // Decides the current group: `action` is the share of its units to keep. It is rounded, raised to
 // the least and lowered to the most that lets the budgets be met when every later group is cut

@@ -50,6 +50,43 @@ amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivi
     return s;
 }
 
+// ---- from losses --------------------------------------------------------------------------------
+
+static void fill_from_losses(const amc_prune_env *env, int t, const double *losses,
+                             double drops[LEVELS + 1]) {
+    int g = amc_prune_env_group(env, t), units = amc_prune_env_space(env)->groups[g].n_units;
+    for (int k = 0; k <= LEVELS; k++) {
+        double sum = 0, removed = units - (double)k / LEVELS * units;
+        for (int i = 0; i < units && i < removed; i++) sum += losses[i] * fmin(1, removed - i);
+        drops[k] = pow(sum, 1.5);
+    }
+}
+
+static void fill_from_others(amc_sensitivity *s, double *const *losses, int t) {
+    int known = 0;
+    for (int k = 0; k <= LEVELS; k++) s->drops[t][k] = 0;
+    for (int other = 0; other < amc_prune_env_steps(s->env); other++) {
+        if (!losses[amc_prune_env_group(s->env, other)]) continue;
+        known++;
+        for (int k = 0; k <= LEVELS; k++) s->drops[t][k] += s->drops[other][k];
+    }
+    for (int k = 0; k <= LEVELS && known; k++) s->drops[t][k] /= known;
+}
+
+amc_sensitivity *amc_sensitivity_of_losses(const amc_prune_env *env, double *const *losses) {
+    amc_sensitivity *s = amc_memory_alloc(1, sizeof *s);
+    int steps = amc_prune_env_steps(env);
+    s->env = env;
+    s->drops = amc_memory_alloc((size_t)steps, sizeof *s->drops);
+    for (int t = 0; t < steps; t++) {
+        int g = amc_prune_env_group(env, t);
+        if (losses[g]) fill_from_losses(env, t, losses[g], s->drops[t]);
+    }
+    for (int t = 0; t < steps; t++)
+        if (!losses[amc_prune_env_group(env, t)]) fill_from_others(s, losses, t);
+    return s;
+}
+
 void amc_sensitivity_free(amc_sensitivity *sensitivity) {
     if (!sensitivity) return;
     free(sensitivity->drops);

@@ -21,6 +21,12 @@ typedef amc_score amc_sensitivity_score(void *context, const int *counts, int do
 // share allow. Borrows env.
 amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivity_score *score,
                                          void *context);
+
+// The same without scoring, from what the removal of units costs those that read them: losses
+// (groups), of each group what its units add in the order in which they go, (units of the group),
+// or NULL where that isn't known, which is taken for the mean of the others. Sums of losses are
+// raised to the power of 1.5: a network bears two small errors better than one of twice the size.
+amc_sensitivity *amc_sensitivity_of_losses(const amc_prune_env *env, double *const *losses);
 void amc_sensitivity_free(amc_sensitivity *sensitivity);
 
 // By how much accuracy falls where step t's group alone keeps `share`, between levels in

@@ -4,8 +4,8 @@
 //
 // searches as `darknet amc search` does, with the manner changed by KEY=VALUE, and prints a line an
 // episode: its number, its accuracy, the best so far. Keys: paper, random, warmup, spread,
-// relative, elite, elite_steps, elite_sigma, updates, sigma, decay, floor, replay, ranks, rate,
-// hidden.
+// relative, guess, elite, elite_steps, elite_sigma, updates, sigma, decay, floor, replay, ranks,
+// rate, hidden.
 
 #include "peer.h"
 
@@ -43,6 +43,8 @@ static void set(amc_search_options *o, const char *setting, int steps) {
     if (sscanf(setting, "%31[a-z_]=%lf", key, &value) != 2) peer_fail("agents", setting);
     if (!strcmp(key, "paper"))
         *m = value != 0 ? amc_proposal_paper(steps) : *m;
+    else if (!strcmp(key, "guess"))
+        return; // was seen to
     else if (!strcmp(key, "warmup"))
         o->warmup = (int)value;
     else if (!strcmp(key, "random"))
@@ -98,6 +100,12 @@ static int search(int argc, char **argv, amc_error *err) {
     if (!env) return -1;
     amc_search_options options = {
         .episodes = atoi(argv[6]), .warmup = 10, .seed = seed, .manner = amc_proposal_defaults()};
+    bool guess = true;
+    for (int i = 9; i < argc; i++)
+        guess = guess && strcmp(argv[i], "guess=0") && strcmp(argv[i], "paper=1");
+    int *counts = amc_memory_alloc((size_t)space->n, sizeof *counts);
+    if (guess && amc_chooser_guess(&t.chooser, env, counts)) amc_prune_env_set_prior(env, counts);
+    free(counts);
     for (int i = 9; i < argc; i++) set(&options, argv[i], amc_prune_env_steps(env));
     free(amc_search_run(env, options, score, note, &t).counts);
     amc_prune_env_free(env);

@@ -193,7 +193,7 @@ static void test_elimination(void **state) {
         amc_prune_plan_free(make_twins(&net));
         subject s = subject_new(net);
         double *score = amc_memory_alloc((size_t)net.groups->n_units, sizeof *score);
-        amc_elimination_score(s.grams, score);
+        amc_elimination_score(s.grams, score, NULL);
         for (int g = 0; g < net.groups->n; g++) {
             const amc_channel_group *group = &net.groups->groups[g];
             if (!group->prunable || !is_scored(s.grams, group)) continue;
@@ -362,5 +362,5 @@ int main(void) {
         cmocka_unit_test(test_single_weights),
         cmocka_unit_test(test_whole_and_empty_filters),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
