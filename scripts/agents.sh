@@ -28,7 +28,9 @@ mkdir -p "$(dirname "$csv")"
 for seed in $seeds; do
     search ours "$seed" 100
     search paper "$seed" 400 paper=1 warmup=100
-    search random "$seed" 400 random=1
+    search random "$seed" 400 random=1 guess=0
+    search 'starts from the uniform plan' "$seed" 100 guess=0
+    search 'random around the guess' "$seed" 100 random=1
     search 'warm-up draws actions uniformly' "$seed" 100 spread=0
     search 'warm-up of 50 episodes' "$seed" 100 warmup=50
     search 'actions are shares' "$seed" 100 relative=0

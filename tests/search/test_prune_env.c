@@ -266,6 +266,34 @@ static void test_fair_share(void **state) {
     }
 }
 
+// Fair by a plan: whoever keeps to fair shares ends with it, or a little more where it left room.
+static void test_prior(void **state) {
+    (void)state;
+    amc_rng rng;
+    amc_rng_init(&rng, 9);
+    networks_net net = networks_load("cfg/vgg16.cfg", 1);
+    amc_prune_env *env = new_env(&net, 0.4, 0.1, 1);
+    int *plan = amc_memory_alloc((size_t)net.groups->n, sizeof *plan);
+    for (int round = 0; round < 10; round++) {
+        amc_prune_env_reset(env);
+        for (int t = 0; t < amc_prune_env_steps(env); t++)
+            amc_prune_env_step(env, act(AROUND, &rng));
+        memcpy(plan, amc_prune_env_counts(env), (size_t)net.groups->n * sizeof *plan);
+        double apart = 0;
+        amc_prune_env_set_prior(env, plan);
+        for (int t = 0; t < amc_prune_env_steps(env); t++) {
+            int g = amc_prune_env_group(env, t);
+            double kept = amc_prune_env_step(env, amc_prune_env_fair_share(env));
+            apart += fabs(kept - amc_prune_env_share(env, g, plan[g])) / amc_prune_env_steps(env);
+        }
+        if (apart >= 0.03) fail_msg("%g apart", apart);
+        assert_true(amc_prune_env_load(env, amc_prune_env_counts(env)) > 0.98);
+    }
+    free(plan);
+    amc_prune_env_free(env);
+    networks_free(net);
+}
+
 // Single weights: a step a layer, whose states tell of parameters.
 static void test_walk_over_weights(void **state) {
     (void)state;
@@ -512,6 +540,7 @@ int main(void) {
         cmocka_unit_test(test_no_more_is_cut_than_needed),
         cmocka_unit_test(test_budgets_on_parameters),
         cmocka_unit_test(test_fair_share),
+        cmocka_unit_test(test_prior),
         cmocka_unit_test(test_walk_over_weights),
         cmocka_unit_test(test_no_budget_leaves_actions_free),
         cmocka_unit_test(test_infeasible_budgets),

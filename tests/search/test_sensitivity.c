@@ -115,12 +115,42 @@ static void test_whole(void **state) {
     subject_free(s);
 }
 
+// Losses add up in the order in which units go, and count more than in proportion; a group of which
+// nothing is known is taken for the mean of the others.
+static void test_losses(void **state) {
+    (void)state;
+    subject s = subject_new("cfg/plain20.cfg", 0.5, 1, 0, 0);
+    int n = s.net.groups->n, unknown = amc_prune_env_group(s.env, 3);
+    double **losses = amc_memory_alloc((size_t)n, sizeof *losses);
+    for (int t = 0; t < amc_prune_env_steps(s.env); t++) {
+        int g = amc_prune_env_group(s.env, t), units = s.net.groups->groups[g].n_units;
+        if (g == unknown) continue;
+        losses[g] = amc_memory_alloc((size_t)units, sizeof(double));
+        for (int i = 0; i < units; i++) losses[g][i] = (t == 5 ? 0.1 : 1.0) / units;
+    }
+    amc_sensitivity *sensitivity = amc_sensitivity_of_losses(s.env, losses);
+    int steps = amc_prune_env_steps(s.env);
+    for (int k = 0; k <= 10; k++) {
+        double one = pow(1 - k / 10.0, 1.5), cheap = pow(0.1 * (1 - k / 10.0), 1.5);
+        double mean = ((steps - 2) * one + cheap) / (steps - 1);
+        assert_true(fabs(amc_sensitivity_drop(sensitivity, 0, k / 10.0) - one) < 1e-9);
+        assert_true(fabs(amc_sensitivity_drop(sensitivity, 5, k / 10.0) - cheap) < 1e-9);
+        assert_true(fabs(amc_sensitivity_drop(sensitivity, 3, k / 10.0) - mean) < 1e-9);
+    }
+    amc_sensitivity_exchange(sensitivity, s.counts);
+    assert_budget(&s);
+    assert_true(share(&s, 5) < share(&s, 4) - 0.3);
+    for (int g = 0; g < n; g++) free(losses[g]);
+    free(losses);
+    amc_sensitivity_free(sensitivity);
+    subject_free(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_drops),
-        cmocka_unit_test(test_level),
-        cmocka_unit_test(test_exchange),
-        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_drops),    cmocka_unit_test(test_level),
+        cmocka_unit_test(test_exchange), cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_losses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
