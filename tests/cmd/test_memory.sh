@@ -28,13 +28,13 @@ fixture_make 16 12 12
 case $DARKNET in
 */build/san*) echo 'ok memory after 400 episodes # skip sanitizers keep what was freed' ;;
 *)
-    # 280 KiB here, where the whole process has 9 MiB; 1% of a search on real images is more.
-    measure "$DARKNET" 3
+    # Up to 600 KiB here, of 12 MiB: what the threads' arenas take in their time; 1% of a search on real images is more.
+    measure "$DARKNET" 6
     check 'memory after 400 episodes is that after 10' "$(cat "$work.out")" grep -q '^resident memory: ' "$work.out"
     ;;
 esac
 write_growing
-measure ./growing 3
+measure ./growing 6
 check 'a search that grows is found' "$(cat "$work.out")" grep -q '^memory.sh: memory grew' "$work.out"
 measure /bin/true 3
 check 'a search that ends early has not passed' "$(cat "$work.out")" grep -q '^memory.sh: the search ended early' "$work.out"
