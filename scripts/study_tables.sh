@@ -20,6 +20,7 @@ policies() {
         budget=${budget#policies-}
         printf '\n### Policies at %.0f%% of the FLOPs\n\n' "$(awk "BEGIN { print 100 * $budget }")"
         scripts/policy_table.sh "$csv" "$name" "$budget"
+        if [ -f "${csv%.csv}.note" ]; then printf '\n' && cat "${csv%.csv}.note"; fi
     done
 }
 
