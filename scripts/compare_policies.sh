@@ -18,6 +18,7 @@
 #   fp        filters of least L1 norm go, as many of each layer as cost it the same accuracy (Li et al. 2017)
 #   cp        uniform, channels chosen by LASSO (He et al. 2017)
 #   greedy    channels go one by one by each layer's sensitivity
+#   surgeon   channels go one by one by what reconstruction says: where every search starts
 #   lowres    uniform on smaller images, seven eighths as wide and high, and so fewer channels go
 #   random    the best of as many random plans as amc tries
 #   amc       the search
@@ -30,7 +31,7 @@ cd "$(dirname "$0")/.."
 
 name=$1 dir=$2
 flops=0.5 seeds=1 episodes=400 limit=0 batches=215 rate=0.02
-policies="base uniform shallow deep fp cp greedy lowres random amc scratch"
+policies="base uniform shallow deep fp cp greedy surgeon lowres random amc scratch"
 for setting in "${@:3}"; do
     case $setting in
     flops=* | policies=* | seeds=* | episodes=* | limit=* | batches=* | rate=*) declare "$setting" ;;

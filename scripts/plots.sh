@@ -54,7 +54,7 @@ agents() {
 
 macs() {
     local i=0 policy plot=''
-    for policy in amc random greedy cp fp uniform shallow deep; do
+    for policy in amc random greedy surgeon cp fp uniform shallow deep; do
         awk -F, -v policy=$policy '$2 == policy { print 100 * $4 "," 100 * $5 }' "$folder/macs.csv" | sort -t, -g >"$work/$policy"
         [ -s "$work/$policy" ] || continue
         plot+="'$work/$policy' using 1:2 with linespoints pt 7 ps 0.8 lw $([ $policy = amc ] && echo 2.5 || echo 1.2)"

@@ -93,7 +93,8 @@ so many batches of 128 with a learning rate that falls to 0 (the script has the 
 scored on held-out training images; random search has as many. FLOPs: the largest of the seeds. The policies:
 uniform, shallow and deep keep the same share of all layers, of the first half, of the second half; fp cuts filters of
 least L1 norm, where it costs each layer the same accuracy (Li et al. 2017); cp is uniform with channels chosen by LASSO
-(He et al. 2017); greedy gives up channels one by one by each layer's sensitivity.
+(He et al. 2017); greedy gives up channels one by one by each layer's sensitivity, surgeon by what reconstruction
+says that each is worth, which is where searches start.
 $(studies)
 
 ### Fine-tuned in full

@@ -48,7 +48,7 @@ policies() {
     [ "$name" = plain20 ] && scratch=scratch
     for budget in $budgets; do
         compare "$budget" batches="$batches" rate="$rate" \
-            policies="base uniform amc random greedy fp cp shallow deep lowres $scratch"
+            policies="base uniform amc random greedy surgeon fp cp shallow deep lowres $scratch"
     done
 }
 
@@ -58,7 +58,7 @@ macs() {
     if [ -f "$kept/macs.csv" ]; then return; fi
     for flops in 0.3 0.4 0.5 0.6 0.7 0.8 0.9; do
         scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 batches=0 episodes=200 limit=$limit \
-            policies='base uniform shallow deep fp cp greedy random amc'
+            policies='base uniform shallow deep fp cp greedy surgeon random amc'
         sed "s/^/$flops,/; 1s/^$flops/budget/" "$runs/macs-$flops/results.csv" >"$kept/macs-$flops.part"
     done
     awk 'FNR > 1 || NR == 1' "$kept"/macs-*.part >"$kept/macs.csv.part"

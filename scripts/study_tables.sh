@@ -39,7 +39,7 @@ $(awk -F, 'NR > 1 { x[$2, $1] = 100 * $5; if (!seen[$1]++) budgets[++b] = $1; na
         line = "| policy |"; rule = "|---|"
         for (i = 1; i <= b; i++) { line = line sprintf(" %.0f%% |", 100 * budgets[i]); rule = rule "---|" }
         print line; print rule
-        p = split("uniform shallow deep fp cp greedy random amc", order, " ")
+        p = split("uniform shallow deep fp cp greedy surgeon random amc", order, " ")
         for (k = 1; k <= p; k++) {
             if (!(order[k] in names)) continue
             line = "| " (order[k] == "amc" ? "**AMC**" : order[k]) " |"

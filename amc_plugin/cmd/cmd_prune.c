@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct prune_options {
     const char *policy, *data, *skip, *out;
@@ -22,10 +23,20 @@ typedef struct prune_options {
     amc_repair_options repair;
 } prune_options;
 
-#define POLICIES "uniform, shallow, deep, random, fp, greedy or a policy.json"
+#define POLICIES "uniform, shallow, deep, random, fp, greedy, surgeon or a policy.json"
+
+// Channels go by what their removal costs those that read them, without scoring any plan.
+static bool is_surgeon(const char *policy) {
+    return strcmp(policy, "surgeon") == 0;
+}
+
+// Whether the policy is made for a budget only.
+static bool needs_budget(const char *policy) {
+    return amc_measured_policy_is(policy) || is_surgeon(policy);
+}
 
 static bool is_named(const char *policy) {
-    return amc_measured_policy_is(policy) || amc_policy_find(policy) >= 0;
+    return needs_budget(policy) || amc_policy_find(policy) >= 0;
 }
 
 // Each policy is told how much to leave in its own way.
@@ -41,7 +52,7 @@ static int check_amount(const prune_options *o, amc_error *err) {
                                  "prune: -policy %s says what is kept, expected no -flops, -params "
                                  "or -keep with it",
                                  o->policy);
-    } else if (amc_measured_policy_is(o->policy) && (!budget || o->keep_given)) {
+    } else if (needs_budget(o->policy) && (!budget || o->keep_given)) {
         return amc_error_set(err, "prune: -policy %s, expected -flops R or -params R and no -keep",
                              o->policy);
     } else if (budget == o->keep_given) {
@@ -111,6 +122,12 @@ static int count(const pruning *p, const amc_prune_env *env, int *counts, amc_er
     const prune_options *o = p->options;
     amc_rng rng;
     amc_rng_init(&rng, (uint64_t)o->seed);
+    if (is_surgeon(o->policy))
+        return amc_chooser_guess(&p->chooser, env, counts)
+                   ? 0
+                   : amc_error_set(err,
+                                   "prune: -policy surgeon goes by channels and -criterion obs, "
+                                   "expected -reconstruct N and no other criterion with it");
     if (p->scorer)
         amc_measured_policy_meet_budget(o->policy, p->scorer, &p->chooser, env, counts);
     else if (o->keep_given)

@@ -24,7 +24,7 @@ typedef struct command {
 static const command commands[] = {
     {"search", amc_cmd_search, "let an agent decide how much of each layer to keep"},
     {"prune", amc_cmd_prune,
-     "apply a policy: uniform, shallow, deep, random, fp, greedy or a policy.json"},
+     "apply a policy: uniform, shallow, deep, random, fp, greedy, surgeon or a policy.json"},
     {"eval", amc_cmd_eval, "measure accuracy, FLOPs and speed"},
     {"info", amc_cmd_info, "show layers, costs and which channels go together"},
 };

@@ -99,6 +99,8 @@ options() {
     refuse 'a policy without a budget' 'expected either -flops R (or -params R) or -keep R' prune cfg/tiny.cfg -policy deep
     refuse 'a policy with two budgets' 'expected either -flops R (or -params R) or -keep R' \
         prune cfg/tiny.cfg -policy deep -flops .5 -keep .5
+    refuse 'a policy that knows nothing' '-policy surgeon goes by channels and -criterion obs, expected -reconstruct N' \
+        prune cfg/tiny.cfg -policy surgeon -flops .5
     refuse 'a policy that measures, without a budget' '-policy greedy, expected -flops R or -params R and no -keep' \
         prune cfg/tiny.cfg -policy greedy -keep .5
     refuse 'a policy that is no name and no file' '-policy unifrom is not there, expected uniform, shallow' \

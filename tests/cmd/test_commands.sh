@@ -159,6 +159,8 @@ prune() {
         check "prune $policy: shows how far it is" "$(cat "$work.err")" grep -q '^measuring: plan 1/' "$work.err"
         check_pruned "$policy" "out/$policy" .5
     done
+    run 'prune surgeon' prune cfg/tiny.cfg -policy surgeon -flops .5 -reconstruct 16 -out out/surgeon
+    check_pruned 'prune surgeon' out/surgeon .5
     run 'prune -criterion lasso' prune cfg/tiny.cfg -policy uniform -flops .5 -reconstruct 16 -criterion lasso -out out/lasso
     check_pruned 'lasso' out/lasso .5
 

@@ -266,7 +266,8 @@ static void test_fair_share(void **state) {
     }
 }
 
-// Fair by a plan: whoever keeps to fair shares ends with it, but for what rounding leaves to the last groups.
+// Fair by a plan: whoever keeps to fair shares ends with it, but for what rounding leaves to the
+// last groups.
 static void test_prior(void **state) {
     (void)state;
     amc_rng rng;
