@@ -54,8 +54,6 @@ calc() { awk "BEGIN { print $1 }"; }
 
 macs_of() { bin/darknet amc info "$1" -json | number macs; }
 
-test_accuracy() { bin/darknet amc eval "$1" "$2" -data "$data" -set test -json | number top1; }
-
 # The first value of a key in a .cfg.
 value_of() { sed -n "s/^[ \t]*$2[ \t]*=[ \t]*//p" "$1" | head -n 1; }
 
@@ -88,12 +86,6 @@ prune() { # policy seed out
         -out "$out" -force >"$out/log" 2>&1 || fail "pruning failed, see $out/log"
 }
 
-# Fine-tunes: a short schedule in a copy of the .cfg. What it ends with is out/finetune/finetune.weights.
-finetune() { # cfg weights out
-    short_schedule "$1" "$batches" "$rate" >"$3/finetune.cfg"
-    train_resumably "$data" "$3/finetune.cfg" "$2" "$3/finetune" || fail "training failed, see $3/finetune/log"
-}
-
 # The schedule of the .cfg, and as many batches more as fine-tuning has.
 train_from_scratch() { # cfg out
     sed -E "s/^[ \t]*max_batches[ \t]*=.*/max_batches=$(($(value_of "$1" max_batches) + batches))/" "$1" >"$2/scratch.cfg"
@@ -113,14 +105,15 @@ row() { # policy seed
         [ -f "$cfg" ] || prune "$policy" "$seed" "$out"
         ;;
     esac
-    [ "$policy" = scratch ] || before=$(test_accuracy "$cfg" "$net")
+    [ "$policy" = scratch ] || before=$(accuracy_of "$cfg" "$net" "$data" test)
     say "$policy, seed $seed: ${before:+test accuracy $before, }training"
     if [ "$policy" = scratch ]; then
         train_from_scratch "$cfg" "$out"
-        after=$(test_accuracy "$cfg" "$out/scratch/scratch.weights")
+        after=$(accuracy_of "$cfg" "$out/scratch/scratch.weights" "$data" test)
     elif [ "$batches" -gt 0 ]; then
-        finetune "$cfg" "$net" "$out"
-        after=$(test_accuracy "$cfg" "$out/finetune/finetune.weights")
+        finetune_resumably "$data" "$cfg" "$net" "$out/finetune" "$batches" "$rate" ||
+            fail "training failed, see $out/finetune/log"
+        after=$(accuracy_of "$cfg" "$out/finetune/finetune.weights" "$data" test)
     fi
     share=$(calc "$(macs_of "$cfg") / $(macs_of "cfg/$name.cfg")")
     printf '%s,%s,%s,%s,%s\n' "$policy" "$seed" "$share" "$before" "$after" >>"$csv"

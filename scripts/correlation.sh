@@ -12,22 +12,18 @@ cd "$(dirname "$0")/.."
 readonly name=$1 csv=$2 plans=${3:-20} batches=${4:-1760} rate=${5:-0.02}
 readonly cfg=cfg/$name.cfg data=cfg/$name.data out=amc-out/correlation/$name
 
-accuracy_of() { # cfg weights set
-    bin/darknet amc eval "$1" "$2" -data "$data" -set "$3" -json | number top1
-}
-
 # Prints the held-out accuracy of the plan of a seed, repaired by so many images.
 score() { # seed reconstruct calibrate
     bin/darknet amc prune "$cfg" -policy random -flops 0.5 -criterion bn -seed "$1" -reconstruct "$2" -calibrate "$3" \
         -out "$out/$1" -force >/dev/null || return 1
-    accuracy_of "$out/$1/$name-amc.cfg" "$out/$1/$name-amc.weights" search
+    accuracy_of "$out/$1/$name-amc.cfg" "$out/$1/$name-amc.weights" "$data" search
 }
 
 finetuned() { # seed
     local folder=$out/$1
-    short_schedule "$folder/$name-amc.cfg" "$batches" "$rate" >"$folder/finetune.cfg"
-    train_resumably "$data" "$folder/finetune.cfg" "$folder/$name-amc.weights" "$folder/finetune" || return 1
-    accuracy_of "$folder/finetune.cfg" "$folder/finetune/finetune.weights" test
+    finetune_resumably "$data" "$folder/$name-amc.cfg" "$folder/$name-amc.weights" "$folder/finetune" \
+        "$batches" "$rate" || return 1
+    accuracy_of "$folder/$name-amc.cfg" "$folder/finetune/finetune.weights" "$data" test
 }
 
 mkdir -p "$out" "$(dirname "$csv")"

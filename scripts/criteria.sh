@@ -13,8 +13,7 @@ readonly name=$1 csv=$2 plans=${3:-20}
 score() { # criterion reconstruct calibrate seed
     bin/darknet amc prune "cfg/$name.cfg" -policy random -flops 0.5 -criterion "$1" -reconstruct "$2" -calibrate "$3" \
         -seed "$4" -out "$work" -force >/dev/null || return 1
-    bin/darknet amc eval "$work/$name-amc.cfg" "$work/$name-amc.weights" -data "cfg/$name.data" -set search -json |
-        number top1
+    accuracy_of "$work/$name-amc.cfg" "$work/$name-amc.weights" "cfg/$name.data" search
 }
 
 # As many lines as plans.

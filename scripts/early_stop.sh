@@ -19,8 +19,7 @@ row() { # error seed
     json=$(command time -f '%U %S' -o "$work/time" bin/darknet amc search cfg/fashion.cfg -episodes $EPISODES \
         -limit $LIMIT -reconstruct 0 -seed "$2" -early-stop "$1" -out "$work/out" -force -json 2>/dev/null)
     seconds=$(awk '{ print $1 + $2 }' "$work/time")
-    test=$(bin/darknet amc eval "$work/out/fashion-amc.cfg" "$work/out/fashion-amc.weights" -data cfg/fashion.data \
-        -set test -json | number top1)
+    test=$(accuracy_of "$work/out/fashion-amc.cfg" "$work/out/fashion-amc.weights" cfg/fashion.data test)
     echo "$1,$2,$(number accuracy <<<"$json"),$test,$(number images_scored <<<"$json"),$seconds" | tee -a "$KEPT"
 }
 

@@ -25,8 +25,7 @@ finetune_fully() { # seed
     local out=$RUNS/amc-$1 accuracy
     if grep -q "^$1," "$FULL"; then return; fi
     train_resumably cfg/fashion.data "$out/fashion-amc.cfg" "$out/fashion-amc.weights" "$out/full"
-    accuracy=$(bin/darknet amc eval "$out/fashion-amc.cfg" "$out/full/fashion-amc.weights" -data cfg/fashion.data -json |
-        number top1)
+    accuracy=$(accuracy_of "$out/fashion-amc.cfg" "$out/full/fashion-amc.weights" cfg/fashion.data test)
     echo "$1,$accuracy" >>"$FULL"
 }
 

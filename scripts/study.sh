@@ -76,16 +76,15 @@ correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 1760; 
 weights() {
     local seed csv=$kept/weights.csv out before after params test accuracy zstd zstd_before
     [ -s "$csv" ] || echo 'seed,params,held_out_before,held_out,test_before,test,zstd,zstd_before' >"$csv"
-    before=$(bin/darknet amc eval "cfg/$name.cfg" -set search -json | number top1)
-    test=$(bin/darknet amc eval "cfg/$name.cfg" -set test -json | number top1)
+    before=$(accuracy_of "cfg/$name.cfg" "weights/$name.weights" "cfg/$name.data" search)
+    test=$(accuracy_of "cfg/$name.cfg" "weights/$name.weights" "cfg/$name.data" test)
     for seed in $SEEDS; do
         if grep -q "^$seed," "$csv"; then continue; fi
         out=$runs/weights-$seed
         mkdir -p "$out"
         bin/darknet amc search "cfg/$name.cfg" -granularity weight -reward params -seed "$seed" -out "$out" -force -json \
             >"$out/json" 2>"$out/log"
-        after=$(bin/darknet amc eval "$out/$name-amc.cfg" "$out/$name-amc.weights" -data "cfg/$name.data" -set test -json |
-            number top1)
+        after=$(accuracy_of "$out/$name-amc.cfg" "$out/$name-amc.weights" "cfg/$name.data" test)
         params=$(awk "BEGIN { print $(number params <"$out/json") / $(number params_before <"$out/json") }")
         accuracy=$(number accuracy <"$out/json")
         zstd=$(number zstd_bytes <"$out/json") zstd_before=$(number zstd_bytes_before <"$out/json")

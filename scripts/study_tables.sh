@@ -128,15 +128,19 @@ $(correlation_table)
 TEXT
 }
 
+# For awk: the mean and standard deviation of what was summed up by two keys; nothing where there is nothing.
+readonly AWK_CELL='
+    function cell(a, b,    k, mean, variance) {
+        k = a SUBSEP b
+        if (!(k in n)) return ""
+        mean = sum[k] / n[k]; variance = squares[k] / n[k] - mean * mean
+        return sprintf("%.2f ± %.2f", mean, variance > 0 ? sqrt(variance) : 0)
+    }'
+
 # Mean and spread of each criterion, without and with reconstruction; and in how many of the plans the default does better.
 criteria_table() {
-    awk -F, 'NR > 1 && $3 { x = 100 * $5; n[$1, $2]++; sum[$1, $2] += x; squares[$1, $2] += x * x; at[$1, $2, $4] = x }
-        function cell(c, images,    k, mean, variance) {
-            k = c SUBSEP images
-            if (!(k in n)) return ""
-            mean = sum[k] / n[k]; variance = squares[k] / n[k] - mean * mean
-            return sprintf("%.2f ± %.2f", mean, variance > 0 ? sqrt(variance) : 0)
-        }
+    awk -F, "$AWK_CELL"'
+        NR > 1 && $3 { x = 100 * $5; n[$1, $2]++; sum[$1, $2] += x; squares[$1, $2] += x * x; at[$1, $2, $4] = x }
         END {
             print "| criterion | accuracy, % | with weights reconstructed, % | plans in which obs is better then |"
             print "|---|---|---|---|"
@@ -153,13 +157,8 @@ criteria_table() {
 
 # What each repair brings, alone and together.
 repair_table() {
-    awk -F, 'NR > 1 && $1 == "bn" { x = 100 * $5; n[$2, $3]++; sum[$2, $3] += x; squares[$2, $3] += x * x }
-        function cell(reconstruct, calibrate,    k, mean, variance) {
-            k = reconstruct SUBSEP calibrate
-            if (!(k in n)) return ""
-            mean = sum[k] / n[k]; variance = squares[k] / n[k] - mean * mean
-            return sprintf("%.2f ± %.2f", mean, variance > 0 ? sqrt(variance) : 0)
-        }
+    awk -F, "$AWK_CELL"'
+        NR > 1 && $1 == "bn" { x = 100 * $5; n[$2, $3]++; sum[$2, $3] += x; squares[$2, $3] += x * x }
         END {
             print "| | weights as they were | weights reconstructed |"
             print "|---|---|---|"

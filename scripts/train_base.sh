@@ -19,6 +19,6 @@ name=${1:?expected the NAME of cfg/NAME.cfg}
 readonly cfg=cfg/$name.cfg data=cfg/$name.data out=backup/base/$name
 for file in "$cfg" "$data"; do [ -f "$file" ] || fail "expected $file"; done
 train_resumably "$data" "$cfg" - "$out" || fail "training failed, see $out/log"
-accuracy=$(bin/darknet amc eval "$cfg" "$out/$name.weights" -data "$data" -set test -json | number top1)
+accuracy=$(accuracy_of "$cfg" "$out/$name.weights" "$data" test)
 printf '%s: top-1 on the test set %s\n' "$name" "$accuracy"
 cp "$out/$name.weights" "weights/$name.weights"

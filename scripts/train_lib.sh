@@ -56,3 +56,11 @@ short_schedule() {
     sed -E -e '/^[ \t]*(learning_rate|max_batches|burn_in|policy|power|steps|scales)[ \t]*=/d' \
         -e "s/^\[net\]/[net]\nlearning_rate=$3\nmax_batches=$2\npolicy=poly\npower=1/" "$1"
 }
+
+# finetune_resumably DATA CFG WEIGHTS FOLDER BATCHES RATE: trains by such a schedule; what that ends with is
+# FOLDER/finetune.weights, the network FOLDER/finetune.cfg. Returns as train_resumably does.
+finetune_resumably() {
+    mkdir -p "$4"
+    short_schedule "$2" "$5" "$6" >"$4/finetune.cfg"
+    train_resumably "$1" "$4/finetune.cfg" "$3" "$4"
+}

@@ -57,11 +57,6 @@ static void score_images(void *context, const int *images, int n, bool *right) {
     amc_scorer_images(((search *)context)->scorer, images, n, right);
 }
 
-static amc_score score_all(amc_scorer *scorer, amc_pruned pruned) {
-    amc_accuracy accuracy = amc_scorer_pruned(scorer, pruned);
-    return (amc_score){(float)accuracy.top1 / (float)accuracy.images, accuracy.images, false};
-}
-
 static amc_score score_until_stopped(search *s, amc_pruned pruned) {
     amc_scorer_apply(s->scorer, pruned);
     return amc_early_stop_score(s->early_stop, score_images, s);
@@ -71,7 +66,7 @@ static amc_score score(void *context, const int *counts) {
     search *s = context;
     amc_pruned pruned = amc_chooser_make(&s->chooser, counts);
     amc_score scored =
-        s->early_stop ? score_until_stopped(s, pruned) : score_all(s->scorer, pruned);
+        s->early_stop ? score_until_stopped(s, pruned) : amc_scorer_pruned(s->scorer, pruned);
     s->images_scored += scored.images;
     s->plans_scored++;
     s->plans_stopped += scored.stopped;
@@ -110,14 +105,6 @@ static int check(search_options *o, amc_error *err) {
     return 0;
 }
 
-// Shares are fair in proportion to a good guess, where there is one.
-static void start_from_guess(search *s) {
-    int *counts = amc_memory_alloc((size_t)s->space->n, sizeof *counts);
-    if (amc_prune_env_is_limited(s->env) && amc_chooser_guess(&s->chooser, s->env, counts))
-        amc_prune_env_set_prior(s->env, counts);
-    free(counts);
-}
-
 static int open_search(search *s, const char *cfg, const char *weights, amc_error *err) {
     const search_options *o = s->options;
     s->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
@@ -127,14 +114,14 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     if (!s->env) return -1;
     if (amc_reward_find(o->reward) == AMC_REWARD_PARAMS)
         amc_prune_env_set_resource(s->env, AMC_RESOURCE_PARAMS);
-    s->output = amc_output_new(s->network, o->scorer.repair.granularity, o->out, o->force, err);
+    s->output = amc_output_new(s->network, s->space->granularity, o->out, o->force, err);
     if (!s->output) return -1;
     s->scorer = amc_scorer_new(s->network, o->scorer, err);
     if (!s->scorer) return -1;
     if (amc_chooser_open(&s->chooser, s->network, s->space, &s->scorer->repair, o->aim.criterion,
                          (uint64_t)o->seed, err) < 0)
         return -1;
-    if (!o->paper) start_from_guess(s);
+    if (!o->paper) amc_chooser_set_prior(&s->chooser, s->env);
     if (o->early_stop > 0)
         s->early_stop = amc_early_stop_new(s->scorer->dataset->n, o->early_stop, (uint64_t)o->seed);
     return 0;
@@ -159,7 +146,7 @@ static void print_start(search *s) {
     amc_scorer_print_held_out(s->scorer);
     amc_accuracy base = amc_scorer_network(s->scorer);
     s->base = (float)base.top1 / (float)base.images;
-    bool by_weights = s->options->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT;
+    bool by_weights = s->space->granularity == AMC_GRANULARITY_WEIGHT;
     fprintf(stderr, "%s: %s MACs, %s parameters, %d %s to decide\n", s->network->cfg_path,
             amc_cmd_count(amc_cost_macs(s->network->graph)),
             amc_cmd_count(amc_cost_params(s->network->graph)), amc_prune_env_steps(s->env),
@@ -193,10 +180,9 @@ static void run_search(search *s) {
 
 // Weights that were zero already can make a network smaller than was found.
 static int verify_cost(const search *s, amc_resource resource, amc_error *err) {
-    int64_t cost = amc_network_cost(s->pruned, s->options->scorer.repair.granularity, resource);
+    int64_t cost = amc_network_cost(s->pruned, s->space->granularity, resource);
     int64_t found = amc_prune_env_cost(s->env, resource, s->result.counts);
-    bool exact = cost == found ||
-                 (s->options->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT && cost < found);
+    bool exact = cost == found || (s->space->granularity == AMC_GRANULARITY_WEIGHT && cost < found);
     if (exact && cost <= amc_prune_env_budget(s->env, resource)) return 0;
     return amc_error_set(err, "%s: has %lld %s when read back, expected %lld", s->output->cfg_path,
                          (long long)cost, resource == AMC_RESOURCE_MACS ? "MACs" : "parameters",

@@ -30,9 +30,9 @@ static void show(measurement *m, int done, int all) {
 
 static amc_score score(void *context, const int *counts, int done, int all) {
     measurement *m = context;
-    amc_accuracy accuracy = amc_scorer_pruned(m->scorer, amc_chooser_make(m->chooser, counts));
+    amc_score scored = amc_scorer_pruned(m->scorer, amc_chooser_make(m->chooser, counts));
     show(m, done, all);
-    return (amc_score){(float)accuracy.top1 / (float)accuracy.images, accuracy.images, false};
+    return scored;
 }
 
 void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer,

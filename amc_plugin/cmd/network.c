@@ -75,11 +75,12 @@ amc_prune_space *amc_network_space(const amc_network *network, amc_granularity g
 
 int64_t amc_network_cost(const amc_network *network, amc_granularity granularity,
                          amc_resource resource) {
+    if (granularity == AMC_GRANULARITY_CHANNEL)
+        return resource == AMC_RESOURCE_MACS ? amc_cost_macs(network->graph)
+                                             : amc_cost_params(network->graph);
     amc_prune_space *space = amc_network_space(network, granularity);
     int *counts = amc_memory_alloc((size_t)space->n, sizeof *counts);
-    for (int g = 0; g < space->n; g++) counts[g] = space->groups[g].n_units;
-    if (granularity == AMC_GRANULARITY_WEIGHT)
-        amc_weight_ranking_count(space, network->weights, counts);
+    amc_weight_ranking_count(space, network->weights, counts);
     int64_t cost = amc_prune_space_cost(space, resource, counts);
     free(counts);
     amc_prune_space_free(space);

@@ -82,7 +82,8 @@ void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right
     amc_accuracy_images(scorer->model, scorer->dataset, images, n, right);
 }
 
-amc_accuracy amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned) {
+amc_score amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned) {
     amc_scorer_apply(scorer, pruned);
-    return amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
+    amc_accuracy a = amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
+    return (amc_score){(float)a.top1 / (float)a.images, a.images, false};
 }

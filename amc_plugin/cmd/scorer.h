@@ -6,6 +6,7 @@
 #include "cmd/network.h"
 #include "cmd/pruned.h"
 #include "host/accuracy.h"
+#include "search/score.h"
 
 typedef struct amc_scorer_options {
     const char *data; // .data file; NULL: the network's own
@@ -39,8 +40,8 @@ void amc_scorer_print_held_out(const amc_scorer *scorer);
 // Accuracy of the whole network.
 amc_accuracy amc_scorer_network(amc_scorer *scorer);
 
-// Accuracy of a pruned network, which is taken over.
-amc_accuracy amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned);
+// What a pruned network, which is taken over, scores on all images.
+amc_score amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned);
 
 // The same in two steps: takes the pruned network over, then says of any n of the scorer's images,
 // by index, whether it is right on them: right (n).

@@ -1,10 +1,9 @@
 #include "model/prune_plan.h"
 
-#include "base/files.h"
 #include "base/memory.h"
 #include "model/cost_model.h"
+#include "model/policy_file.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,41 +182,23 @@ static int apply_entry(const reader *r, amc_prune_plan *plan, const cJSON *entry
     return status;
 }
 
-static int apply_root(const reader *r, amc_prune_plan *plan, const cJSON *root) {
-    const cJSON *list = cJSON_GetObjectItem(root, "groups"), *entry;
-    if (!cJSON_IsArray(list))
-        return amc_error_set(r->err, "%s: holds no \"groups\": [...], expected a policy", r->path);
-    const cJSON *granularity = cJSON_GetObjectItem(root, "granularity");
-    if (cJSON_IsString(granularity) && strcmp(granularity->valuestring, "weight") == 0)
-        return amc_error_set(r->err, "%s: is a policy of weights, expected one of channels",
-                             r->path);
-    cJSON_ArrayForEach(entry, list) if (apply_entry(r, plan, entry) < 0) return -1;
-    return 0;
-}
-
 amc_prune_plan *amc_prune_plan_load(const char *path, const amc_layer_graph *graph,
                                     const amc_channel_groups *groups, const double *score,
                                     int round, amc_error *err) {
-    size_t length;
-    char *text = amc_files_read(path, &length, err);
-    if (!text) return NULL;
-    cJSON *root = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true); // with the NUL after it
-    amc_prune_plan *plan = NULL;
-    if (!root) {
-        amc_error_set(err, "%s: is not JSON, expected a policy", path);
-    } else {
-        reader r = {path, graph, groups, score, round, NULL, err};
-        r.seen = amc_memory_alloc((size_t)groups->n, sizeof *r.seen);
-        plan = amc_prune_plan_new(groups);
-        if (apply_root(&r, plan, root) < 0) {
-            amc_prune_plan_free(plan);
-            plan = NULL;
-        }
-        free(r.seen);
-    }
-    cJSON_Delete(root);
-    free(text);
-    return plan;
+    cJSON *policy = amc_policy_file_load(path, AMC_GRANULARITY_CHANNEL, err);
+    if (!policy) return NULL;
+    const cJSON *entry;
+    reader r = {path, graph, groups, score, round, NULL, err};
+    r.seen = amc_memory_alloc((size_t)groups->n, sizeof *r.seen);
+    amc_prune_plan *plan = amc_prune_plan_new(groups);
+    int status = 0;
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItem(policy, "groups")) if (status == 0) status =
+        apply_entry(&r, plan, entry);
+    free(r.seen);
+    cJSON_Delete(policy);
+    if (status == 0) return plan;
+    amc_prune_plan_free(plan);
+    return NULL;
 }
 
 static cJSON *group_json(const amc_prune_plan *plan, const amc_channel_group *group, int count) {
@@ -240,9 +221,5 @@ int amc_prune_plan_save(const amc_prune_plan *plan, const amc_layer_graph *graph
         if (groups->groups[g].prunable)
             cJSON_AddItemToArray(
                 list, group_json(plan, &groups->groups[g], amc_prune_plan_count(plan, groups, g)));
-    char *text = cJSON_Print(root);
-    int status = amc_files_write(path, text, strlen(text), err);
-    cJSON_free(text);
-    cJSON_Delete(root);
-    return status;
+    return amc_policy_file_save(root, path, err);
 }

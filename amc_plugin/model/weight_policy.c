@@ -1,17 +1,9 @@
 #include "model/weight_policy.h"
 
-#include "base/files.h"
 #include "base/memory.h"
+#include "model/policy_file.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
-#include <string.h>
-
-static int find_group(const amc_prune_space *space, int layer) {
-    for (int g = 0; g < space->n; g++)
-        if (space->groups[g].layers[0] == layer) return g;
-    return -1;
-}
 
 // seen: (groups) layers that were named already.
 static int apply_entry(const amc_prune_space *space, const char *path, const cJSON *entry,
@@ -21,7 +13,9 @@ static int apply_entry(const amc_prune_space *space, const char *path, const cJS
                 *ratio = cJSON_GetObjectItem(entry, "ratio");
     if (cJSON_GetArraySize(layers) != 1 || !cJSON_IsNumber(layer))
         return amc_error_set(err, "%s: a group has no \"layers\": [...] of one layer", path);
-    int l = layer->valueint, g = l == layer->valuedouble ? find_group(space, l) : -1;
+    int l = layer->valueint;
+    bool is_there = l == layer->valuedouble && l >= 0 && l < space->graph->n;
+    int g = is_there ? space->group_of[l] : -1;
     if (g < 0)
         return amc_error_set(err,
                              "%s: layer %g has no weights, expected a convolutional or "
@@ -38,34 +32,18 @@ static int apply_entry(const amc_prune_space *space, const char *path, const cJS
     return 0;
 }
 
-static int apply_root(const amc_prune_space *space, const char *path, const cJSON *root,
-                      int *counts, amc_error *err) {
-    const cJSON *list = cJSON_GetObjectItem(root, "groups"), *entry;
-    const cJSON *granularity = cJSON_GetObjectItem(root, "granularity");
-    if (!cJSON_IsArray(list))
-        return amc_error_set(err, "%s: holds no \"groups\": [...], expected a policy", path);
-    if (!cJSON_IsString(granularity) || strcmp(granularity->valuestring, "weight") != 0)
-        return amc_error_set(
-            err, "%s: is a policy of channels, expected \"granularity\": \"weight\"", path);
+int amc_weight_policy_load(const amc_prune_space *space, const char *path, int *counts,
+                           amc_error *err) {
+    cJSON *policy = amc_policy_file_load(path, AMC_GRANULARITY_WEIGHT, err);
+    if (!policy) return -1;
+    const cJSON *entry;
     bool *seen = amc_memory_alloc((size_t)space->n, sizeof *seen);
     int status = 0;
     for (int g = 0; g < space->n; g++) counts[g] = space->groups[g].n_units;
-    cJSON_ArrayForEach(entry, list) if (status == 0) status =
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItem(policy, "groups")) if (status == 0) status =
         apply_entry(space, path, entry, counts, seen, err);
     free(seen);
-    return status;
-}
-
-int amc_weight_policy_load(const amc_prune_space *space, const char *path, int *counts,
-                           amc_error *err) {
-    size_t length;
-    char *text = amc_files_read(path, &length, err);
-    if (!text) return -1;
-    cJSON *root = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true); // with the NUL after it
-    int status = root ? apply_root(space, path, root, counts, err)
-                      : amc_error_set(err, "%s: is not JSON, expected a policy", path);
-    cJSON_Delete(root);
-    free(text);
+    cJSON_Delete(policy);
     return status;
 }
 
@@ -83,9 +61,5 @@ int amc_weight_policy_save(const amc_prune_space *space, const int *counts, cons
         cJSON_AddNumberToObject(entry, "ratio", (double)counts[g] / group->n_units);
         cJSON_AddItemToArray(list, entry);
     }
-    char *text = cJSON_Print(root);
-    int status = amc_files_write(path, text, strlen(text), err);
-    cJSON_free(text);
-    cJSON_Delete(root);
-    return status;
+    return amc_policy_file_save(root, path, err);
 }

@@ -24,8 +24,7 @@ typedef struct trial {
 
 static amc_score score(void *context, const int *counts) {
     trial *t = context;
-    amc_accuracy a = amc_scorer_pruned(t->scorer, amc_chooser_make(&t->chooser, counts));
-    return (amc_score){(float)a.top1 / (float)a.images, a.images, false};
+    return amc_scorer_pruned(t->scorer, amc_chooser_make(&t->chooser, counts));
 }
 
 static bool note(void *context, const amc_search_episode *episode) {
@@ -103,9 +102,7 @@ static int search(int argc, char **argv, amc_error *err) {
     bool guess = true;
     for (int i = 9; i < argc; i++)
         guess = guess && strcmp(argv[i], "guess=0") && strcmp(argv[i], "paper=1");
-    int *counts = amc_memory_alloc((size_t)space->n, sizeof *counts);
-    if (guess && amc_chooser_guess(&t.chooser, env, counts)) amc_prune_env_set_prior(env, counts);
-    free(counts);
+    if (guess) amc_chooser_set_prior(&t.chooser, env);
     for (int i = 9; i < argc; i++) set(&options, argv[i], amc_prune_env_steps(env));
     free(amc_search_run(env, options, score, note, &t).counts);
     amc_prune_env_free(env);

@@ -1,0 +1,40 @@
+#include "model/policy_file.h"
+
+#include "base/files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int check(const cJSON *policy, const char *path, amc_granularity granularity,
+                 amc_error *err) {
+    if (!policy) return amc_error_set(err, "%s: is not JSON, expected a policy", path);
+    if (!cJSON_IsArray(cJSON_GetObjectItem(policy, "groups")))
+        return amc_error_set(err, "%s: holds no \"groups\": [...], expected a policy", path);
+    const cJSON *named = cJSON_GetObjectItem(policy, "granularity");
+    bool of_weights = cJSON_IsString(named) && strcmp(named->valuestring, "weight") == 0;
+    if (of_weights == (granularity == AMC_GRANULARITY_WEIGHT)) return 0;
+    return amc_error_set(err,
+                         of_weights ? "%s: is a policy of weights, expected one of channels"
+                                    : "%s: is a policy of channels, expected \"granularity\": "
+                                      "\"weight\"",
+                         path);
+}
+
+cJSON *amc_policy_file_load(const char *path, amc_granularity granularity, amc_error *err) {
+    size_t length;
+    char *text = amc_files_read(path, &length, err);
+    if (!text) return NULL;
+    cJSON *policy = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true); // with its NUL
+    free(text);
+    if (check(policy, path, granularity, err) == 0) return policy;
+    cJSON_Delete(policy);
+    return NULL;
+}
+
+int amc_policy_file_save(cJSON *policy, const char *path, amc_error *err) {
+    char *text = cJSON_Print(policy);
+    int status = amc_files_write(path, text, strlen(text), err);
+    cJSON_free(text);
+    cJSON_Delete(policy);
+    return status;
+}
