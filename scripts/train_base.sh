@@ -16,7 +16,7 @@ fail() {
 }
 
 name=${1:?expected the NAME of cfg/NAME.cfg}
-readonly cfg=cfg/$name.cfg data=cfg/$name.data out=backup/base/$name
+cfg=cfg/$name.cfg data=cfg/$name.data out=backup/base/$name
 for file in "$cfg" "$data"; do [ -f "$file" ] || fail "expected $file"; done
 train_resumably "$data" "$cfg" - "$out" || fail "training failed, see $out/log"
 accuracy=$(accuracy_of "$cfg" "$out/$name.weights" "$data" test)
