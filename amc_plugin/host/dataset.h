@@ -1,42 +1,9 @@
-// Images and labels, decoded once into memory as bytes.
-//
-// A .data file has Darknet's keys (classes, train, valid, labels, top) plus `search`, the list of
-// held-out training images that rewards are computed on. Without it, 10 % of train (at most 5,000)
-// are held out by seed, each class in its proportion. `valid` is the test set: only
-// AMC_DATASET_TEST opens it.
-//
-// Reading follows Darknet: in a .data file spaces and tabs vanish, '#' and ';' start comments at
-// the start of a line, the first of a duplicated key wins; lists hold one path a line as it is; an
-// image's class is the label that its path contains. What Darknet takes silently and wrongly is
-// refused: CRLF, a byte order mark, a path with no label or two, fewer labels than classes.
+// Images of a list, decoded once into memory as bytes.
 
 #ifndef AMC_HOST_DATASET_H
 #define AMC_HOST_DATASET_H
 
-#include "base/error.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-typedef struct amc_data_file {
-    char *path;                  // for messages
-    int classes;                 // at least 1
-    char *train, *search, *test; // lists of image paths; NULL where the key is missing
-    char *labels;                // file of labels, one a line; NULL where missing
-    char *backup;                // folder that training writes to; NULL where missing
-    int top;                     // k of top-k, at most classes; 1 where missing
-} amc_data_file;
-
-// NULL with err set for a file that is missing, has no classes=, or a line that is no key=value.
-// Keys that only other commands read are skipped.
-amc_data_file *amc_data_file_load(const char *path, amc_error *err);
-void amc_data_file_free(amc_data_file *data);
-
-typedef enum amc_dataset_part {
-    AMC_DATASET_TRAIN, // without the images held out by seed, if `search` is missing
-    AMC_DATASET_SEARCH,
-    AMC_DATASET_TEST,
-} amc_dataset_part;
+#include "host/image_list.h"
 
 typedef struct amc_image {
     int w, h;
@@ -51,10 +18,8 @@ typedef struct amc_dataset {
     char *list;        // path of the list read
 } amc_dataset;
 
-// Decodes the images of one part, on `threads` threads. `limit` > 0 takes a subset of at most that
-// many, each class in its proportion, chosen by `seed`: the same in every call. NULL with err set
-// for a missing list, an unreadable image, a path that holds no label or more than one, an image of
-// `search` that also stands in `train`, or too few images to hold any out.
+// Decodes the images of one part (see amc_image_list_load), on `threads` threads. NULL with err set
+// for a bad list or an unreadable image.
 amc_dataset *amc_dataset_load(const amc_data_file *data, amc_dataset_part part, int limit,
                               uint64_t seed, int threads, amc_error *err);
 void amc_dataset_free(amc_dataset *dataset);

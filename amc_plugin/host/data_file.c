@@ -1,0 +1,90 @@
+#include "host/data_file.h"
+
+#include "base/memory.h"
+#include "base/text_lines.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void strip_blanks(char *text) {
+    char *to = text;
+    for (; *text; text++)
+        if (*text != ' ' && *text != '\t') *to++ = *text;
+    *to = '\0';
+}
+
+static int read_number(int *number, const char *path, int line, const char *key, const char *value,
+                       amc_error *err) {
+    char *end;
+    errno = 0;
+    long parsed = strtol(value, &end, 10);
+    if (end == value || *end || errno || parsed < 1 || parsed > INT_MAX)
+        return amc_error_set(err, "%s:%d: %s=%s, expected a positive integer", path, line, key,
+                             value);
+    if (!*number) *number = (int)parsed;
+    return 0;
+}
+
+static char **find_path(amc_data_file *data, const char *key) {
+    if (strcmp(key, "train") == 0) return &data->train;
+    if (strcmp(key, "search") == 0) return &data->search;
+    if (strcmp(key, "valid") == 0) return &data->test;
+    if (strcmp(key, "labels") == 0) return &data->labels;
+    if (strcmp(key, "backup") == 0) return &data->backup;
+    return NULL;
+}
+
+static int read_option(amc_data_file *data, char *text, int line, amc_error *err) {
+    strip_blanks(text);
+    if (!*text || *text == '#' || *text == ';') return 0;
+    char *value = strchr(text, '=');
+    if (!value || !value[1])
+        return amc_error_set(err, "%s:%d: %s, expected key=value", data->path, line, text);
+    *value++ = '\0';
+    char **path = find_path(data, text);
+    if (path && !*path) *path = amc_memory_text("%s", value);
+    if (strcmp(text, "classes") == 0)
+        return read_number(&data->classes, data->path, line, text, value, err);
+    if (strcmp(text, "top") == 0)
+        return read_number(&data->top, data->path, line, text, value, err);
+    return 0;
+}
+
+static int read_options(amc_data_file *data, amc_error *err) {
+    amc_text_lines lines;
+    if (amc_text_lines_read(&lines, data->path, err) < 0) return -1;
+    int status = 0;
+    for (int i = 0; i < lines.n && status == 0; i++)
+        status = read_option(data, lines.line[i], i + 1, err);
+    amc_text_lines_clear(&lines);
+    if (status < 0) return -1;
+    if (!data->classes)
+        return amc_error_set(err, "%s: has no classes=, expected the number of classes",
+                             data->path);
+    if (!data->top) data->top = 1;
+    if (data->top > data->classes)
+        return amc_error_set(err, "%s: top=%d, expected at most classes=%d", data->path, data->top,
+                             data->classes);
+    return 0;
+}
+
+amc_data_file *amc_data_file_load(const char *path, amc_error *err) {
+    amc_data_file *data = amc_memory_alloc(1, sizeof *data);
+    data->path = amc_memory_text("%s", path);
+    if (read_options(data, err) == 0) return data;
+    amc_data_file_free(data);
+    return NULL;
+}
+
+void amc_data_file_free(amc_data_file *data) {
+    if (!data) return;
+    free(data->path);
+    free(data->train);
+    free(data->search);
+    free(data->test);
+    free(data->labels);
+    free(data->backup);
+    free(data);
+}
