@@ -13,6 +13,11 @@ int amc_cmd_info(int argc, char **argv);
 int amc_cmd_eval(int argc, char **argv);
 int amc_cmd_prune(int argc, char **argv);
 int amc_cmd_search(int argc, char **argv);
+int amc_cmd_finetune(int argc, char **argv);
+
+// What the process that trains for finetune runs, for nobody else: Darknet's `classifier train`,
+// perhaps with a teacher. argv is what cmd/tuning gives it.
+int amc_cmd_train(int argc, char **argv);
 
 // Prints the sentence to stderr and returns the exit status for it.
 int amc_cmd_fail(const amc_error *err);

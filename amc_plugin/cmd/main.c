@@ -25,6 +25,7 @@ static const command commands[] = {
     {"search", amc_cmd_search, "let an agent decide how much of each layer to keep"},
     {"prune", amc_cmd_prune,
      "apply a policy: uniform, shallow, deep, random, fp, greedy, surgeon or a policy.json"},
+    {"finetune", amc_cmd_finetune, "train a pruned network on, with Darknet's training loop"},
     {"eval", amc_cmd_eval, "measure accuracy, FLOPs and speed"},
     {"info", amc_cmd_info, "show layers, costs and which channels go together"},
 };
@@ -98,11 +99,12 @@ static int run_amc(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(name, commands[i].name) == 0) return finish(commands[i].run(argc - 1, argv + 1));
+    if (strcmp(name, "train") == 0) return amc_cmd_train(argc - 1, argv + 1);
     if (!strcmp(name, "help") || !strcmp(name, "-h") || !strcmp(name, "--help")) {
         print_usage();
         return finish(0);
     }
-    amc_error_set(&err, "%s%s, expected search, prune, eval or info (see darknet amc -h)",
+    amc_error_set(&err, "%s%s, expected search, prune, finetune, eval or info (see darknet amc -h)",
                   *name ? name : "no command", *name ? " is not a command" : "");
     return amc_cmd_fail(&err);
 }

@@ -213,6 +213,10 @@ int amc_weights_save(const amc_weights *weights, const amc_layer_graph *graph, c
     return status;
 }
 
+size_t amc_weights_file_size(const amc_layer_graph *graph) {
+    return 3 * sizeof(int32_t) + sizeof(uint64_t) + (size_t)amc_cost_params(graph) * sizeof(float);
+}
+
 size_t amc_weights_compressed_size(const amc_weights *weights, const amc_layer_graph *graph) {
     int n;
     amc_files_part *parts = list_parts(weights, graph, &n);

@@ -50,7 +50,10 @@ amc_weights *amc_weights_load(const char *path, const amc_layer_graph *graph, am
 int amc_weights_save(const amc_weights *weights, const amc_layer_graph *graph, const char *path,
                      amc_error *err);
 
-// Bytes of that file when it is compressed with zstd: zeros take little room.
+// Bytes of that file.
+size_t amc_weights_file_size(const amc_layer_graph *graph);
+
+// The same when it is compressed with zstd: zeros take little room.
 size_t amc_weights_compressed_size(const amc_weights *weights, const amc_layer_graph *graph);
 
 #endif

@@ -1,0 +1,113 @@
+#include "base/memory.h"
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/tuning.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct finetune_options {
+    amc_tuning_options tuning;
+    bool json;
+} finetune_options;
+
+static void print_json(const amc_tuning_options *o, const amc_tuning_result *result) {
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "weights", o->result);
+    cJSON_AddNumberToObject(json, "accuracy_before", result->before);
+    cJSON_AddNumberToObject(json, "accuracy", result->after);
+    cJSON_AddNumberToObject(json, "epoch", result->epoch);
+    cJSON_AddNumberToObject(json, "epochs", o->epochs);
+    amc_cmd_print_json(json);
+}
+
+static int run(const finetune_options *o, const char *cfg, const char *weights, amc_error *err) {
+    amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
+    if (!network) return -1;
+    amc_tuning_options tuning = o->tuning;
+    char *beside = amc_memory_text("%.*s-finetuned.weights", (int)strlen(cfg) - 4, cfg);
+    if (!tuning.result) tuning.result = beside;
+    amc_tuning_result result;
+    int status = amc_tuning_run(network, &tuning, &result, err);
+    if (status == 1) fprintf(stderr, "interrupted\n");
+    if (status == 0 && o->json) print_json(&tuning, &result);
+    if (status == 0 && !o->json)
+        printf("accuracy on the held-out training images %.2f%% -> %.2f%% (epoch %d of %d)\n%s\n",
+               100 * result.before, 100 * result.after, result.epoch, tuning.epochs, tuning.result);
+    free(beside);
+    amc_network_free(network);
+    return status;
+}
+
+int amc_cmd_finetune(int argc, char **argv) {
+    finetune_options o = {
+        .tuning = {
+            .epochs = 30, .rate = NAN, .teacher_share = 0.5, .threads = amc_cmd_processors()}};
+    int seed = 1;
+    const amc_option table[] = {
+        AMC_OPTION_DATA(&o.tuning.data),
+        {.name = "epochs",
+         .kind = AMC_OPTION_INT,
+         .value = &o.tuning.epochs,
+         .argument = "N",
+         .help = "times that all training images are seen",
+         .low = 1,
+         .high = 100000},
+        {.name = "rate",
+         .kind = AMC_OPTION_NUMBER,
+         .value = &o.tuning.rate,
+         .argument = "R",
+         .help = "learning rate at the start, which falls to 0, else half of the cfg's",
+         .high = 100,
+         .open = true},
+        {.name = "teacher",
+         .kind = AMC_OPTION_TEXT,
+         .value = &o.tuning.teacher,
+         .argument = "CFG",
+         .help = "learn from this network too, such as the one that was pruned"},
+        {.name = "teacher-weights",
+         .kind = AMC_OPTION_TEXT,
+         .value = &o.tuning.teacher_weights,
+         .argument = "FILE",
+         .help = "its weights, else weights/<name>.weights"},
+        {.name = "teacher-share",
+         .kind = AMC_OPTION_NUMBER,
+         .value = &o.tuning.teacher_share,
+         .argument = "R",
+         .help = "how much of the truth is what the teacher says",
+         .high = 1},
+        {.name = "out",
+         .kind = AMC_OPTION_TEXT,
+         .value = &o.tuning.result,
+         .argument = "FILE",
+         .help = "the weights to make, else <name>-finetuned.weights beside the cfg"},
+        AMC_OPTION_FORCE(&o.tuning.force),
+        {.name = "resume",
+         .kind = AMC_OPTION_FLAG,
+         .value = &o.tuning.resume,
+         .help = "go on where it was interrupted"},
+        {.name = "quiet", .kind = AMC_OPTION_FLAG, .value = &o.tuning.quiet, .help = "no progress"},
+        AMC_OPTION_SEED(&seed, "holding images out"),
+        AMC_OPTION_THREADS(&o.tuning.threads),
+        AMC_OPTION_JSON(&o.json),
+    };
+    const amc_options options = {
+        .command = "finetune",
+        .summary =
+            "Trains a pruned network on, by Darknet's own training loop, and keeps the weights "
+            "of the\nepoch that is best on held-out training images. Left out, the weights "
+            "are\nweights/<name>.weights.",
+        .options = table,
+        .n_options = sizeof table / sizeof *table,
+    };
+    amc_files_given files;
+    amc_error err;
+    int status = amc_options_parse(&options, argc, argv, &files, &err);
+    if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
+    o.tuning.seed = (uint64_t)seed;
+    amc_cmd_use_threads(o.tuning.threads);
+    status = run(&o, files.cfg, files.weights, &err);
+    return status < 0 ? amc_cmd_fail(&err) : status;
+}

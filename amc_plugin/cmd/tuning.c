@@ -1,0 +1,267 @@
+#include "cmd/tuning.h"
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd/tuning_folder.h"
+#include "host/training.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct tuning {
+    const amc_network *network;
+    const amc_tuning_options *options;
+    amc_tuning_folder *folder;
+    amc_scorer *scorer;
+    amc_tuning_state state;
+    int batches;     // of the schedule
+    int first_batch; // of this run; 0 before it is known
+    double start;    // seconds
+    bool terminal;
+    float accuracy; // of the last epoch that was scored
+    amc_error *err; // for what goes wrong while Darknet trains
+    bool failed;    // it is set
+} tuning;
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number) {
+    interrupted = 1;
+    signal(number, SIG_DFL);
+}
+
+// ---- what Darknet gets --------------------------------------------------------------------------
+
+// Where images are held out by seed, a list of the others.
+static int write_list(const tuning *t, const amc_image_list *list, amc_error *err) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *file = open_memstream(&text, &length);
+    for (int i = 0; i < list->n; i++) fprintf(file, "%s\n", list->entries[i].path);
+    fclose(file);
+    int status = amc_files_write(t->folder->list, text, length, err);
+    free(text);
+    return status;
+}
+
+static int write_data(const tuning *t, const char *train, amc_error *err) {
+    const amc_data_file *data = t->scorer->data;
+    char *text = amc_memory_text("classes=%d\ntrain=%s\nlabels=%s\nbackup=%s\n", data->classes,
+                                 train, data->labels, t->folder->path);
+    int status = amc_files_write(t->folder->data, text, strlen(text), err);
+    free(text);
+    return status;
+}
+
+static int write_images(tuning *t, int *n, amc_error *err) {
+    amc_image_list *list =
+        amc_image_list_load(t->scorer->data, AMC_DATASET_TRAIN, 0, t->options->seed, err);
+    if (!list) return -1;
+    *n = list->n;
+    int status = list->held_out ? write_list(t, list, err) : 0;
+    if (status == 0) status = write_data(t, list->held_out ? t->folder->list : list->path, err);
+    amc_image_list_free(list);
+    return status;
+}
+
+static void set_number(amc_cfg_text *cfg, const char *key, double value) {
+    char text[32];
+    snprintf(text, sizeof text, "%.9g", value);
+    amc_cfg_text_set(cfg, 0, key, text);
+}
+
+static double rate_of(const tuning *t) {
+    const char *rate = amc_cfg_text_get(t->network->cfg, 0, "learning_rate");
+    if (!isnan(t->options->rate)) return t->options->rate;
+    return 0.5 * (rate ? strtod(rate, NULL) : 0.001); // Darknet's default
+}
+
+// The network's .cfg with a learning rate that falls in a straight line to 0.
+static char *scheduled(const tuning *t) {
+    amc_cfg_text *cfg = amc_cfg_text_copy(t->network->cfg);
+    set_number(cfg, "learning_rate", rate_of(t));
+    amc_cfg_text_set(cfg, 0, "policy", "poly");
+    amc_cfg_text_set_int(cfg, 0, "power", 1);
+    amc_cfg_text_set_int(cfg, 0, "burn_in", 0);
+    amc_cfg_text_set_int(cfg, 0, "max_batches", t->batches);
+    char *text = amc_cfg_text_print(cfg);
+    amc_cfg_text_free(cfg);
+    return text;
+}
+
+// Another schedule would go on in the middle of this one.
+static int compare_schedule(const tuning *t, const char *text, amc_error *err) {
+    size_t length;
+    char *before = amc_files_read(t->folder->cfg, &length, err);
+    if (!before) return -1;
+    bool same = strcmp(before, text) == 0;
+    free(before);
+    if (same) return 0;
+    return amc_error_set(err,
+                         "%s: was begun with another network, -epochs or -rate; expected the same, "
+                         "or -force instead of -resume to start anew",
+                         t->folder->cfg);
+}
+
+static int write_cfg(tuning *t, int images, amc_error *err) {
+    int batch;
+    if (amc_cfg_text_int(t->network->cfg, 0, "batch", 1, 1, INT_MAX, &batch, err) < 0) return -1;
+    double batches = ceil((double)t->options->epochs * images / batch);
+    if (batches > 1e9)
+        return amc_error_set(err, "finetune: %d epochs of %d images are too many",
+                             t->options->epochs, images);
+    t->batches = (int)batches;
+    char *text = scheduled(t);
+    int status = t->state.trained ? compare_schedule(t, text, err)
+                                  : amc_files_write(t->folder->cfg, text, strlen(text), err);
+    free(text);
+    return status;
+}
+
+// ---- while it trains ----------------------------------------------------------------------------
+
+static int score(tuning *t, const char *weights, float *accuracy, amc_error *err) {
+    const amc_layer_graph *graph = t->network->graph;
+    amc_weights *trained = amc_weights_load(weights, graph, err);
+    if (!trained) return -1;
+    amc_host_model_apply(t->scorer->model, graph, trained);
+    amc_accuracy a = amc_accuracy_measure(t->scorer->model, t->scorer->dataset, 1);
+    amc_weights_free(trained);
+    *accuracy = (float)a.top1 / (float)a.images;
+    return 0;
+}
+
+static void show(const tuning *t, int epoch, double loss, int batch) {
+    if (t->options->quiet) return;
+    double done = batch - t->first_batch + 1;
+    double left = (amc_clock_seconds() - t->start) / done * (t->batches - batch);
+    char line[160], scored[80] = "";
+    if (t->state.scored)
+        snprintf(scored, sizeof scored, ", held-out %.2f%%, best %.2f%% (epoch %d)",
+                 100 * t->accuracy, 100 * t->state.accuracy, t->state.best);
+    snprintf(line, sizeof line, "epoch %d/%d: loss %.3f%s, %.0f:%02d left", epoch,
+             t->options->epochs, loss, scored, floor(left / 60), (int)fmod(left, 60));
+    fprintf(stderr, t->terminal ? "\r%.79s\033[K" : "%s\n", line);
+}
+
+// Scores the weights after an epoch, if they are there and new.
+static int score_epoch(tuning *t, int epoch, amc_error *err) {
+    char *weights = epoch > t->state.scored ? amc_tuning_folder_weights(t->folder, epoch) : NULL;
+    if (!weights) return 0;
+    int status = score(t, weights, &t->accuracy, err);
+    bool best = t->state.best == 0 || t->accuracy >= t->state.accuracy;
+    if (status == 0) status = amc_tuning_folder_add(t->folder, epoch, t->accuracy, best, err);
+    free(weights);
+    if (status < 0) return -1;
+    t->state.scored = epoch;
+    if (!best) return 1;
+    t->state.best = epoch;
+    t->state.accuracy = t->accuracy;
+    return 1;
+}
+
+// Darknet writes an epoch's weights after it has printed its last batch: at the next batch they are
+// whole.
+static bool watch(void *context, const amc_training_step *step) {
+    tuning *t = context;
+    if (!t->first_batch) t->first_batch = step->batch;
+    int epoch = (int)step->epoch, scored = score_epoch(t, epoch, t->err);
+    t->failed = scored < 0;
+    if (scored == 1 || t->terminal)
+        show(t, epoch < t->options->epochs ? epoch + t->terminal : epoch, step->loss, step->batch);
+    return !t->failed && !interrupted;
+}
+
+static int train(tuning *t) {
+    const amc_tuning_options *o = t->options;
+    char *from = t->state.trained ? amc_tuning_folder_weights(t->folder, t->state.trained)
+                                  : amc_memory_text("%s", t->network->weights_path);
+    char *share = amc_memory_text("%.9g", o->teacher_share);
+    char *threads = amc_memory_text("%d", o->threads);
+    char *argv[] = {program_invocation_name,
+                    "amc",
+                    "train",
+                    t->folder->data,
+                    t->folder->cfg,
+                    from,
+                    t->state.trained ? "-resumed" : "-clear",
+                    threads,
+                    (char *)(o->teacher ? o->teacher : "-"),
+                    (char *)(o->teacher_weights ? o->teacher_weights : "-"),
+                    share,
+                    NULL};
+    t->start = amc_clock_seconds();
+    int status = amc_training_run(argv, t->folder->log, watch, t, t->err);
+    if (t->terminal) fprintf(stderr, "\n");
+    free(from);
+    free(share);
+    free(threads);
+    return t->failed ? -1 : status;
+}
+
+// ---- a run --------------------------------------------------------------------------------------
+
+// What is left at the end of the schedule is the last epoch's.
+static int finish(tuning *t, amc_error *err) {
+    int last = t->options->epochs;
+    char *path = amc_memory_text("%s/net_%d.weights", t->folder->path, last);
+    bool moved = rename(t->folder->end, path) == 0;
+    free(path);
+    if (moved && score_epoch(t, last, err) < 0) return -1;
+    if (t->state.scored < last)
+        return amc_error_set(err,
+                             "%s: Darknet's training ended before epoch %d of %d; all it said "
+                             "is in %s",
+                             t->folder->path, t->state.scored + 1, last, t->folder->log);
+    if (rename(t->folder->best, t->options->result) == 0) return 0;
+    return amc_error_set(err, "%s: can't be written: %s", t->options->result, strerror(errno));
+}
+
+static int open_tuning(tuning *t, amc_tuning_result *result, amc_error *err) {
+    const amc_tuning_options *o = t->options;
+    if (!o->force && !o->resume && amc_files_exists(o->result))
+        return amc_error_set(err, "%s: is there already; expected -force or another -out",
+                             o->result);
+    amc_scorer_options options = {
+        .data = o->data, .part = AMC_DATASET_SEARCH, .seed = o->seed, .threads = o->threads};
+    t->scorer = amc_scorer_new(t->network, options, err);
+    if (!t->scorer) return -1;
+    size_t bytes = amc_weights_file_size(t->network->graph);
+    t->folder = amc_tuning_folder_open(o->result, bytes, o->resume, o->force, err);
+    int images;
+    if (!t->folder || amc_tuning_folder_state(t->folder, &t->state, err) < 0 ||
+        write_images(t, &images, err) < 0 || write_cfg(t, images, err) < 0)
+        return -1;
+    amc_accuracy before = amc_scorer_network(t->scorer);
+    result->before = (float)before.top1 / (float)before.images;
+    return 0;
+}
+
+int amc_tuning_run(const amc_network *network, const amc_tuning_options *options,
+                   amc_tuning_result *result, amc_error *err) {
+    tuning t = {.network = network,
+                .options = options,
+                .err = err,
+                .terminal = !options->quiet && isatty(STDERR_FILENO)};
+    int status = open_tuning(&t, result, err);
+    if (status == 0) {
+        void (*before)(int) = signal(SIGINT, interrupt);
+        status = score_epoch(&t, t.state.trained, err) < 0 ? -1 : train(&t);
+        signal(SIGINT, before);
+    }
+    if (status == 0) status = finish(&t, err);
+    if (status == 0) {
+        result->after = t.state.accuracy;
+        result->epoch = t.state.best;
+    }
+    amc_tuning_folder_close(t.folder, status == 0);
+    amc_scorer_free(t.scorer);
+    return status;
+}

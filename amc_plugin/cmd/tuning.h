@@ -1,0 +1,34 @@
+// Fine-tuning: a pruned network is trained on by Darknet, with a schedule of its own, and the best
+// of its epochs by accuracy on held-out training images is kept.
+
+#ifndef AMC_CMD_TUNING_H
+#define AMC_CMD_TUNING_H
+
+#include "cmd/scorer.h"
+
+typedef struct amc_tuning_options {
+    const char *data; // .data file; NULL: the network's own
+    int epochs;       // of all training images
+    double rate;      // learning rate of the first batch, which falls to 0; NAN: half of the .cfg's
+    const char *teacher;         // .cfg of a network to learn from; NULL: none
+    const char *teacher_weights; // NULL: weights/<name>.weights
+    double teacher_share;        // of the truth that is the teacher's
+    const char *result;          // .weights file to make
+    bool force;                  // it may be replaced
+    bool resume;                 // goes on where an earlier run was interrupted
+    bool quiet;                  // no progress on stderr
+    uint64_t seed;               // of holding images out
+    int threads;
+} amc_tuning_options;
+
+typedef struct amc_tuning_result {
+    float before, after; // accuracy on the held-out training images, after that of `epoch`
+    int epoch;
+} amc_tuning_result;
+
+// Fine-tunes a network that has weights. 0 when done; 1 where it was interrupted and can be
+// resumed; -1 with err set. What stood at `result` is replaced by a whole result only.
+int amc_tuning_run(const amc_network *network, const amc_tuning_options *options,
+                   amc_tuning_result *result, amc_error *err);
+
+#endif

@@ -1,0 +1,214 @@
+#include "cmd/tuning_folder.h"
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/text_lines.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char HEADER[] = "epoch,accuracy\n";
+
+// The epoch of a file's name, net_<epoch>.weights; 0 for others.
+static int epoch_of(const char *name) {
+    int epoch = 0, length = 0;
+    bool is =
+        sscanf(name, "net_%9d.weights%n", &epoch, &length) == 1 && length > 0 && !name[length];
+    return is && epoch > 0 ? epoch : 0;
+}
+
+static bool is_whole(const amc_tuning_folder *folder, const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+           (size_t)info.st_size == folder->weights_bytes;
+}
+
+static char *weights_path(const amc_tuning_folder *folder, int epoch) {
+    return amc_memory_text("%s/net_%d.weights", folder->path, epoch);
+}
+
+char *amc_tuning_folder_weights(const amc_tuning_folder *folder, int epoch) {
+    char *path = weights_path(folder, epoch);
+    if (is_whole(folder, path)) return path;
+    free(path);
+    return NULL;
+}
+
+// Calls `visit` with the epoch and path of all weights that Darknet left.
+static void each_epoch(const amc_tuning_folder *folder, void visit(void *, int, const char *),
+                       void *context) {
+    DIR *dir = opendir(folder->path);
+    for (struct dirent *file; dir && (file = readdir(dir));) {
+        int epoch = epoch_of(file->d_name);
+        char *path = epoch ? weights_path(folder, epoch) : NULL;
+        if (path) visit(context, epoch, path);
+        free(path);
+    }
+    if (dir) closedir(dir);
+}
+
+// ---- opening and closing ------------------------------------------------------------------------
+
+static void name_files(amc_tuning_folder *folder, const char *result) {
+    char *path = folder->path = amc_memory_text("%s.part", result);
+    folder->cfg = amc_memory_text("%s/net.cfg", path);
+    folder->data = amc_memory_text("%s/train.data", path);
+    folder->list = amc_memory_text("%s/train.list", path);
+    folder->best = amc_memory_text("%s/best.weights", path);
+    folder->end = amc_memory_text("%s/net.weights", path);
+    folder->table = amc_memory_text("%s/epochs.csv", path);
+    folder->log = amc_memory_text("%s/log", path);
+}
+
+static void free_folder(amc_tuning_folder *folder) {
+    char *texts[] = {folder->path, folder->cfg,   folder->data, folder->list,
+                     folder->best, folder->table, folder->end,  folder->log};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
+    free(folder);
+}
+
+static void remove_epoch(void *context, int epoch, const char *path) {
+    (void)context;
+    (void)epoch;
+    unlink(path);
+}
+
+static void remove_files(const amc_tuning_folder *folder) {
+    char *backup = amc_memory_text("%s/net.backup", folder->path);
+    const char *files[] = {folder->cfg, folder->data, folder->list, folder->best,
+                           folder->end, folder->log,  backup};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(files[i]);
+    each_epoch(folder, remove_epoch, NULL);
+    free(backup);
+}
+
+static int take_lock(amc_tuning_folder *folder, amc_error *err) {
+    folder->lock = open(folder->table, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (folder->lock < 0)
+        return amc_error_set(err, "%s: can't be written: %s", folder->table, strerror(errno));
+    if (flock(folder->lock, LOCK_EX | LOCK_NB) == 0) return 0;
+    return amc_error_set(err, "%s: another fine-tuning is going on there", folder->path);
+}
+
+static int append(const amc_tuning_folder *folder, const char *line, amc_error *err) {
+    ssize_t length = (ssize_t)strlen(line);
+    if (write(folder->lock, line, (size_t)length) == length) return 0;
+    return amc_error_set(err, "%s: can't be written: %s", folder->table, strerror(errno));
+}
+
+static int begin(amc_tuning_folder *folder, bool resume, bool force, amc_error *err) {
+    if (take_lock(folder, err) < 0) return -1;
+    amc_tuning_state state;
+    bool unfinished = amc_tuning_folder_state(folder, &state, err) < 0 || state.trained > 0;
+    if (unfinished && !resume && !force)
+        return amc_error_set(
+            err,
+            "%s: holds an unfinished fine-tuning of %d epochs; expected -resume to "
+            "go on with it, or -force to start anew",
+            folder->path, state.trained);
+    if (unfinished && resume) return amc_tuning_folder_state(folder, &state, err);
+    remove_files(folder);
+    if (ftruncate(folder->lock, 0) < 0)
+        return amc_error_set(err, "%s: can't be written: %s", folder->table, strerror(errno));
+    return append(folder, HEADER, err);
+}
+
+amc_tuning_folder *amc_tuning_folder_open(const char *result, size_t weights_bytes, bool resume,
+                                          bool force, amc_error *err) {
+    amc_tuning_folder *folder = amc_memory_alloc(1, sizeof *folder);
+    folder->weights_bytes = weights_bytes;
+    folder->lock = -1;
+    name_files(folder, result);
+    if (amc_files_make_folder(folder->path, err) == 0 && begin(folder, resume, force, err) == 0)
+        return folder;
+    if (folder->lock >= 0) close(folder->lock);
+    free_folder(folder);
+    return NULL;
+}
+
+void amc_tuning_folder_close(amc_tuning_folder *folder, bool done) {
+    if (!folder) return;
+    amc_tuning_state state;
+    amc_error err;
+    if (done || (amc_tuning_folder_state(folder, &state, &err) == 0 && state.trained == 0)) {
+        remove_files(folder);
+        unlink(folder->table);
+        rmdir(folder->path);
+    }
+    close(folder->lock);
+    free_folder(folder);
+}
+
+// ---- epochs -------------------------------------------------------------------------------------
+
+typedef struct epochs {
+    const amc_tuning_folder *folder;
+    int last, but; // the last one that is whole; the one that is not removed
+} epochs;
+
+static void find_last(void *context, int epoch, const char *path) {
+    epochs *e = context;
+    if (epoch > e->last && is_whole(e->folder, path)) e->last = epoch;
+}
+
+static void remove_others(void *context, int epoch, const char *path) {
+    if (epoch < ((epochs *)context)->but) unlink(path);
+}
+
+static int read_table(const amc_tuning_folder *folder, const amc_text_lines *lines,
+                      amc_tuning_state *state, amc_error *err) {
+    for (int i = 1; i < lines->n; i++) {
+        int epoch, length = 0;
+        float accuracy;
+        int fields = sscanf(lines->line[i], "%9d,%f%n", &epoch, &accuracy, &length);
+        if (fields != 2 || lines->line[i][length] || epoch <= state->scored ||
+            !(accuracy >= 0 && accuracy <= 1))
+            return amc_error_set(err, "%s:%d: %s, expected a later epoch and its accuracy",
+                                 folder->table, i + 1, lines->line[i]);
+        state->scored = epoch;
+        if (state->best && accuracy < state->accuracy) continue;
+        state->best = epoch;
+        state->accuracy = accuracy;
+    }
+    return 0;
+}
+
+int amc_tuning_folder_state(const amc_tuning_folder *folder, amc_tuning_state *state,
+                            amc_error *err) {
+    epochs e = {.folder = folder};
+    each_epoch(folder, find_last, &e);
+    *state = (amc_tuning_state){.trained = e.last};
+    amc_text_lines lines;
+    if (amc_text_lines_read(&lines, folder->table, err) < 0) return -1;
+    int status = read_table(folder, &lines, state, err);
+    amc_text_lines_clear(&lines);
+    return status;
+}
+
+static int keep_best(const amc_tuning_folder *folder, const char *path, amc_error *err) {
+    size_t length;
+    char *bytes = amc_files_read(path, &length, err);
+    int status = bytes ? amc_files_write(folder->best, bytes, length, err) : -1;
+    free(bytes);
+    return status;
+}
+
+// The best weights first: whenever this ends early, the epoch counts as not scored.
+int amc_tuning_folder_add(amc_tuning_folder *folder, int epoch, float accuracy, bool best,
+                          amc_error *err) {
+    char *path = weights_path(folder, epoch), line[40];
+    int status = best ? keep_best(folder, path, err) : 0;
+    free(path);
+    snprintf(line, sizeof line, "%d,%.6f\n", epoch, accuracy);
+    if (status == 0) status = append(folder, line, err);
+    epochs e = {.but = epoch};
+    each_epoch(folder, remove_others, &e);
+    return status;
+}

@@ -1,0 +1,50 @@
+#include "host/teacher.h"
+
+#include "base/memory.h"
+
+#include <darknet.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+static amc_host_model *teacher;
+static float share; // of the truth that is the teacher's
+
+void amc_teacher_install(amc_host_model *model, float of_truth) {
+    teacher = model;
+    share = of_truth;
+}
+
+static int thread_number(void) {
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+// y <- share * teacher(x) + (1 - share) * y, of n images on one thread.
+static void blend(int thread, int n, const float *x, float *y) {
+    const float *said = amc_host_model_predict(teacher, thread, n, x);
+    int outputs = n * amc_host_model_classes(teacher);
+    for (int i = 0; i < outputs; i++) y[i] += share * (said[i] - y[i]);
+}
+
+// x (n, c, h, w), y (n, classes)
+static void blend_batch(int n, const float *x, float *y) {
+    int c, h, w, most = amc_host_model_batch(teacher), threads = amc_host_model_threads(teacher);
+    amc_host_model_input(teacher, &c, &h, &w);
+    int part = (n + threads - 1) / threads;
+    if (part > most) part = most;
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (int first = 0; first < n; first += part)
+        blend(thread_number(), n - first < part ? n - first : part, x + (size_t)first * c * h * w,
+              y + (size_t)first * amc_host_model_classes(teacher));
+}
+
+void __real_get_next_batch(data d, int n, int offset, float *X, float *y);
+
+void __wrap_get_next_batch(data d, int n, int offset, float *X, float *y) {
+    __real_get_next_batch(d, n, offset, X, y);
+    if (teacher && y) blend_batch(n, X, y);
+}
