@@ -31,7 +31,9 @@ static int run(const finetune_options *o, const char *cfg, const char *weights, 
     if (!tuning.result) tuning.result = beside;
     amc_tuning_result result;
     int status = amc_tuning_run(network, &tuning, &result, err);
-    if (status == 1) fprintf(stderr, "interrupted\n");
+    if (status == 1)
+        fprintf(stderr,
+                "interrupted; the same command with -resume goes on after the last epoch\n");
     if (status == 0 && o->json) print_json(&tuning, &result);
     if (status == 0 && !o->json)
         printf("accuracy on the held-out training images %.2f%% -> %.2f%% (epoch %d of %d)\n%s\n",

@@ -2,7 +2,7 @@
 #include "cmd/network.h"
 #include "host/gpu.h"
 #include "host/teacher.h"
-#include "host/training.h"
+#include "host/trainer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ int amc_cmd_train(int argc, char **argv) {
         amc_error_set(&err, "train is what finetune runs, expected finetune");
         return amc_cmd_fail(&err);
     }
-    amc_training_attach();
+    amc_trainer_attach();
     int threads = atoi(argv[THREADS]);
     amc_cmd_use_threads(threads);
     if (amc_gpu_start(&err) < 0 || (given(argv[TEACHER]) && invite(argv, threads, &err) < 0))

@@ -4,7 +4,8 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd/tuning_folder.h"
-#include "host/training.h"
+#include "host/gpu.h"
+#include "host/trainer.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -25,6 +26,7 @@ typedef struct tuning {
     int first_batch; // of this run; 0 before it is known
     double start;    // seconds
     bool terminal;
+    int epoch;      // that the last batch was in
     float accuracy; // of the last epoch that was scored
     amc_error *err; // for what goes wrong while Darknet trains
     bool failed;    // it is set
@@ -60,12 +62,22 @@ static int write_data(const tuning *t, const char *train, amc_error *err) {
     return status;
 }
 
+// Darknet would find it out in the middle of an epoch.
+static int check_images(const amc_image_list *list, amc_error *err) {
+    for (int i = 0; i < list->n; i++)
+        if (access(list->entries[i].path, R_OK) < 0)
+            return amc_error_set(err, "%s:%d: the image %s can't be read: %s", list->path,
+                                 list->entries[i].line, list->entries[i].path, strerror(errno));
+    return 0;
+}
+
 static int write_images(tuning *t, int *n, amc_error *err) {
     amc_image_list *list =
         amc_image_list_load(t->scorer->data, AMC_DATASET_TRAIN, 0, t->options->seed, err);
     if (!list) return -1;
     *n = list->n;
-    int status = list->held_out ? write_list(t, list, err) : 0;
+    int status = check_images(list, err);
+    if (status == 0 && list->held_out) status = write_list(t, list, err);
     if (status == 0) status = write_data(t, list->held_out ? t->folder->list : list->path, err);
     amc_image_list_free(list);
     return status;
@@ -138,16 +150,16 @@ static int score(tuning *t, const char *weights, float *accuracy, amc_error *err
     return 0;
 }
 
-static void show(const tuning *t, int epoch, double loss, int batch) {
+static void show(const tuning *t, const amc_trainer_step *step) {
     if (t->options->quiet) return;
-    double done = batch - t->first_batch + 1;
-    double left = (amc_clock_seconds() - t->start) / done * (t->batches - batch);
+    double done = step->batch - t->first_batch + 1;
+    double left = (amc_clock_seconds() - t->start) / done * (t->batches - step->batch);
     char line[160], scored[80] = "";
     if (t->state.scored)
         snprintf(scored, sizeof scored, ", held-out %.2f%%, best %.2f%% (epoch %d)",
                  100 * t->accuracy, 100 * t->state.accuracy, t->state.best);
-    snprintf(line, sizeof line, "epoch %d/%d: loss %.3f%s, %.0f:%02d left", epoch,
-             t->options->epochs, loss, scored, floor(left / 60), (int)fmod(left, 60));
+    snprintf(line, sizeof line, "epoch %.1f of %d: loss %.3f%s, %.0f:%02d left", step->epoch,
+             t->options->epochs, step->loss, scored, floor(left / 60), (int)fmod(left, 60));
     fprintf(stderr, t->terminal ? "\r%.79s\033[K" : "%s\n", line);
 }
 
@@ -169,13 +181,13 @@ static int score_epoch(tuning *t, int epoch, amc_error *err) {
 
 // Darknet writes an epoch's weights after it has printed its last batch: at the next batch they are
 // whole.
-static bool watch(void *context, const amc_training_step *step) {
+static bool watch(void *context, const amc_trainer_step *step) {
     tuning *t = context;
     if (!t->first_batch) t->first_batch = step->batch;
-    int epoch = (int)step->epoch, scored = score_epoch(t, epoch, t->err);
+    int scored = score_epoch(t, t->epoch, t->err);
+    if (scored == 1 || t->terminal) show(t, step);
+    t->epoch = (int)step->epoch;
     t->failed = scored < 0;
-    if (scored == 1 || t->terminal)
-        show(t, epoch < t->options->epochs ? epoch + t->terminal : epoch, step->loss, step->batch);
     return !t->failed && !interrupted;
 }
 
@@ -185,8 +197,11 @@ static int train(tuning *t) {
                                   : amc_memory_text("%s", t->network->weights_path);
     char *share = amc_memory_text("%.9g", o->teacher_share);
     char *threads = amc_memory_text("%d", o->threads);
+    char *gpu = amc_memory_text("%d", amc_gpu_chosen());
     char *argv[] = {program_invocation_name,
                     "amc",
+                    "-i",
+                    gpu,
                     "train",
                     t->folder->data,
                     t->folder->cfg,
@@ -198,15 +213,25 @@ static int train(tuning *t) {
                     share,
                     NULL};
     t->start = amc_clock_seconds();
-    int status = amc_training_run(argv, t->folder->log, watch, t, t->err);
+    int status = amc_trainer_run(argv, t->folder->log, watch, t, t->err);
     if (t->terminal) fprintf(stderr, "\n");
     free(from);
     free(share);
     free(threads);
+    free(gpu);
     return t->failed ? -1 : status;
 }
 
 // ---- a run --------------------------------------------------------------------------------------
+
+// Darknet's way to end where something is wrong is exit(0).
+static int refuse_early_end(const tuning *t, amc_error *err) {
+    char *words = amc_trainer_last_words(t->folder->log);
+    amc_error_set(err, "Darknet's training ended before epoch %d of %d was done: %s",
+                  t->state.scored + 1, t->options->epochs, words);
+    free(words);
+    return -1;
+}
 
 // What is left at the end of the schedule is the last epoch's.
 static int finish(tuning *t, amc_error *err) {
@@ -215,11 +240,7 @@ static int finish(tuning *t, amc_error *err) {
     bool moved = rename(t->folder->end, path) == 0;
     free(path);
     if (moved && score_epoch(t, last, err) < 0) return -1;
-    if (t->state.scored < last)
-        return amc_error_set(err,
-                             "%s: Darknet's training ended before epoch %d of %d; all it said "
-                             "is in %s",
-                             t->folder->path, t->state.scored + 1, last, t->folder->log);
+    if (t->state.scored < last) return refuse_early_end(t, err);
     if (rename(t->folder->best, t->options->result) == 0) return 0;
     return amc_error_set(err, "%s: can't be written: %s", t->options->result, strerror(errno));
 }

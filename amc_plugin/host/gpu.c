@@ -14,6 +14,10 @@ void amc_gpu_choose(int index) {
     chosen = index;
 }
 
+int amc_gpu_chosen(void) {
+    return chosen;
+}
+
 int amc_gpu_start(amc_error *err) {
     if (chosen < 0) gpu_index = -1;
     if (gpu_index == chosen) return 0;

@@ -16,6 +16,7 @@ static inline bool amc_gpu_built(void) {
 
 // Which GPU amc_gpu_start is to start; -1, as from the start, for none.
 void amc_gpu_choose(int index);
+int amc_gpu_chosen(void);
 
 // Makes sure that the chosen GPU works and has Darknet make networks for it from now on, or for the
 // CPU where none is chosen; done before, it costs nothing. A network has to be freed where it was
@@ -33,6 +34,10 @@ static inline bool amc_gpu_built(void) {
 
 static inline void amc_gpu_choose(int index) {
     (void)index; // there is only the one processor
+}
+
+static inline int amc_gpu_chosen(void) {
+    return -1;
 }
 
 static inline int amc_gpu_start(amc_error *err) {

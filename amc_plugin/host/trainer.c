@@ -1,4 +1,4 @@
-#include "host/training.h"
+#include "host/trainer.h"
 
 #include "base/files.h"
 #include "base/memory.h"
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-void amc_training_attach(void) {
+void amc_trainer_attach(void) {
     setlinebuf(stdout);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() == 1) exit(1); // it has ended already
@@ -54,24 +54,23 @@ static pid_t start(char *const argv[], const char *log_path, FILE **output, amc_
 }
 
 // "240, 0.683: 0.412345, 0.456789 avg, 0.049 rate, 0.151 seconds, 30720 images"
-static bool parse(const char *line, amc_training_step *step) {
+static bool parse(const char *line, amc_trainer_step *step) {
     return sscanf(line, "%d, %lf: %lf, %*f avg", &step->batch, &step->epoch, &step->loss) == 3;
 }
 
 // Reads what the training prints until it ends or is to end.
-static bool follow(FILE *output, amc_training_watch *watch, void *context) {
+static bool follow(FILE *output, amc_trainer_watch *watch, void *context) {
     char *line = NULL;
     size_t room = 0;
     bool go_on = true;
-    amc_training_step step;
+    amc_trainer_step step;
     while (go_on && getline(&line, &room, output) >= 0)
         if (parse(line, &step)) go_on = watch(context, &step);
     free(line);
     return go_on;
 }
 
-// The last line of the log that says something.
-static char *last_words(const char *log) {
+char *amc_trainer_last_words(const char *log) {
     amc_error err;
     size_t length;
     char *text = amc_files_read(log, &length, &err);
@@ -83,8 +82,8 @@ static char *last_words(const char *log) {
     return words;
 }
 
-int amc_training_run(char *const argv[], const char *log, amc_training_watch *watch, void *context,
-                     amc_error *err) {
+int amc_trainer_run(char *const argv[], const char *log, amc_trainer_watch *watch, void *context,
+                    amc_error *err) {
     FILE *output = NULL;
     pid_t child = start(argv, log, &output, err);
     if (child < 0) return -1;
@@ -95,8 +94,8 @@ int amc_training_run(char *const argv[], const char *log, amc_training_watch *wa
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
     if (!whole) return 1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
-    char *words = last_words(log);
-    amc_error_set(err, "Darknet's training ended early: %s (all it said is in %s)", words, log);
+    char *words = amc_trainer_last_words(log);
+    amc_error_set(err, "Darknet's training ended early: %s", words);
     free(words);
     return -1;
 }

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Fine-tuning by Darknet's training loop: what it leaves behind, that an interrupted one goes on, and that nothing is
+# lost by a mistake.
+set -u
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/cmd/fixture.sh
+. "$root/tests/cmd/fixture.sh"
+
+readonly RESULT=cfg/tiny-finetuned.weights
+readonly PART=$RESULT.part
+
+finetune() { timeout 60 "$DARKNET" amc finetune cfg/tiny.cfg "$@" >"$work.out" 2>"$work.err" </dev/null; }
+
+number() { sed -n "s/^.*\"$1\":[[:space:]]*\([-0-9.e+]*\).*/\1/p" "$2" | head -n 1; }
+
+# fails NAME PATTERN ARGS...: finetune ends with status 1 and one sentence that the pattern matches.
+fails() {
+    local status=0
+    finetune "${@:3}" || status=$?
+    check "$1: status" "$status, $(cat "$work.err")" [ $status = 1 ]
+    check "$1: one sentence" "$(cat "$work.err")" [ "$(grep -c . "$work.err")" = 1 ]
+    check "$1: says why" "$(cat "$work.err")" grep -q "$2" "$work.err"
+}
+
+epochs_done() { if [ -f $PART/epochs.csv ]; then grep -c ^ $PART/epochs.csv; else echo 0; fi; }
+
+# start ARGS...: begins a fine-tuning that would take very long and waits for its third epoch.
+start() {
+    "$DARKNET" amc finetune cfg/tiny.cfg -epochs 90000 "$@" >"$work.started" 2>&1 </dev/null &
+    process=$!
+    for _ in $(seq 200); do
+        [ "$(epochs_done)" -lt 4 ] || return 0
+        sleep 0.1
+    done
+    not_ok 'a fine-tuning gets on' "$(cat "$work.started")"
+}
+
+# interrupt: as Ctrl-C does.
+interrupt() {
+    local status=0
+    sleep 0.5
+    kill -INT $process
+    wait $process || status=$?
+    check 'interrupted: status' "$status" [ $status = 1 ]
+}
+
+trainers() { pgrep -f "amc -i -1 train $PART" || true; }
+
+# Whether all trainers end within some seconds.
+are_gone() {
+    for _ in $(seq 50); do
+        [ -n "$(trainers)" ] || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+fixture_make 64 16 8
+
+finetune -epochs 60 -json
+check 'trains' "$(cat "$work.err")" [ -f $RESULT ]
+found=$(number accuracy "$work.out")
+"$DARKNET" amc eval cfg/tiny.cfg $RESULT -set search -json >"$work.eval" 2>/dev/null
+check 'the accuracy is that of the file' "$found, $(cat "$work.eval")" \
+    [ "$(number top1 "$work.eval")" = "$found" ]
+check 'it learns' "$(number accuracy_before "$work.out") to $found" \
+    awk "BEGIN { exit !($found > $(number accuracy_before "$work.out")) }"
+check 'progress says each epoch' "$(cat "$work.err")" [ "$(grep -c '^epoch [0-9.]* of 60: loss .*left$' "$work.err")" = 59 ]
+check 'nothing else is left' "$(ls cfg)" [ ! -e $PART ]
+
+cp $RESULT "$work.kept"
+fails 'a result that is there' 'is there already; expected -force' -epochs 1
+check 'it is as it was' 'the file changed' cmp -s $RESULT "$work.kept"
+finetune -epochs 1 -force -quiet
+check 'with -force it is replaced' 'the file is as before' [ "$(cmp -s $RESULT "$work.kept"; echo $?)" = 1 ]
+check 'with -quiet it says nothing' "$(cat "$work.err")" [ ! -s "$work.err" ]
+rm $RESULT
+
+start
+kill -9 $process
+wait $process 2>/dev/null
+check 'the training ends with what started it' "$(trainers)" are_gone
+check 'no result yet' "$(ls cfg)" [ ! -e $RESULT ]
+done_before=$(epochs_done)
+fails 'an unfinished one is there' 'unfinished fine-tuning of [0-9]* epochs; expected -resume' -epochs 90000
+fails 'resumed by another schedule' 'begun with another network, -epochs or -rate' -epochs 90000 -rate 0.001 -resume
+check 'nothing of it is lost' "$(epochs_done) lines" [ "$(epochs_done)" = "$done_before" ]
+start -resume
+fails 'a second one' 'another fine-tuning is going on there' -epochs 90000 -resume
+interrupt
+check 'it went on' "$(epochs_done) of $done_before lines" [ "$(epochs_done)" -gt "$done_before" ]
+check 'interrupted it says how to go on' "$(cat "$work.started")" grep -q 'with -resume' "$work.started"
+finetune -epochs 2 -force
+check 'started anew' "$(cat "$work.err")" [ -f $RESULT ]
+rm $RESULT
+
+# Without a list of held-out images they are taken from those that are trained on.
+sed -i /search/d cfg/tiny.data
+start
+held=$(grep -c . $PART/train.list)
+check 'images held out are not trained on' "$held of 64" [ "$held" = 58 ]
+interrupt
+fails 'no learning rate' 'expected a number above 0' -rate 0
+rm -r $PART
+
+echo images/missing_red.ppm >>train.list
+fails 'an image is missing' 'train.list:65: the image images/missing_red.ppm can.t be read' -epochs 3
+check 'no folder is left' "$(ls cfg)" [ ! -e $PART ]
+
+# Images that only Darknet's decoder finds out about.
+write_data
+sed -i '/missing/d' train.list
+for image in images/train*; do echo nonsense >"$image"; done
+fails 'images are none' "Darknet's training ended before epoch 1 of 3 was done: ." -epochs 3
+check 'no folder is left then' "$(ls cfg)" [ ! -e $PART ]
