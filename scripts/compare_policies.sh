@@ -9,8 +9,9 @@
 # flops     share of the multiply-accumulates that is left (0.5)
 # policies  (all of those below): each makes a row a seed
 # seeds     "1 2 3" (1): of the searches, amc and random; the other policies run with the first
-# episodes  of both searches (400); limit: held-out images that score a plan (0: all)
-# batches   of fine-tuning (215; 0: none); rate: its first learning rate (0.02), which falls to 0
+# plans     of both searches (200); limit: held-out images that score a plan (0: all)
+# epochs    of fine-tuning (0.5; 0: none), which learns from the unpruned network too; rate: its first learning rate
+#           (0.02), which falls to 0
 #
 # Policies. All networks are repaired on the same training images.
 #   base      not pruned
@@ -22,24 +23,23 @@
 #   lowres    uniform on smaller images, seven eighths as wide and high, and so fewer channels go
 #   random    the best of as many random plans as amc tries
 #   amc       the search
-#   scratch   the network that amc's first seed found, trained from nothing: as many batches as cfg/NAME.cfg has and
-#             fine-tuning together
+#   scratch   the network that amc's first seed found, trained from nothing, by the schedule of cfg/NAME.cfg
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/json_lib.sh
 . scripts/train_lib.sh
 
 name=$1 dir=$2
-flops=0.5 seeds=1 episodes=400 limit=0 batches=215 rate=0.02
+flops=0.5 seeds=1 plans=200 limit=0 epochs=0.5 rate=0.02
 policies="base uniform shallow deep fp cp greedy surgeon lowres random amc scratch"
 for setting in "${@:3}"; do
     case $setting in
-    flops=* | policies=* | seeds=* | episodes=* | limit=* | batches=* | rate=*) declare "$setting" ;;
-    *) echo "compare_policies.sh: $setting, expected flops=, policies=, seeds=, episodes=, limit=, batches= or rate=" >&2
+    flops=* | policies=* | seeds=* | plans=* | limit=* | epochs=* | rate=*) declare "$setting" ;;
+    *) echo "compare_policies.sh: $setting, expected flops=, policies=, seeds=, plans=, limit=, epochs= or rate=" >&2
         exit 1 ;;
     esac
 done
-settings="flops=$flops episodes=$episodes limit=$limit batches=$batches rate=$rate"
+settings="flops=$flops plans=$plans limit=$limit epochs=$epochs rate=$rate"
 data=cfg/$name.data weights=weights/$name.weights csv=$dir/results.csv
 readonly REPAIR=(-reconstruct 2000 -calibrate 256)
 
@@ -76,7 +76,7 @@ prune() { # policy seed out
         ;;
     amc | random)
         bin/darknet amc search "$cfg" "$weights" -data "$data" -flops "$flops" -seed "$2" -out "$out" -force \
-            -agent "$([ "$policy" = amc ] && echo ddpg || echo random)" -episodes "$episodes" -limit "$limit" \
+            -agent "$([ "$policy" = amc ] && echo ddpg || echo random)" -episodes "$plans" -limit "$limit" \
             "${REPAIR[@]}" >"$out/log" 2>&1 || fail "the search failed, see $out/log"
         return
         ;;
@@ -86,10 +86,14 @@ prune() { # policy seed out
         -out "$out" -force >"$out/log" 2>&1 || fail "pruning failed, see $out/log"
 }
 
-# The schedule of the .cfg, and as many batches more as fine-tuning has.
-train_from_scratch() { # cfg out
-    sed -E "s/^[ \t]*max_batches[ \t]*=.*/max_batches=$(($(value_of "$1" max_batches) + batches))/" "$1" >"$2/scratch.cfg"
-    train_resumably "$data" "$2/scratch.cfg" - "$2/scratch" || fail "training failed, see $2/scratch/log"
+# Trains on with what the unpruned network says of the images, which lowres sees smaller, too. Makes out/finetuned.weights.
+finetune() { # policy cfg weights out
+    local teacher=cfg/$name.cfg
+    [ "$1" = lowres ] && teacher=$4/$name.cfg
+    [ -f "$4/finetuned.weights" ] ||
+        bin/darknet amc finetune "$2" "$3" -data "$data" -epochs "$epochs" -rate "$rate" -teacher "$teacher" \
+            -teacher-weights "$weights" -out "$4/finetuned.weights" -resume >>"$4/log" 2>&1 ||
+        fail "training failed, see $4/log"
 }
 
 row() { # policy seed
@@ -108,12 +112,11 @@ row() { # policy seed
     [ "$policy" = scratch ] || before=$(accuracy_of "$cfg" "$net" "$data" test)
     say "$policy, seed $seed: ${before:+test accuracy $before, }training"
     if [ "$policy" = scratch ]; then
-        train_from_scratch "$cfg" "$out"
-        after=$(accuracy_of "$cfg" "$out/scratch/scratch.weights" "$data" test)
-    elif [ "$batches" -gt 0 ]; then
-        finetune_resumably "$data" "$cfg" "$net" "$out/finetune" "$batches" "$rate" ||
-            fail "training failed, see $out/finetune/log"
-        after=$(accuracy_of "$cfg" "$out/finetune/finetune.weights" "$data" test)
+        train_resumably "$data" "$cfg" - "$out/scratch" || fail "training failed, see $out/scratch/log"
+        after=$(accuracy_of "$cfg" "$out/scratch/$name-amc.weights" "$data" test)
+    elif [ "$policy" != base ] && [ "$epochs" != 0 ]; then
+        finetune "$policy" "$cfg" "$net" "$out"
+        after=$(accuracy_of "$cfg" "$out/finetuned.weights" "$data" test)
     fi
     share=$(calc "$(macs_of "$cfg") / $(macs_of "cfg/$name.cfg")")
     printf '%s,%s,%s,%s,%s\n' "$policy" "$seed" "$share" "$before" "$after" >>"$csv"

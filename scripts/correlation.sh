@@ -3,13 +3,12 @@
 # images as it is, with batch normalization re-estimated, and with weights reconstructed besides, then fine-tuned and
 # measured on the test set. Lines of a CSV, as far as they aren't there yet.
 #
-#   scripts/correlation.sh NAME CSV [PLANS] [BATCHES] [RATE]
+#   scripts/correlation.sh NAME CSV [PLANS] [EPOCHS] [RATE]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/json_lib.sh
-. scripts/train_lib.sh
 
-readonly name=$1 csv=$2 plans=${3:-20} batches=${4:-1760} rate=${5:-0.02}
+readonly name=$1 csv=$2 plans=${3:-20} epochs=${4:-4} rate=${5:-0.02}
 readonly cfg=cfg/$name.cfg data=cfg/$name.data out=amc-out/correlation/$name
 
 # Prints the held-out accuracy of the plan of a seed, repaired by so many images.
@@ -21,9 +20,9 @@ score() { # seed reconstruct calibrate
 
 finetuned() { # seed
     local folder=$out/$1
-    finetune_resumably "$data" "$folder/$name-amc.cfg" "$folder/$name-amc.weights" "$folder/finetune" \
-        "$batches" "$rate" || return 1
-    accuracy_of "$folder/$name-amc.cfg" "$folder/finetune/finetune.weights" "$data" test
+    bin/darknet amc finetune "$folder/$name-amc.cfg" "$folder/$name-amc.weights" -data "$data" -epochs "$epochs" \
+        -rate "$rate" -out "$folder/finetuned.weights" -resume >>"$folder/log" 2>&1 || return 1
+    accuracy_of "$folder/$name-amc.cfg" "$folder/finetuned.weights" "$data" test
 }
 
 mkdir -p "$out" "$(dirname "$csv")"

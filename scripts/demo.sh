@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 scripts/get_fashion_mnist.sh
 rm -rf amc-out/demo
 scripts/compare_policies.sh fashion amc-out/demo policies='base uniform shallow deep random amc' \
-    episodes=200 limit=1000 batches=215
+    plans=200 limit=1000 epochs=0.5
 echo
 echo 'cfg/fashion.cfg on Fashion-MNIST at 50% of the FLOPs:'
 echo

@@ -9,45 +9,22 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/json_lib.sh
-. scripts/train_lib.sh
 
-readonly FULL=scripts/results/fashion/full.csv # seed,test_after: AMC's networks, fine-tuned fully
-readonly RUNS=amc-out/results/fashion/0.5
 # In this order; those without figures are left out.
 readonly STUDIES=(
     'plain20:Plain-20 on CIFAR-10' 'resnet56:ResNet-56 on CIFAR-10' 'vgg16:VGG-16 on CIFAR-10'
     'mobilenet:MobileNet on CIFAR-10' 'mobilenetv2:MobileNet-V2 on CIFAR-10' 'resnet50:ResNet-50 on CIFAR-10'
     'fashion:cfg/fashion.cfg on Fashion-MNIST')
 
-# Fine-tunes the network of a search with the command that the search prints, whose schedule is that
-# of cfg/fashion.cfg.
-finetune_fully() { # seed
-    local out=$RUNS/amc-$1 accuracy
-    if grep -q "^$1," "$FULL"; then return; fi
-    train_resumably cfg/fashion.data "$out/fashion-amc.cfg" "$out/fashion-amc.weights" "$out/full"
-    accuracy=$(accuracy_of "$out/fashion-amc.cfg" "$out/full/fashion-amc.weights" cfg/fashion.data test)
-    echo "$1,$accuracy" >>"$FULL"
-}
-
 run_fashion() {
-    local seed
     scripts/get_fashion_mnist.sh
     scripts/study.sh fashion policies repairs agents
-    [ -s "$FULL" ] || echo 'seed,test_after' >"$FULL"
-    for seed in 1 2 3; do finetune_fully "$seed"; done
 }
 
 # What there is of each network.
 studies() {
     local study
     for study in "${STUDIES[@]}"; do scripts/study_tables.sh "${study%%:*}" "${study#*:}"; done
-}
-
-full_table() {
-    awk -F, 'NR > 1 { n++; sum += 100 * $2; seeds = seeds (n > 1 ? " " : "") $1
-        if (n == 1 || 100 * $2 < low) low = 100 * $2
-        if (100 * $2 > high) high = 100 * $2 }
-        END { printf "| **AMC**, seeds %s | %.2f (%.2f to %.2f) |\n", seeds, sum / n, low, high }' "$FULL"
 }
 
 # A row for each error: every seed's accuracies, their mean, and what was saved.
@@ -87,23 +64,15 @@ Written by \`make results\` from the figures in \`scripts/results/\`. Accuracy i
 search, calibration or fine-tuning sees. Where there are several seeds: mean (smallest to largest).
 
 \`scripts/study.sh NAME\` makes the figures of one network. Every policy has its network repaired on the same training
-images (2,000 to reconstruct weights, 256 for batch normalization) and fine-tuned alike by \`darknet classifier train\`:
-so many batches of 128 with a learning rate that falls to 0 (the script has the numbers). A search is 200 plans, each
-scored on held-out training images; random search has as many. FLOPs: the largest of the seeds. The policies:
+images (2,000 to reconstruct weights, 256 for batch normalization) and fine-tuned alike by \`darknet amc finetune\`: so
+many epochs of Darknet's training loop with a learning rate that falls to 0 (the script has the numbers), in which half
+of the truth is what the unpruned network says of the image, and of whose epochs the one is taken that is best on
+held-out training images. The unpruned network is not trained on. A search is 200 plans, each scored on held-out training images; random search has as many. FLOPs: the largest of the seeds. The policies:
 uniform, shallow and deep keep the same share of all layers, of the first half, of the second half; fp cuts filters of
 least L1 norm, where it costs each layer the same accuracy (Li et al. 2017); cp is uniform with channels chosen by LASSO
 (He et al. 2017); greedy gives up channels one by one by each layer's sensitivity, surgeon by what reconstruction
 says that each is worth, which is where searches start.
 $(studies)
-
-### Fine-tuned in full
-
-Four epochs are short. With the command that the search prints, that is with the whole schedule of cfg/fashion.cfg (7,200
-batches, 17 epochs), AMC's networks reach:
-
-| policy | after full fine-tuning, % |
-|---|---|
-$(full_table)
 
 ## Early stopping
 

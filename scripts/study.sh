@@ -20,16 +20,16 @@ readonly name=${1:?expected the NAME of cfg/NAME.cfg}
 readonly kept=scripts/results/$name runs=amc-out/results/$name
 parts=("${@:2}")
 
-# Of each network: the budgets, the batches and rate of fine-tuning, the held-out images that score a plan (0: all).
+# Of each network: the budgets, the epochs and first rate of fine-tuning, the held-out images that score a plan (0: all).
 limit=0
 case $name in
-fashion) budgets=0.5 batches=1720 rate=0.02 limit=2000 ;;
-plain20) budgets=0.5 batches=14000 rate=0.05 ;;
-resnet56) budgets=0.5 batches=7000 rate=0.05 ;;
-vgg16) budgets=0.2 batches=7000 rate=0.03 ;;
-mobilenet) budgets='0.5 0.4' batches=7000 rate=0.05 ;;
-mobilenetv2) budgets=0.5 batches=7000 rate=0.05 ;;
-resnet50) budgets=0.5 batches=7000 rate=0.05 ;;
+fashion) budgets=0.5 epochs=4 rate=0.02 limit=2000 ;;
+plain20) budgets=0.5 epochs=20 rate=0.05 ;;
+resnet56) budgets=0.5 epochs=10 rate=0.05 ;;
+vgg16) budgets=0.2 epochs=10 rate=0.03 ;;
+mobilenet) budgets='0.5 0.4' epochs=10 rate=0.05 ;;
+mobilenetv2) budgets=0.5 epochs=10 rate=0.05 ;;
+resnet50) budgets=0.5 epochs=10 rate=0.05 ;;
 *)
     echo "study.sh: $name, expected fashion, plain20, resnet56, resnet50, vgg16, mobilenet or mobilenetv2" >&2
     exit 1
@@ -39,7 +39,7 @@ esac
 compare() { # budget [OPTION=VALUE ...]
     mkdir -p "$runs/$1"
     [ -f "$runs/$1/results.csv" ] || [ ! -f "$kept/policies-$1.csv" ] || cp "$kept/policies-$1.csv" "$runs/$1/results.csv"
-    scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" episodes=200 limit=$limit "${@:2}"
+    scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" plans=200 limit=$limit "${@:2}"
     cp "$runs/$1/results.csv" "$kept/policies-$1.csv"
 }
 
@@ -47,7 +47,7 @@ policies() {
     local budget scratch=""
     [ "$name" = plain20 ] && scratch=scratch
     for budget in $budgets; do
-        compare "$budget" batches="$batches" rate="$rate" \
+        compare "$budget" epochs="$epochs" rate="$rate" \
             policies="base uniform amc random greedy surgeon fp cp shallow deep lowres $scratch"
     done
 }
@@ -57,7 +57,7 @@ macs() {
     local flops
     if [ -f "$kept/macs.csv" ]; then return; fi
     for flops in 0.3 0.4 0.5 0.6 0.7 0.8 0.9; do
-        scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 batches=0 episodes=200 limit=$limit \
+        scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 epochs=0 plans=200 limit=$limit \
             policies='base uniform shallow deep fp cp greedy surgeon random amc'
         sed "s/^/$flops,/; 1s/^$flops/budget/" "$runs/macs-$flops/results.csv" >"$kept/macs-$flops.part"
     done
@@ -70,7 +70,7 @@ agents() { scripts/agents.sh "$name" "$kept/agents.csv" '1 2 3 4 5' 2000; }
 
 repairs() { scripts/criteria.sh "$name" "$kept/criteria.csv" 20; }
 
-correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 1760; }
+correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 4; }
 
 # Searches with R_Param and single weights: as few as accuracy allows, without training.
 weights() {

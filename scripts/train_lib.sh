@@ -50,17 +50,3 @@ start_training() { # folder cfg [weights [-clear]]
     training=$!
     trap 'kill $training 2>/dev/null; wait $training 2>/dev/null; exit 1' INT TERM
 }
-
-# short_schedule CFG BATCHES RATE: the .cfg with a learning rate that falls from RATE to 0 in so many batches.
-short_schedule() {
-    sed -E -e '/^[ \t]*(learning_rate|max_batches|burn_in|policy|power|steps|scales)[ \t]*=/d' \
-        -e "s/^\[net\]/[net]\nlearning_rate=$3\nmax_batches=$2\npolicy=poly\npower=1/" "$1"
-}
-
-# finetune_resumably DATA CFG WEIGHTS FOLDER BATCHES RATE: trains by such a schedule; what that ends with is
-# FOLDER/finetune.weights, the network FOLDER/finetune.cfg. Returns as train_resumably does.
-finetune_resumably() {
-    mkdir -p "$4"
-    short_schedule "$2" "$5" "$6" >"$4/finetune.cfg"
-    train_resumably "$1" "$4/finetune.cfg" "$3" "$4"
-}

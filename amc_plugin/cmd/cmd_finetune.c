@@ -36,7 +36,7 @@ static int run(const finetune_options *o, const char *cfg, const char *weights, 
                 "interrupted; the same command with -resume goes on after the last epoch\n");
     if (status == 0 && o->json) print_json(&tuning, &result);
     if (status == 0 && !o->json)
-        printf("accuracy on the held-out training images %.2f%% -> %.2f%% (epoch %d of %d)\n%s\n",
+        printf("accuracy on the held-out training images %.2f%% -> %.2f%% (epoch %d of %g)\n%s\n",
                100 * result.before, 100 * result.after, result.epoch, tuning.epochs, tuning.result);
     free(beside);
     amc_network_free(network);
@@ -51,12 +51,12 @@ int amc_cmd_finetune(int argc, char **argv) {
     const amc_option table[] = {
         AMC_OPTION_DATA(&o.tuning.data),
         {.name = "epochs",
-         .kind = AMC_OPTION_INT,
+         .kind = AMC_OPTION_NUMBER,
          .value = &o.tuning.epochs,
          .argument = "N",
-         .help = "times that all training images are seen",
-         .low = 1,
-         .high = 100000},
+         .help = "how often all training images are seen",
+         .high = 100000,
+         .open = true},
         {.name = "rate",
          .kind = AMC_OPTION_NUMBER,
          .value = &o.tuning.rate,

@@ -125,15 +125,36 @@ static int compare_schedule(const tuning *t, const char *text, amc_error *err) {
 static int write_cfg(tuning *t, int images, amc_error *err) {
     int batch;
     if (amc_cfg_text_int(t->network->cfg, 0, "batch", 1, 1, INT_MAX, &batch, err) < 0) return -1;
-    double batches = ceil((double)t->options->epochs * images / batch);
+    double batches = ceil(t->options->epochs * images / batch);
     if (batches > 1e9)
-        return amc_error_set(err, "finetune: %d epochs of %d images are too many",
+        return amc_error_set(err, "finetune: %g epochs of %d images are too many",
                              t->options->epochs, images);
     t->batches = (int)batches;
     char *text = scheduled(t);
     int status = t->state.trained ? compare_schedule(t, text, err)
                                   : amc_files_write(t->folder->cfg, text, strlen(text), err);
     free(text);
+    return status;
+}
+
+// It is shown the same images and has to name the same classes.
+static int check_teacher(const tuning *t, amc_error *err) {
+    const amc_tuning_options *o = t->options;
+    if (!o->teacher) return 0;
+    amc_network *teacher =
+        amc_network_load(o->teacher, o->teacher_weights, AMC_WEIGHTS_NEEDED, err);
+    if (!teacher) return -1;
+    const amc_layer_graph *a = teacher->graph, *b = t->network->graph;
+    int outputs = amc_layer_outputs(&a->layers[amc_layer_graph_output(a)]);
+    int wanted = amc_layer_outputs(&b->layers[amc_layer_graph_output(b)]);
+    int status = 0;
+    if (a->c != b->c || a->h != b->h || a->w != b->w || outputs != wanted)
+        status = amc_error_set(
+            err,
+            "%s: has %d outputs for images of %dx%dx%d, expected %d for %dx%dx%d "
+            "as %s",
+            o->teacher, outputs, a->w, a->h, a->c, wanted, b->w, b->h, b->c, t->network->cfg_path);
+    amc_network_free(teacher);
     return status;
 }
 
@@ -158,7 +179,7 @@ static void show(const tuning *t, const amc_trainer_step *step) {
     if (t->state.scored)
         snprintf(scored, sizeof scored, ", held-out %.2f%%, best %.2f%% (epoch %d)",
                  100 * t->accuracy, 100 * t->state.accuracy, t->state.best);
-    snprintf(line, sizeof line, "epoch %.1f of %d: loss %.3f%s, %.0f:%02d left", step->epoch,
+    snprintf(line, sizeof line, "epoch %.1f of %g: loss %.3f%s, %.0f:%02d left", step->epoch,
              t->options->epochs, step->loss, scored, floor(left / 60), (int)fmod(left, 60));
     fprintf(stderr, t->terminal ? "\r%.79s\033[K" : "%s\n", line);
 }
@@ -224,18 +245,22 @@ static int train(tuning *t) {
 
 // ---- a run --------------------------------------------------------------------------------------
 
+static int last_epoch(const tuning *t) {
+    return (int)ceil(t->options->epochs);
+}
+
 // Darknet's way to end where something is wrong is exit(0).
 static int refuse_early_end(const tuning *t, amc_error *err) {
     char *words = amc_trainer_last_words(t->folder->log);
     amc_error_set(err, "Darknet's training ended before epoch %d of %d was done: %s",
-                  t->state.scored + 1, t->options->epochs, words);
+                  t->state.scored + 1, last_epoch(t), words);
     free(words);
     return -1;
 }
 
 // What is left at the end of the schedule is the last epoch's.
 static int finish(tuning *t, amc_error *err) {
-    int last = t->options->epochs;
+    int last = last_epoch(t);
     char *path = amc_memory_text("%s/net_%d.weights", t->folder->path, last);
     bool moved = rename(t->folder->end, path) == 0;
     free(path);
@@ -250,6 +275,7 @@ static int open_tuning(tuning *t, amc_tuning_result *result, amc_error *err) {
     if (!o->force && !o->resume && amc_files_exists(o->result))
         return amc_error_set(err, "%s: is there already; expected -force or another -out",
                              o->result);
+    if (check_teacher(t, err) < 0) return -1;
     amc_scorer_options options = {
         .data = o->data, .part = AMC_DATASET_SEARCH, .seed = o->seed, .threads = o->threads};
     t->scorer = amc_scorer_new(t->network, options, err);

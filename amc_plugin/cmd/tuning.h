@@ -8,8 +8,8 @@
 
 typedef struct amc_tuning_options {
     const char *data; // .data file; NULL: the network's own
-    int epochs;       // of all training images
-    double rate;      // learning rate of the first batch, which falls to 0; NAN: half of the .cfg's
+    double epochs; // of all training images; where that is no whole number, the last is cut short
+    double rate;   // learning rate of the first batch, which falls to 0; NAN: half of the .cfg's
     const char *teacher;         // .cfg of a network to learn from; NULL: none
     const char *teacher_weights; // NULL: weights/<name>.weights
     double teacher_share;        // of the truth that is the teacher's

@@ -13,9 +13,4 @@
 // as it was. The model, which has its weights, is borrowed; NULL ends it.
 void amc_teacher_install(amc_host_model *model, float share);
 
-// Whether the teacher can be used with a network of that input and so many outputs. -1 with err
-// set if not; path is the teacher's .cfg.
-int amc_teacher_check(const amc_host_model *model, const char *path, const amc_layer_graph *student,
-                      amc_error *err);
-
 #endif

@@ -71,12 +71,13 @@ check 'nothing else is left' "$(ls cfg)" [ ! -e $PART ]
 cp $RESULT "$work.kept"
 fails 'a result that is there' 'is there already; expected -force' -epochs 1
 check 'it is as it was' 'the file changed' cmp -s $RESULT "$work.kept"
-finetune -epochs 1 -force -quiet
+finetune -epochs 0.5 -force -quiet
 check 'with -force it is replaced' 'the file is as before' [ "$(cmp -s $RESULT "$work.kept"; echo $?)" = 1 ]
 check 'with -quiet it says nothing' "$(cat "$work.err")" [ ! -s "$work.err" ]
 rm $RESULT
 
 start
+check 'it trains in a process of its own' "$(pgrep -af 'darknet amc')" [ -n "$(trainers)" ]
 kill -9 $process
 wait $process 2>/dev/null
 check 'the training ends with what started it' "$(trainers)" are_gone
