@@ -14,6 +14,7 @@ int amc_cmd_eval(int argc, char **argv);
 int amc_cmd_prune(int argc, char **argv);
 int amc_cmd_search(int argc, char **argv);
 int amc_cmd_finetune(int argc, char **argv);
+int amc_cmd_report(int argc, char **argv);
 
 // What the process that trains for finetune runs, for nobody else: Darknet's `classifier train`,
 // perhaps with a teacher. argv is what cmd/tuning gives it.

@@ -26,6 +26,7 @@ static const command commands[] = {
     {"prune", amc_cmd_prune,
      "apply a policy: uniform, shallow, deep, random, fp, greedy, surgeon or a policy.json"},
     {"finetune", amc_cmd_finetune, "train a pruned network on, with Darknet's training loop"},
+    {"report", amc_cmd_report, "make a page with pictures of what a search did"},
     {"eval", amc_cmd_eval, "measure accuracy, FLOPs and speed"},
     {"info", amc_cmd_info, "show layers, costs and which channels go together"},
 };
@@ -104,8 +105,9 @@ static int run_amc(int argc, char **argv) {
         print_usage();
         return finish(0);
     }
-    amc_error_set(&err, "%s%s, expected search, prune, finetune, eval or info (see darknet amc -h)",
-                  *name ? name : "no command", *name ? " is not a command" : "");
+    amc_error_set(
+        &err, "%s%s, expected search, prune, finetune, report, eval or info (see darknet amc -h)",
+        *name ? name : "no command", *name ? " is not a command" : "");
     return amc_cmd_fail(&err);
 }
 

@@ -17,9 +17,13 @@ static void print_default(const amc_option *option) {
     if (text) printf(" (default %s)", text);
 }
 
+static const char *operands_of(const amc_options *options) {
+    return options->operands ? options->operands : "<cfg> [weights]";
+}
+
 static void print_help(const amc_options *options) {
-    printf("usage: darknet amc %s <cfg> [weights] [options]\n\n%s\n\noptions:\n", options->command,
-           options->summary);
+    printf("usage: darknet amc %s %s [options]\n\n%s\n\noptions:\n", options->command,
+           operands_of(options), options->summary);
     for (int i = 0; i < options->n_options; i++) {
         const amc_option *option = &options->options[i];
         char left[64];
@@ -94,10 +98,9 @@ static struct option *getopt_table(const amc_options *options) {
 static int take_files(const amc_options *options, int argc, char **argv, amc_files_given *files,
                       amc_error *err) {
     int n = argc - optind;
-    if (n < 1 || n > 2)
-        return amc_error_set(err,
-                             "%s: %d arguments, expected <cfg> [weights] (see darknet amc %s -h)",
-                             options->command, n, options->command);
+    if (n < 1 || n > (options->operands ? 1 : 2))
+        return amc_error_set(err, "%s: %d arguments, expected %s (see darknet amc %s -h)",
+                             options->command, n, operands_of(options), options->command);
     files->cfg = argv[optind];
     files->weights = n == 2 ? argv[optind + 1] : NULL;
     return 0;

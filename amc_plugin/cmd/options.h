@@ -112,14 +112,15 @@ typedef struct amc_option {
 
 // A command: darknet amc <command> <cfg> [weights] [options]
 typedef struct amc_options {
-    const char *command; // "search"
-    const char *summary; // what the command does, one paragraph
+    const char *command;  // "search"
+    const char *operands; // what it is about, if that isn't a network: "<folder>"
+    const char *summary;  // what the command does, one paragraph
     const amc_option *options;
     int n_options;
 } amc_options;
 
 typedef struct amc_files_given {
-    const char *cfg;
+    const char *cfg;     // or the one operand
     const char *weights; // NULL if left out
 } amc_files_given;
 

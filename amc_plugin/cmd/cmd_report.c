@@ -1,0 +1,75 @@
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/report_page.h"
+#include "cmd/report_pictures.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LAYERS, EPISODES, FRONT, PICTURES };
+static const char *const files[PICTURES] = {"layers.png", "episodes.png", "front.png"};
+static const char *const titles[PICTURES] = {
+    "What each layer keeps", "Accuracy of the plans that the search tried, in their order",
+    "Accuracy against size of the plans that the search tried"};
+
+// What prune left has no episodes.
+static int load_episodes(const char *folder, amc_episode_table **table, amc_error *err) {
+    char *path = amc_memory_text("%s/episodes.csv", folder);
+    bool there = amc_files_exists(path);
+    *table = there ? amc_episode_table_load(path, err) : NULL;
+    free(path);
+    return there && !*table ? -1 : 0;
+}
+
+static int draw(const amc_result_file *result, const amc_episode_table *table, char **paths,
+                amc_error *err) {
+    if (amc_report_draw_layers(result, paths[LAYERS], err) < 0) return -1;
+    if (!table) return 0;
+    if (amc_report_draw_episodes(result, table, paths[EPISODES], err) < 0) return -1;
+    return amc_report_draw_front(result, table, paths[FRONT], err);
+}
+
+static int write_report(const amc_result_file *result, const amc_episode_table *table,
+                        const char *folder, amc_error *err) {
+    char *paths[PICTURES], *page = amc_memory_text("%s/report.html", folder);
+    amc_report_picture pictures[PICTURES];
+    for (int i = 0; i < PICTURES; i++) {
+        paths[i] = amc_memory_text("%s/%s", folder, files[i]);
+        pictures[i] = (amc_report_picture){paths[i], titles[i]};
+    }
+    int n = table ? PICTURES : EPISODES, status = draw(result, table, paths, err);
+    if (status == 0) status = amc_report_page_write(result, pictures, n, page, err);
+    for (int i = 0; i < n && status == 0; i++) printf("%s\n", paths[i]);
+    if (status == 0) printf("%s\n", page);
+    for (int i = 0; i < PICTURES; i++) free(paths[i]);
+    free(page);
+    return status;
+}
+
+static int run(const char *folder, amc_error *err) {
+    char *path = amc_memory_text("%s/result.json", folder);
+    amc_result_file *result = amc_result_file_load(path, err);
+    amc_episode_table *table = NULL;
+    int status = result ? load_episodes(folder, &table, err) : -1;
+    if (status == 0) status = write_report(result, table, folder, err);
+    amc_episode_table_free(table);
+    amc_result_file_free(result);
+    free(path);
+    return status;
+}
+
+int amc_cmd_report(int argc, char **argv) {
+    const amc_options options = {
+        .command = "report",
+        .operands = "<folder>",
+        .summary = "Makes report.html, a page that needs no other file, and its pictures as PNG "
+                   "files, of\nwhat search or prune left in a folder. Draws with gnuplot.",
+    };
+    amc_files_given given;
+    amc_error err;
+    int status = amc_options_parse(&options, argc, argv, &given, &err);
+    if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
+    return run(given.cfg, &err) < 0 ? amc_cmd_fail(&err) : 0;
+}

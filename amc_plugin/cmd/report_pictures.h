@@ -1,0 +1,21 @@
+// The pictures of a report.
+
+#ifndef AMC_CMD_REPORT_PICTURES_H
+#define AMC_CMD_REPORT_PICTURES_H
+
+#include "cmd/episode_table.h"
+#include "cmd/result_file.h"
+
+// What each layer kept, before and after. -1 with err set.
+int amc_report_draw_layers(const amc_result_file *result, const char *path, amc_error *err);
+
+// Accuracy of every episode's plan, and of the best so far. -1 with err set.
+int amc_report_draw_episodes(const amc_result_file *result, const amc_episode_table *table,
+                             const char *path, amc_error *err);
+
+// Accuracy against size of every plan seen, those that none beats in both, and what they are to be
+// compared with. -1 with err set.
+int amc_report_draw_front(const amc_result_file *result, const amc_episode_table *table,
+                          const char *path, amc_error *err);
+
+#endif
