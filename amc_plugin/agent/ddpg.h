@@ -71,11 +71,4 @@ double amc_ddpg_sigma(const amc_ddpg *agent);
 void amc_ddpg_end_episode(amc_ddpg *agent, const float *states, const double *actions, int steps,
                           double reward);
 
-// All that an agent knows as bytes in this machine's order. _save needs _save_size bytes of room;
-// _load reads as many back into an agent made with the same sizes and options, which then goes on
-// exactly as the saved one would have.
-size_t amc_ddpg_save_size(const amc_ddpg *agent);
-void amc_ddpg_save(const amc_ddpg *agent, void *bytes);
-void amc_ddpg_load(amc_ddpg *agent, const void *bytes);
-
 #endif

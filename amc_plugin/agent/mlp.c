@@ -163,29 +163,3 @@ __attribute__((optimize("O3"))) void amc_mlp_soft_update(amc_mlp *target, const 
     for (size_t i = 0; i < target->count; i++)
         target->weights[i] = share * online->weights[i] + (1 - share) * target->weights[i];
 }
-
-// The bytes are: steps (8) | weights | mean | square, each (count) floats.
-size_t amc_mlp_save_size(const amc_mlp *net) {
-    return sizeof(int64_t) + 3 * net->count * sizeof(float);
-}
-
-void amc_mlp_save(const amc_mlp *net, void *bytes) {
-    size_t part = net->count * sizeof(float);
-    int64_t steps = net->steps;
-    char *at = bytes;
-    memcpy(at, &steps, sizeof steps);
-    memcpy(at + sizeof steps, net->weights, part);
-    memcpy(at + sizeof steps + part, net->mean, part);
-    memcpy(at + sizeof steps + 2 * part, net->square, part);
-}
-
-void amc_mlp_load(amc_mlp *net, const void *bytes) {
-    size_t part = net->count * sizeof(float);
-    int64_t steps;
-    const char *at = bytes;
-    memcpy(&steps, at, sizeof steps);
-    net->steps = steps;
-    memcpy(net->weights, at + sizeof steps, part);
-    memcpy(net->mean, at + sizeof steps + part, part);
-    memcpy(net->square, at + sizeof steps + 2 * part, part);
-}

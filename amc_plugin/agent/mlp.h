@@ -3,8 +3,7 @@
 //
 // Not here: losses. The caller computes d loss / d output and hands it to _backward.
 //
-// Everything is in a few plain arrays, so a network is saved by copying bytes. Results are the same
-// bit for bit for the same inputs as long as OpenBLAS runs with one thread.
+// Results are the same bit for bit for the same inputs as long as OpenBLAS runs with one thread.
 
 #ifndef AMC_AGENT_MLP_H
 #define AMC_AGENT_MLP_H
@@ -52,11 +51,5 @@ void amc_mlp_adam(amc_mlp *net, double rate);
 
 // target's weights <- tau * online's + (1 - tau) * target's; for tau 1 a copy. Same sizes.
 void amc_mlp_soft_update(amc_mlp *target, const amc_mlp *online, double tau);
-
-// Weights and optimiser as bytes in this machine's order. _save needs _save_size bytes of room,
-// _load reads as many back into a network of the same sizes.
-size_t amc_mlp_save_size(const amc_mlp *net);
-void amc_mlp_save(const amc_mlp *net, void *bytes);
-void amc_mlp_load(amc_mlp *net, const void *bytes);
 
 #endif

@@ -80,36 +80,3 @@ float amc_replay_reward(const amc_replay *replay, int index) {
 bool amc_replay_done(const amc_replay *replay, int index) {
     return fact(replay, index, 2) != 0;
 }
-
-static size_t state_bytes(const amc_replay *replay) {
-    return (size_t)replay->capacity * 2 * replay->state_size * sizeof(float);
-}
-
-static size_t fact_bytes(const amc_replay *replay) {
-    return (size_t)replay->capacity * 3 * sizeof(float);
-}
-
-// The bytes are: count | next (4 each) | states | facts | order. `order` is a part of the state:
-// with it the batches after _load are those that would have come without.
-size_t amc_replay_save_size(const amc_replay *replay) {
-    return 2 * sizeof(int) + state_bytes(replay) + fact_bytes(replay) +
-           replay->capacity * sizeof(int);
-}
-
-void amc_replay_save(const amc_replay *replay, void *bytes) {
-    char *at = bytes;
-    memcpy(at, &replay->count, sizeof(int));
-    memcpy(at += sizeof(int), &replay->next, sizeof(int));
-    memcpy(at += sizeof(int), replay->states, state_bytes(replay));
-    memcpy(at += state_bytes(replay), replay->facts, fact_bytes(replay));
-    memcpy(at += fact_bytes(replay), replay->order, replay->capacity * sizeof(int));
-}
-
-void amc_replay_load(amc_replay *replay, const void *bytes) {
-    const char *at = bytes;
-    memcpy(&replay->count, at, sizeof(int));
-    memcpy(&replay->next, at += sizeof(int), sizeof(int));
-    memcpy(replay->states, at += sizeof(int), state_bytes(replay));
-    memcpy(replay->facts, at += state_bytes(replay), fact_bytes(replay));
-    memcpy(replay->order, at += fact_bytes(replay), replay->capacity * sizeof(int));
-}

@@ -35,10 +35,4 @@ float amc_replay_action(const amc_replay *replay, int index);
 float amc_replay_reward(const amc_replay *replay, int index);
 bool amc_replay_done(const amc_replay *replay, int index);
 
-// All of it as bytes in this machine's order. _save needs _save_size bytes of room, _load reads as
-// many back into a buffer of the same capacity and state size.
-size_t amc_replay_save_size(const amc_replay *replay);
-void amc_replay_save(const amc_replay *replay, void *bytes);
-void amc_replay_load(amc_replay *replay, const void *bytes);
-
 #endif

@@ -59,6 +59,10 @@ static int write_all(int file, const char *bytes, size_t length) {
     return 0;
 }
 
+int amc_files_put(int file, const char *path, const void *bytes, size_t length, amc_error *err) {
+    return write_all(file, bytes, length) < 0 ? fail(path, "can't be written", err) : 0;
+}
+
 static int write_parts(int file, const amc_files_part *parts, int n) {
     for (int i = 0; i < n; i++)
         if (write_all(file, parts[i].bytes, parts[i].length) < 0) return -1;

@@ -1,4 +1,5 @@
-// Whole files: read at once or piece by piece, written at once and atomically.
+// Whole files: read at once or piece by piece, written at once and atomically; and bytes to files
+// that are open.
 
 #ifndef AMC_BASE_FILES_H
 #define AMC_BASE_FILES_H
@@ -18,6 +19,9 @@ int amc_files_open(const char *path, size_t *length, amc_error *err);
 
 // Reads the next `length` bytes; -1 with err set, also where the file ends before.
 int amc_files_take(int file, const char *path, void *bytes, size_t length, amc_error *err);
+
+// Writes `length` bytes to a file that is open; -1 with err set, when a part may have been written.
+int amc_files_put(int file, const char *path, const void *bytes, size_t length, amc_error *err);
 
 // Replaces the file at `path` by `length` bytes: a temporary file beside it, fsync, rename. On
 // failure -1, err set, what stood at `path` is untouched and no temporary file is left.

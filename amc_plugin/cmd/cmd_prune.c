@@ -183,8 +183,9 @@ static int open_pruning(pruning *p, const char *cfg, const char *weights, amc_er
     p->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!p->network || (o->skip && amc_network_skip(p->network, o->skip, err) < 0)) return -1;
     p->space = amc_network_space(p->network, o->repair.granularity);
-    p->output = amc_output_new(p->network, o->repair.granularity, o->out, o->force, err);
-    if (!p->output || open_images(p, err) < 0) return -1;
+    p->output = amc_output_new(p->network, o->repair.granularity, o->out, err);
+    if (!p->output || amc_output_check(p->output, o->force, "-force", err) < 0) return -1;
+    if (open_images(p, err) < 0) return -1;
     return make(p, err);
 }
 

@@ -1,35 +1,26 @@
+// The search: its journal and the output folder first, then the images, the episodes, and the
+// result.
+
 #include "base/memory.h"
-#include "cmd/aim.h"
 #include "cmd/chooser.h"
 #include "cmd/commands.h"
-#include "cmd/options.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
-#include "cmd/scorer.h"
+#include "cmd/search_options.h"
+#include "cmd/shell.h"
 #include "model/cost_model.h"
-#include "search/early_stop.h"
+#include "search/evaluation.h"
 #include "search/search_loop.h"
 
 #include <cjson/cJSON.h>
-#include <limits.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct search_options {
-    const char *reward, *agent, *skip, *out;
-    double early_stop, max_drop;
-    bool force, json, paper, episodes_given, warmup_given, max_drop_given;
-    int episodes, warmup, seed;
-    amc_aim aim;
-    amc_scorer_options scorer;
-} search_options;
-
 // Everything a search has open; NULL until it is.
 typedef struct search {
-    const search_options *options;
+    const amc_search_given *options;
     amc_network *network;
     amc_scorer *scorer;
     amc_prune_space *space;
@@ -39,8 +30,8 @@ typedef struct search {
     amc_progress *progress;
     float base;                 // accuracy of the whole network
     amc_early_stop *early_stop; // NULL: every plan is scored on all images
-    int64_t images_scored;      // of all plans
-    int plans_scored, plans_stopped;
+    amc_checkpoint *checkpoint;
+    amc_evaluation evaluation;
     amc_search_result result;
     amc_network *pruned; // the result as read back
 } search;
@@ -53,87 +44,111 @@ static void interrupt(int number) {
     signal(number, SIG_DFL);
 }
 
-static void score_images(void *context, const int *images, int n, bool *right) {
+static void handle_interrupts(void (*handler)(int)) {
+    signal(SIGINT, handler);
+    signal(SIGTERM, handler);
+}
+
+// ---- the search's view of it --------------------------------------------------------------------
+
+static void apply(void *context, const int *counts) {
+    search *s = context;
+    amc_scorer_apply(s->scorer, amc_chooser_make(&s->chooser, counts));
+}
+
+static amc_score score_all(void *context) {
+    return amc_scorer_all(((search *)context)->scorer);
+}
+
+static void score_some(void *context, const int *images, int n, bool *right) {
     amc_scorer_images(((search *)context)->scorer, images, n, right);
 }
 
-static amc_score score_until_stopped(search *s, amc_pruned pruned) {
-    amc_scorer_apply(s->scorer, pruned);
-    return amc_early_stop_score(s->early_stop, score_images, s);
+static int score(void *context, const int *counts, amc_score *scored, amc_error *err) {
+    return amc_evaluation_score(&((search *)context)->evaluation, counts, scored, err);
 }
 
-static amc_score score(void *context, const int *counts) {
-    search *s = context;
-    amc_pruned pruned = amc_chooser_make(&s->chooser, counts);
-    amc_score scored =
-        s->early_stop ? score_until_stopped(s, pruned) : amc_scorer_pruned(s->scorer, pruned);
-    s->images_scored += scored.images;
-    s->plans_scored++;
-    s->plans_stopped += scored.stopped;
-    return scored;
-}
-
+// Replaying takes no time, and a result of less than was recorded would be worse than none.
 static bool report(void *context, const amc_search_episode *episode) {
-    amc_progress_episode(((search *)context)->progress, episode);
-    return !interrupted;
+    search *s = context;
+    amc_progress_episode(s->progress, episode);
+    return !interrupted || amc_checkpoint_replays(s->checkpoint);
 }
 
-// Checks the options and completes them.
-static int check(search_options *o, amc_error *err) {
-    int reward = amc_reward_find(o->reward);
-    if (reward < 0)
-        return amc_error_set(err, "search: -reward %s, expected err, flops or params", o->reward);
-    if (strcmp(o->agent, "ddpg") != 0 && strcmp(o->agent, "random") != 0)
-        return amc_error_set(err, "search: -agent %s, expected ddpg or random", o->agent);
-    if (reward != AMC_REWARD_ERR && o->early_stop > 0)
-        return amc_error_set(err, "search: -early-stop compares accuracies, expected -reward err");
-    if (o->paper && !o->episodes_given) o->episodes = 400;
-    if (o->paper && !o->warmup_given) o->warmup = 100;
-    if (reward == AMC_REWARD_ERR && o->max_drop_given)
-        return amc_error_set(err, "search: -max-drop is for searches that shrink a network as far "
-                                  "as accuracy allows, expected -reward flops or params with it");
-    if (amc_aim_check(&o->aim, "search", &o->scorer.repair.granularity, err) < 0) return -1;
-    bool by_weights = o->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT;
-    if (by_weights && reward == AMC_REWARD_FLOPS)
-        return amc_error_set(err, "search: -reward flops is for channels, expected params with "
-                                  "-granularity weight");
-    if (reward == AMC_REWARD_ERR && !o->aim.flops_given && !o->aim.params_given) {
-        o->aim.flops = o->aim.params = 0.5; // something has to be given up
-        o->aim.flops_given = !by_weights;
-        o->aim.params_given = by_weights;
-    }
+// ---- before -------------------------------------------------------------------------------------
+
+// Finds out whether there is a search to go on with, and whether the result may be written.
+static int open_checkpoint(search *s, const char *settings, amc_error *err) {
+    const amc_search_given *o = s->options;
+    s->checkpoint = amc_checkpoint_open(s->output->checkpoint_path, err);
+    if (!s->checkpoint) return -1;
+    bool anew = o->force && !o->resume;
+    int plans = anew ? 0 : amc_checkpoint_plans(s->checkpoint, err);
+    bool resumes = o->resume && plans > 0;
+    if (plans < 0 || amc_output_check(s->output, o->force || resumes,
+                                      plans > 0 ? "-resume, -force" : "-force", err) < 0)
+        return -1;
+    if (resumes) return amc_checkpoint_resume(s->checkpoint, s->space, settings, err);
+    if (plans > 0)
+        return amc_error_set(err,
+                             "%s: an unfinished search of %d plans is there; expected -resume to "
+                             "go on with it or -force to start anew",
+                             s->output->checkpoint_path, plans);
+    if (o->resume && !o->quiet)
+        fprintf(stderr, "%s: no search to resume is there, one is started\n", s->output->folder);
+    amc_checkpoint_start(s->checkpoint, s->space, settings);
     return 0;
 }
 
+// The output folder is this search's from now on.
+static int open_output(search *s, amc_error *err) {
+    const amc_search_given *o = s->options;
+    char *settings = amc_search_options_settings(o, s->network, err);
+    if (!settings) return -1;
+    s->output = amc_output_new(s->network, s->space->granularity, o->out, err);
+    int status = s->output ? open_checkpoint(s, settings, err) : -1;
+    free(settings);
+    return status;
+}
+
+static void open_evaluation(search *s) {
+    const amc_search_given *o = s->options;
+    if (o->early_stop > 0)
+        s->early_stop = amc_early_stop_new(s->scorer->dataset->n, o->early_stop, (uint64_t)o->seed);
+    s->evaluation = (amc_evaluation){.apply = apply,
+                                     .all = score_all,
+                                     .some = score_some,
+                                     .context = s,
+                                     .groups = s->space->n,
+                                     .early_stop = s->early_stop,
+                                     .checkpoint = s->checkpoint};
+}
+
 static int open_search(search *s, const char *cfg, const char *weights, amc_error *err) {
-    const search_options *o = s->options;
+    const amc_search_given *o = s->options;
     s->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!s->network || (o->skip && amc_network_skip(s->network, o->skip, err) < 0)) return -1;
     s->space = amc_network_space(s->network, o->scorer.repair.granularity);
     s->env = amc_prune_env_new(s->space, amc_aim_limits(&o->aim), err);
-    if (!s->env) return -1;
-    if (amc_reward_find(o->reward) == AMC_REWARD_PARAMS)
-        amc_prune_env_set_resource(s->env, AMC_RESOURCE_PARAMS);
-    s->output = amc_output_new(s->network, s->space->granularity, o->out, o->force, err);
-    if (!s->output) return -1;
+    if (!s->env || amc_scorer_check(s->network, err) < 0 || open_output(s, err) < 0) return -1;
+    if (o->reward == AMC_REWARD_PARAMS) amc_prune_env_set_resource(s->env, AMC_RESOURCE_PARAMS);
     s->scorer = amc_scorer_new(s->network, o->scorer, err);
     if (!s->scorer) return -1;
     if (amc_chooser_open(&s->chooser, s->network, s->space, &s->scorer->repair, o->aim.criterion,
                          (uint64_t)o->seed, err) < 0)
         return -1;
     if (!o->paper) amc_chooser_set_prior(&s->chooser, s->env);
-    if (o->early_stop > 0)
-        s->early_stop = amc_early_stop_new(s->scorer->dataset->n, o->early_stop, (uint64_t)o->seed);
+    open_evaluation(s);
     return 0;
 }
 
-static void print_aim(const search_options *o) {
+static void print_aim(const amc_search_given *o) {
     const amc_aim *aim = &o->aim;
-    if (strcmp(o->reward, "err") == 0)
+    if (o->reward == AMC_REWARD_ERR)
         fprintf(stderr, "the best network");
     else
         fprintf(stderr, "as few %s as accuracy allows",
-                strcmp(o->reward, "flops") == 0 ? "FLOPs" : "parameters");
+                o->reward == AMC_REWARD_FLOPS ? "FLOPs" : "parameters");
     if (o->max_drop_given) fprintf(stderr, ", losing %g points at most", o->max_drop);
     if (aim->flops_given || aim->params_given) fprintf(stderr, " within");
     if (aim->flops_given) fprintf(stderr, " %.2f%% of the FLOPs", 100 * aim->flops);
@@ -142,11 +157,9 @@ static void print_aim(const search_options *o) {
     fprintf(stderr, "\n");
 }
 
-static void print_start(search *s) {
-    amc_scorer_print_held_out(s->scorer);
-    amc_accuracy base = amc_scorer_network(s->scorer);
-    s->base = (float)base.top1 / (float)base.images;
+static void print_start(const search *s, amc_accuracy base) {
     bool by_weights = s->space->granularity == AMC_GRANULARITY_WEIGHT;
+    amc_scorer_print_held_out(s->scorer);
     fprintf(stderr, "%s: %s MACs, %s parameters, %d %s to decide\n", s->network->cfg_path,
             amc_cmd_count(amc_cost_macs(s->network->graph)),
             amc_cmd_count(amc_cost_params(s->network->graph)), amc_prune_env_steps(s->env),
@@ -156,26 +169,54 @@ static void print_start(search *s) {
     print_aim(s->options);
 }
 
+// ---- the search and its result ------------------------------------------------------------------
+
+// What the whole network scores is what a resumed search knows the images and kernels by.
+static int score_whole(search *s, amc_error *err) {
+    amc_accuracy base = amc_scorer_network(s->scorer);
+    s->base = (float)base.top1 / (float)base.images;
+    if (!s->options->quiet) print_start(s, base);
+    int *counts = amc_memory_alloc((size_t)s->space->n, sizeof *counts);
+    amc_prune_env_whole(s->env, counts);
+    amc_score whole = {s->base, base.images, false, false};
+    int status = amc_evaluation_whole(&s->evaluation, counts, whole, err);
+    free(counts);
+    return status;
+}
+
 // Less half an image, so that rounding doesn't refuse what loses exactly that much.
 static double least_accuracy(const search *s) {
     return s->base - s->options->max_drop / 100 - 0.5 / s->scorer->dataset->n;
 }
 
-static void run_search(search *s) {
-    const search_options *o = s->options;
-    amc_search_options options = {.episodes = o->episodes,
-                                  .warmup = o->warmup < o->episodes ? o->warmup : o->episodes,
-                                  .random = strcmp(o->agent, "random") == 0,
-                                  .reward = (amc_reward)amc_reward_find(o->reward),
-                                  .floor = o->max_drop_given ? least_accuracy(s) : 0,
-                                  .seed = (uint64_t)o->seed,
-                                  .manner = o->paper
-                                                ? amc_proposal_paper(amc_prune_env_steps(s->env))
-                                                : amc_proposal_defaults()};
-    s->progress = amc_progress_new(s->space, amc_prune_env_resource(s->env), o->episodes);
-    signal(SIGINT, interrupt);
-    s->result = amc_search_run(s->env, options, score, report, s);
+static amc_search_options search_options(const search *s) {
+    const amc_search_given *o = s->options;
+    return (amc_search_options){.episodes = o->episodes,
+                                .warmup = o->warmup,
+                                .random = strcmp(o->agent, "random") == 0,
+                                .reward = o->reward,
+                                .floor = o->max_drop_given ? least_accuracy(s) : 0,
+                                .seed = (uint64_t)o->seed,
+                                .manner = o->paper ? amc_proposal_paper(amc_prune_env_steps(s->env))
+                                                   : amc_proposal_defaults()};
+}
+
+static void print_how_to_resume(const search *s) {
+    if (s->options->quiet || s->result.episodes == s->options->episodes) return;
+    char *line = amc_shell_line(s->options->resume ? NULL : "-resume");
+    fprintf(stderr, "interrupted after %d episodes of %d; to go on:\n%s\n", s->result.episodes,
+            s->options->episodes, line);
+    free(line);
+}
+
+static int run_search(search *s, amc_error *err) {
+    const amc_search_given *o = s->options;
+    s->progress = amc_progress_new(s->space, amc_prune_env_resource(s->env), o->episodes, o->quiet);
+    handle_interrupts(interrupt);
+    s->result = amc_search_run(s->env, search_options(s), score, report, s, err);
     amc_progress_end(s->progress);
+    if (interrupted) print_how_to_resume(s);
+    return s->result.counts ? 0 : -1;
 }
 
 // Weights that were zero already can make a network smaller than was found.
@@ -210,6 +251,7 @@ static int verify(search *s, amc_error *err) {
 static int write_result(search *s, amc_error *err) {
     char *episodes = amc_progress_csv(s->progress);
     amc_pruned best = amc_chooser_make(&s->chooser, s->result.counts);
+    amc_output_sweep(s->output); // the folder is locked
     int status = amc_output_stage(s->output, &best, episodes, err);
     amc_pruned_clear(&best);
     free(episodes);
@@ -223,7 +265,7 @@ static void print_json(const search *s) {
     cJSON_AddNumberToObject(json, "accuracy", s->result.best.accuracy);
     cJSON_AddNumberToObject(json, "reward", s->result.best.reward);
     cJSON_AddNumberToObject(json, "episodes", s->result.episodes);
-    cJSON_AddNumberToObject(json, "images_scored", (double)s->images_scored);
+    cJSON_AddNumberToObject(json, "images_scored", (double)s->evaluation.images);
     amc_cmd_print_json(json);
 }
 
@@ -237,9 +279,9 @@ static void print_result(const search *s) {
            "%d)\n",
            100 * s->result.best.accuracy, s->result.best.index + 1, s->result.episodes);
     if (s->early_stop)
-        printf("%d of %d plans were stopped early; images scored: %.1f%%\n", s->plans_stopped,
-               s->plans_scored,
-               100.0 * (double)s->images_scored / s->plans_scored / s->scorer->dataset->n);
+        printf("%d of %d plans were stopped early; images scored: %.1f%%\n", s->evaluation.stopped,
+               s->evaluation.plans,
+               100.0 * (double)s->evaluation.images / s->evaluation.plans / s->scorer->dataset->n);
     amc_output_print_commands(s->output, s->scorer->data_path);
 }
 
@@ -248,8 +290,10 @@ static void close_search(search *s) {
     free(s->result.counts);
     amc_progress_free(s->progress);
     amc_chooser_close(&s->chooser);
+    amc_evaluation_clear(&s->evaluation);
     amc_early_stop_free(s->early_stop);
     amc_scorer_free(s->scorer);
+    amc_checkpoint_close(s->checkpoint);
     amc_output_free(s->output);
     amc_prune_env_free(s->env);
     amc_prune_space_free(s->space);
@@ -265,15 +309,15 @@ static int check_found(const search *s, amc_error *err) {
                          100 * s->base, 100 * (s->base - s->result.highest));
 }
 
-static int run(const search_options *o, const char *cfg, const char *weights, amc_error *err) {
+static int run(const amc_search_given *o, const amc_files_given *files, amc_error *err) {
     search s = {.options = o};
-    int status = open_search(&s, cfg, weights, err);
+    int status = open_search(&s, files->cfg, files->weights, err);
+    if (status == 0) status = score_whole(&s, err);
     if (status == 0) {
-        print_start(&s);
-        run_search(&s);
-        status = check_found(&s, err);
+        status = run_search(&s, err);
+        if (status == 0) status = check_found(&s, err);
         if (status == 0) status = write_result(&s, err);
-        signal(SIGINT, SIG_DFL);
+        handle_interrupts(SIG_DFL);
     }
     if (status == 0) print_result(&s);
     close_search(&s);
@@ -281,96 +325,11 @@ static int run(const search_options *o, const char *cfg, const char *weights, am
 }
 
 int amc_cmd_search(int argc, char **argv) {
-    search_options o = {
-        .reward = "err",
-        .agent = "ddpg",
-        .aim = {.granularity = "channel", .flops = NAN, .params = NAN, .min_keep = 0.1, .round = 1},
-        .max_drop = NAN,
-        .episodes = 200,
-        .warmup = 10,
-        .seed = 1,
-        .scorer = {.part = AMC_DATASET_SEARCH,
-                   .threads = amc_cmd_processors(),
-                   .repair = {.reconstruct = 2000, .calibrate = 256}}};
-    const amc_option table[] = {
-        AMC_OPTION_DATA(&o.scorer.data),
-        AMC_OPTION_FLOPS(&o.aim.flops, &o.aim.flops_given),
-        AMC_OPTION_PARAMS(&o.aim.params, &o.aim.params_given),
-        AMC_OPTION_GRANULARITY(&o.aim.granularity),
-        {.name = "reward",
-         .kind = AMC_OPTION_TEXT,
-         .value = &o.reward,
-         .argument = "NAME",
-         .help = "err: accuracy within the budget; flops, params: as small as accuracy allows"},
-        {.name = "max-drop",
-         .kind = AMC_OPTION_NUMBER,
-         .value = &o.max_drop,
-         .argument = "D",
-         .help = "with these: lose at most D percentage points of held-out accuracy",
-         .high = 100,
-         .given = &o.max_drop_given},
-        {.name = "agent",
-         .kind = AMC_OPTION_TEXT,
-         .value = &o.agent,
-         .argument = "NAME",
-         .help = "ddpg, or random for comparison"},
-        {.name = "paper",
-         .kind = AMC_OPTION_FLAG,
-         .value = &o.paper,
-         .help = "search as in He et al. 2018, for comparison: -episodes 400 -warmup 100"},
-        {.name = "episodes",
-         .kind = AMC_OPTION_INT,
-         .value = &o.episodes,
-         .argument = "N",
-         .help = "plans to try",
-         .low = 1,
-         .high = 1000000,
-         .given = &o.episodes_given},
-        {.name = "warmup",
-         .kind = AMC_OPTION_INT,
-         .value = &o.warmup,
-         .argument = "N",
-         .help = "first episodes, whose plans are drawn",
-         .high = 1000000,
-         .given = &o.warmup_given},
-        AMC_OPTION_LIMIT(&o.scorer.limit),
-        {.name = "early-stop",
-         .kind = AMC_OPTION_NUMBER,
-         .value = &o.early_stop,
-         .argument = "P",
-         .help =
-             "score no further a plan behind the best; P: chance of losing a better one, 0: off",
-         .high = 0.5},
-        AMC_OPTION_RECONSTRUCT(&o.scorer.repair.reconstruct),
-        AMC_OPTION_CALIBRATE(&o.scorer.repair.calibrate),
-        AMC_OPTION_MIN_KEEP(&o.aim.min_keep),
-        AMC_OPTION_ROUND(&o.aim.round),
-        AMC_OPTION_SKIP(&o.skip),
-        AMC_OPTION_CRITERION(&o.aim.criterion),
-        AMC_OPTION_SEED(&o.seed, "everything random"),
-        AMC_OPTION_THREADS(&o.scorer.threads),
-        AMC_OPTION_OUT(&o.out),
-        AMC_OPTION_FORCE(&o.force),
-        AMC_OPTION_JSON(&o.json),
-    };
-    const amc_options options = {
-        .command = "search",
-        .summary =
-            "Searches, layer by layer, how many channels to keep so that accuracy on held-out\n"
-            "training images is best within a budget (half of the FLOPs, or of single weights "
-            "half\n"
-            "of the parameters, where nothing is said), and writes the smaller .cfg and .weights.\n"
-            "Left out, the weights are weights/<name>.weights.",
-        .options = table,
-        .n_options = sizeof table / sizeof *table,
-    };
+    amc_search_given given;
     amc_files_given files;
     amc_error err;
-    int status = amc_options_parse(&options, argc, argv, &files, &err);
+    int status = amc_search_options_parse(argc, argv, &given, &files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
-    o.scorer.seed = (uint64_t)o.seed;
-    amc_cmd_use_threads(o.scorer.threads);
-    if (check(&o, &err) < 0 || run(&o, files.cfg, files.weights, &err) < 0)
-        return amc_cmd_fail(&err);
-    return 0;
+    amc_cmd_use_threads(given.scorer.threads);
+    return run(&given, &files, &err) < 0 ? amc_cmd_fail(&err) : 0;
 }

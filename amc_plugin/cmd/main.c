@@ -3,6 +3,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/device.h"
+#include "cmd/shell.h"
 #include "host/gpu.h"
 #include "host/hooks.h"
 
@@ -114,6 +115,7 @@ static int run_amc(int argc, char **argv) {
 int __wrap_main(int argc, char **argv) {
     amc_hooks_calm_threads(argv);
     amc_hooks_install();
+    amc_shell_keep(argc, argv);
     if (argc > 1 && strcmp(argv[1], "amc") == 0) return run_amc(argc - 1, argv + 1);
     amc_error err;
     if (argc > 1 && amc_device_start(argc, argv, &err) < 0) return amc_cmd_fail(&err);

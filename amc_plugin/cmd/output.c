@@ -3,11 +3,13 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd/commands.h"
+#include "cmd/shell.h"
 #include "host/dataset.h"
 #include "model/cost_model.h"
 #include "model/slice.h"
 #include "model/weight_policy.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #define FILES 4
+#define STAGING ".part-" // what names of staging folders begin with
 
 // The files of a result, in the order in which they are moved into place.
 static void list_files(const amc_output *output, const char *files[FILES]) {
@@ -30,17 +33,17 @@ static char *staged(const amc_output *output, const char *path) {
 }
 
 // Whether the result may be put in place: nothing is there, or it may be replaced.
-static int check_targets(const amc_output *output, amc_error *err) {
+static int check_targets(const amc_output *output, const char *options, amc_error *err) {
     const char *files[FILES];
     struct stat info;
     list_files(output, files);
     for (int i = 0; i < FILES; i++) {
         if (stat(files[i], &info) < 0) continue;
-        if (!output->force)
+        if (!output->replace)
             return amc_error_set(err,
-                                 "%s: a result is there already; expected -force or another "
-                                 "-out folder",
-                                 files[i]);
+                                 "%s: a result is there already; expected %s or another -out "
+                                 "folder",
+                                 files[i], options);
         if (!S_ISREG(info.st_mode))
             return amc_error_set(err, "%s: expected a regular file to replace, or none", files[i]);
     }
@@ -69,26 +72,17 @@ static void remove_folders(const char *folder, const char *outermost) {
     free(path);
 }
 
-// Removes the staging folder with what is in it, and the folders that were made for it.
-static void remove_staging(amc_output *output) {
-    const char *files[FILES];
-    list_files(output, files);
-    for (int i = 0; output->staging && i < FILES; i++) {
-        char *path = staged(output, files[i]);
-        unlink(path);
-        free(path);
-    }
-    if (output->staging) rmdir(output->staging);
-    if (output->made) remove_folders(output->folder, output->made);
-    free(output->staging);
-    free(output->made);
-    output->staging = output->made = NULL;
+// Removes a staging folder with what is in it.
+static void remove_staging(const char *staging) {
+    DIR *folder = opendir(staging);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));)
+        unlinkat(dirfd(folder), entry->d_name, 0); // . and .. are refused
+    if (folder) closedir(folder);
+    rmdir(staging);
 }
 
 static int make_staging(amc_output *output, amc_error *err) {
-    output->made = outermost_missing(output->folder);
-    if (amc_files_make_folder(output->folder, err) < 0) return -1;
-    char *path = amc_memory_text("%s/.part-XXXXXX", output->folder);
+    char *path = amc_memory_text("%s/" STAGING "XXXXXX", output->folder);
     if (mkdtemp(path)) {
         output->staging = path;
         return 0;
@@ -107,34 +101,59 @@ static char *folder_text(const amc_network *network, const char *folder) {
 }
 
 amc_output *amc_output_new(const amc_network *network, amc_granularity granularity,
-                           const char *folder, bool force, amc_error *err) {
+                           const char *folder, amc_error *err) {
     amc_output *output = amc_memory_alloc(1, sizeof *output);
     const char *name = network->name;
     output->network = network;
     output->granularity = granularity;
-    output->force = force;
     output->folder = folder_text(network, folder);
     output->cfg_path = amc_memory_text("%s/%s-amc.cfg", output->folder, name);
     output->weights_path = amc_memory_text("%s/%s-amc.weights", output->folder, name);
     output->policy_path = amc_memory_text("%s/policy.json", output->folder);
     output->episodes_path = amc_memory_text("%s/episodes.csv", output->folder);
-    if (check_targets(output, err) == 0 && make_staging(output, err) == 0) {
-        remove_staging(output); // it was only to see whether it can be made
-        return output;
-    }
+    output->checkpoint_path = amc_memory_text("%s/checkpoint", output->folder);
+    output->made = outermost_missing(output->folder);
+    if (amc_files_make_folder(output->folder, err) == 0) return output;
     amc_output_free(output);
     return NULL;
 }
 
+static void drop_staging(amc_output *output) {
+    if (output->staging) remove_staging(output->staging);
+    free(output->staging);
+    output->staging = NULL;
+}
+
 void amc_output_free(amc_output *output) {
     if (!output) return;
-    remove_staging(output);
+    drop_staging(output);
+    if (output->made) remove_folders(output->folder, output->made);
+    free(output->made);
     free(output->folder);
     free(output->cfg_path);
     free(output->weights_path);
     free(output->policy_path);
     free(output->episodes_path);
+    free(output->checkpoint_path);
     free(output);
+}
+
+int amc_output_check(amc_output *output, bool replace, const char *options, amc_error *err) {
+    output->replace = replace;
+    if (check_targets(output, options, err) < 0 || make_staging(output, err) < 0) return -1;
+    drop_staging(output); // it was only to see whether it can be made
+    return 0;
+}
+
+void amc_output_sweep(const amc_output *output) {
+    DIR *folder = opendir(output->folder);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (strncmp(entry->d_name, STAGING, strlen(STAGING)) != 0) continue;
+        char *path = amc_memory_text("%s/%s", output->folder, entry->d_name);
+        remove_staging(path);
+        free(path);
+    }
+    if (folder) closedir(folder);
 }
 
 static int write_policy(const amc_network *network, const amc_pruned *pruned, const char *path,
@@ -181,7 +200,7 @@ amc_network *amc_output_read_back(const amc_output *output, amc_error *err) {
 
 int amc_output_publish(amc_output *output, amc_error *err) {
     const char *files[FILES];
-    int status = check_targets(output, err); // once more: a search takes its time
+    int status = check_targets(output, "-force", err); // once more: a search takes its time
     list_files(output, files);
     for (int i = 0; i < FILES && status == 0; i++) {
         char *path = staged(output, files[i]);
@@ -262,28 +281,12 @@ void amc_output_print_summary(const amc_output *output, const amc_network *prune
     printf("\n%s\n%s\n", output->cfg_path, output->weights_path);
 }
 
-// The word as a shell reads it, new text: in quotes where it holds more than what paths mostly do.
-static char *shell_word(const char *word) {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+@%,";
-    if (word[strspn(word, plain)] == '\0') return amc_memory_text("%s", word);
-    char *quoted = amc_memory_alloc(4 * strlen(word) + 3, 1), *end = stpcpy(quoted, "'");
-    for (; *word; word++) {
-        if (*word == '\'')
-            end = stpcpy(end, "'\\''");
-        else
-            *end++ = *word;
-    }
-    stpcpy(end, "'");
-    return quoted;
-}
-
 // Darknet doesn't make the folder that it trains into.
 static void print_backup_command(const char *data_path) {
     amc_error err;
     amc_data_file *data = amc_data_file_load(data_path, &err);
     if (data && data->backup && !amc_files_exists(data->backup)) {
-        char *backup = shell_word(data->backup);
+        char *backup = amc_shell_word(data->backup);
         printf("mkdir -p %s\n", backup);
         free(backup);
     }
@@ -300,8 +303,8 @@ static const char *darknet_command(const amc_layer_graph *graph) {
 
 void amc_output_print_commands(const amc_output *output, const char *data_path) {
     const char *command = darknet_command(output->network->graph);
-    char *program = shell_word(program_invocation_name), *data = shell_word(data_path);
-    char *cfg = shell_word(output->cfg_path), *weights = shell_word(output->weights_path);
+    char *program = amc_shell_word(program_invocation_name), *data = amc_shell_word(data_path);
+    char *cfg = amc_shell_word(output->cfg_path), *weights = amc_shell_word(output->weights_path);
     bool reads_data = strcmp(command, "yolo") != 0;
     if (reads_data) print_backup_command(data_path);
     for (int i = 0; i < 2; i++)

@@ -12,23 +12,31 @@
 typedef struct amc_output {
     const amc_network *network; // borrowed
     amc_granularity granularity;
-    bool force; // a result that is there may be replaced
+    bool replace; // a result that is there may be replaced
     char *folder;
-    char *cfg_path;      // <folder>/<name>-amc.cfg
-    char *weights_path;  // <folder>/<name>-amc.weights
-    char *policy_path;   // <folder>/policy.json
-    char *episodes_path; // <folder>/episodes.csv
-    char *staging;       // folder beside them in which a result is made; NULL until it is
-    char *made;          // outermost folder that was made for it; NULL if none was
+    char *cfg_path;        // <folder>/<name>-amc.cfg
+    char *weights_path;    // <folder>/<name>-amc.weights
+    char *policy_path;     // <folder>/policy.json
+    char *episodes_path;   // <folder>/episodes.csv
+    char *checkpoint_path; // <folder>/checkpoint, which a search keeps there itself
+    char *staging;         // folder beside them in which a result is made; NULL until it is
+    char *made;            // outermost folder that was made for it; NULL if none was
 } amc_output;
 
-// Makes sure that the folder (NULL: amc-out/<name>) can be made and written to, and leaves nothing
-// there yet. NULL with err set if not, or if it holds a result and `force` is not set.
+// Makes the folder (NULL: amc-out/<name>) if it isn't there. NULL with err set if it can't be made.
 amc_output *amc_output_new(const amc_network *network, amc_granularity granularity,
-                           const char *folder, bool force, amc_error *err);
+                           const char *folder, amc_error *err);
 
 // A staged result that was not published is removed, and the folders made for it.
 void amc_output_free(amc_output *output);
+
+// Makes sure that a result can be put there. -1 with err set if not, or if it holds one and
+// `replace` is not set; `options`, as "-force", is what could be given to have it replaced.
+int amc_output_check(amc_output *output, bool replace, const char *options, amc_error *err);
+
+// Removes what others were killed over while they staged it. To be called only by who alone writes
+// to the folder.
+void amc_output_sweep(const amc_output *output);
 
 // Writes the network to the staging folder, episodes (may be NULL) too. -1 with err set.
 int amc_output_stage(amc_output *output, const amc_pruned *pruned, const char *episodes,

@@ -11,8 +11,10 @@ struct amc_progress {
     amc_resource resource;
     double whole[AMC_RESOURCES]; // what the network takes before anything is cut
     int episodes;
-    bool terminal;
-    double seconds; // so far
+    bool quiet, terminal;
+    int recorded;   // episodes that were scored before
+    bool replaying; // there have been none but these
+    double seconds; // of the others so far
     amc_search_episode best;
     FILE *csv; // writes to text
     char *text;
@@ -24,17 +26,20 @@ static void write_header(amc_progress *progress) {
     for (int g = 0; g < progress->space->n; g++)
         if (progress->space->groups[g].prunable)
             fprintf(progress->csv, ",g%d_layer%d", g, progress->space->groups[g].layers[0]);
-    fprintf(progress->csv, ",images,seconds\n");
+    fprintf(progress->csv, ",images\n");
 }
 
-amc_progress *amc_progress_new(const amc_prune_space *space, amc_resource resource, int episodes) {
+amc_progress *amc_progress_new(const amc_prune_space *space, amc_resource resource, int episodes,
+                               bool quiet) {
     amc_progress *progress = amc_memory_alloc(1, sizeof *progress);
     progress->space = space;
     progress->resource = resource;
     for (int r = 0; r < AMC_RESOURCES; r++)
         progress->whole[r] = (double)amc_prune_space_whole_cost(space, (amc_resource)r);
     progress->episodes = episodes;
+    progress->quiet = quiet;
     progress->terminal = isatty(STDERR_FILENO);
+    progress->replaying = true;
     progress->csv = open_memstream(&progress->text, &progress->length);
     write_header(progress);
     return progress;
@@ -56,7 +61,7 @@ static void write_row(amc_progress *progress, const amc_search_episode *episode)
         const amc_prune_group *group = &progress->space->groups[g];
         if (group->prunable) fprintf(csv, ",%.4f", (double)episode->counts[g] / group->n_units);
     }
-    fprintf(csv, ",%d,%.4f\n", episode->images, episode->seconds);
+    fprintf(csv, ",%d\n", episode->images);
 }
 
 // The accuracy stands in brackets, with a ~ where it is an estimate. At most 79 columns, so that a
@@ -65,7 +70,8 @@ static void show(const amc_progress *progress, const amc_search_episode *episode
     bool by_params = progress->resource == AMC_RESOURCE_PARAMS;
     double size = (double)(by_params ? episode->params : episode->macs);
     int done = episode->index + 1;
-    int left = (int)(progress->seconds / done * (progress->episodes - done));
+    double pace = progress->seconds / (done - progress->recorded);
+    int left = (int)(pace * (progress->episodes - done));
     char line[160], best[16] = "-"; // until a plan is good enough
     if (progress->best.best) snprintf(best, sizeof best, "%.2f%%", 100 * progress->best.accuracy);
     snprintf(line, sizeof line,
@@ -79,16 +85,33 @@ static void show(const amc_progress *progress, const amc_search_episode *episode
         fprintf(stderr, "%s\n", line);
 }
 
+// Ends the episodes that were scored before.
+static void end_replay(amc_progress *progress) {
+    progress->replaying = false;
+    if (progress->recorded > 0 && !progress->quiet)
+        fprintf(stderr, "resumed: %d episodes of %d were scored before\n", progress->recorded,
+                progress->episodes);
+}
+
 void amc_progress_episode(amc_progress *progress, const amc_search_episode *episode) {
-    progress->seconds += episode->seconds;
     if (episode->best) progress->best = *episode;
     write_row(progress, episode);
+    if (progress->replaying && !episode->recorded) end_replay(progress);
+    if (progress->replaying) {
+        progress->recorded++;
+        return;
+    }
+    progress->seconds += episode->seconds;
+    if (progress->quiet) return;
     if (progress->terminal || episode->best || (episode->index + 1) % 10 == 0)
         show(progress, episode);
 }
 
 void amc_progress_end(amc_progress *progress) {
-    if (progress->terminal) fprintf(stderr, "\n");
+    if (progress->replaying)
+        end_replay(progress);
+    else if (progress->terminal && !progress->quiet)
+        fprintf(stderr, "\n");
 }
 
 char *amc_progress_csv(const amc_progress *progress) {

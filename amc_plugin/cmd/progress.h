@@ -7,12 +7,14 @@
 
 typedef struct amc_progress amc_progress;
 
-// resource: what episodes show how much they take of. Borrows space.
-amc_progress *amc_progress_new(const amc_prune_space *space, amc_resource resource, int episodes);
+// resource: what episodes show how much they take of. quiet: nothing is shown. Borrows space.
+amc_progress *amc_progress_new(const amc_prune_space *space, amc_resource resource, int episodes,
+                               bool quiet);
 void amc_progress_free(amc_progress *progress);
 
 // Remembers an episode and shows it on stderr: one line that rewrites itself on a terminal,
-// elsewhere a line for every tenth episode and every new best.
+// elsewhere a line for every tenth episode and every new best. Of those that a resumed search
+// starts with, whose scores were recorded, it only shows how many they were.
 void amc_progress_episode(amc_progress *progress, const amc_search_episode *episode);
 
 // Ends the line on a terminal.
@@ -20,8 +22,7 @@ void amc_progress_end(amc_progress *progress);
 
 // The episodes so far as CSV, new text: a row an episode with reward, accuracy, FLOPs (share),
 // multiply-accumulates, parameters (both without single weights that are zero), the share kept of
-// every prunable group (named by its number and first layer), images that its score is from, and
-// seconds.
+// every prunable group (named by its number and first layer), and images that its score is from.
 char *amc_progress_csv(const amc_progress *progress);
 
 #endif

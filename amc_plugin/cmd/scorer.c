@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int refuse_detector(const amc_network *network, amc_error *err) {
+int amc_scorer_check(const amc_network *network, amc_error *err) {
     amc_layer_type last = network->graph->layers[amc_layer_graph_output(network->graph)].type;
     if (!amc_layer_detects(last)) return 0;
     return amc_error_set(
@@ -17,7 +17,7 @@ static int refuse_detector(const amc_network *network, amc_error *err) {
 
 static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error *err) {
     const amc_network *network = scorer->network;
-    if (refuse_detector(network, err) < 0) return -1;
+    if (amc_scorer_check(network, err) < 0) return -1;
     scorer->data = amc_data_file_load(scorer->data_path, err);
     if (!scorer->data) return -1;
     scorer->top = options->top ? options->top : scorer->data->top;
@@ -82,8 +82,12 @@ void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right
     amc_accuracy_images(scorer->model, scorer->dataset, images, n, right);
 }
 
+amc_score amc_scorer_all(amc_scorer *scorer) {
+    amc_accuracy a = amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
+    return (amc_score){(float)a.top1 / (float)a.images, a.images, false, false};
+}
+
 amc_score amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned) {
     amc_scorer_apply(scorer, pruned);
-    amc_accuracy a = amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
-    return (amc_score){(float)a.top1 / (float)a.images, a.images, false};
+    return amc_scorer_all(scorer);
 }

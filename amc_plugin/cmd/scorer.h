@@ -30,6 +30,9 @@ typedef struct amc_scorer {
     int top;
 } amc_scorer;
 
+// -1 with err set for a network that can't be scored: a detector.
+int amc_scorer_check(const amc_network *network, amc_error *err);
+
 // Decodes the images and parses the network. NULL with err set.
 amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options options, amc_error *err);
 void amc_scorer_free(amc_scorer *scorer);
@@ -43,9 +46,10 @@ amc_accuracy amc_scorer_network(amc_scorer *scorer);
 // What a pruned network, which is taken over, scores on all images.
 amc_score amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned);
 
-// The same in two steps: takes the pruned network over, then says of any n of the scorer's images,
-// by index, whether it is right on them: right (n).
+// The same in two steps: takes the pruned network over, then scores it on all images or says of any
+// n of the scorer's images, by index, whether it is right on them: right (n).
 void amc_scorer_apply(amc_scorer *scorer, amc_pruned pruned);
+amc_score amc_scorer_all(amc_scorer *scorer);
 void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right);
 
 #endif

@@ -1,5 +1,6 @@
 #include "host/data_file.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/text_lines.h"
 
@@ -87,4 +88,14 @@ void amc_data_file_free(amc_data_file *data) {
     free(data->labels);
     free(data->backup);
     free(data);
+}
+
+int amc_data_file_hash(const amc_data_file *data, uint64_t *hash, amc_error *err) {
+    const char *files[] = {data->labels, data->train, data->search};
+    *hash = amc_hash_bytes(AMC_HASH_START, &data->classes, sizeof data->classes);
+    for (int i = 0; i < 3; i++) {
+        *hash = amc_hash_bytes(*hash, &i, sizeof i); // where the next one begins
+        if (files[i] && amc_hash_file(hash, files[i], err) < 0) return -1;
+    }
+    return 0;
 }

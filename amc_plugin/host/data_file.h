@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 
+#include <stdint.h>
+
 typedef struct amc_data_file {
     char *path;                  // for messages
     int classes;                 // at least 1
@@ -22,5 +24,9 @@ typedef struct amc_data_file {
 // Keys that only other commands read are skipped.
 amc_data_file *amc_data_file_load(const char *path, amc_error *err);
 void amc_data_file_free(amc_data_file *data);
+
+// A hash of what a search reads by it: classes, labels and lists of images, but for the test set's.
+// Images themselves are not looked at. -1 with err set if a file can't be read.
+int amc_data_file_hash(const amc_data_file *data, uint64_t *hash, amc_error *err);
 
 #endif

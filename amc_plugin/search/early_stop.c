@@ -90,17 +90,37 @@ static void remember(amc_early_stop *stop, int right) {
     for (int i = 0; i < stop->n; i++) stop->best[stop->order[i]] = stop->right[i];
 }
 
+static void draw_order(amc_early_stop *stop) {
+    amc_rng_shuffle(&stop->rng, stop->order, (size_t)stop->n);
+}
+
+bool amc_early_stop_replay(amc_early_stop *stop, amc_score recorded) {
+    int right = (int)lround((double)recorded.accuracy * stop->n);
+    draw_order(stop);
+    if (recorded.stopped || right <= stop->best_right) return false;
+    stop->best_right = right;
+    return true;
+}
+
+bool amc_early_stop_recall(amc_early_stop *stop, amc_early_stop_images *score, void *context) {
+    tally t = {0};
+    int recorded = stop->best_right;
+    see(stop, stop->n, score, context, &t);
+    remember(stop, t.right);
+    return t.right == recorded;
+}
+
 amc_score amc_early_stop_score(amc_early_stop *stop, amc_early_stop_images *score, void *context) {
     tally t = {0};
-    amc_rng_shuffle(&stop->rng, stop->order, (size_t)stop->n);
+    draw_order(stop);
     for (int64_t look = FIRST_LOOK; stop->best_right >= 0 && look < stop->n; look *= 2) {
         see(stop, (int)look, score, context, &t);
         if (amc_early_stop_p_value(t.wins, t.losses, stop->n - t.seen) > stop->look_error) continue;
         double lead = (double)(t.losses - t.wins) / t.seen; // of the best, estimated
         double accuracy = (double)stop->best_right / stop->n - lead;
-        return (amc_score){accuracy > 0 ? (float)accuracy : 0, t.seen, true};
+        return (amc_score){accuracy > 0 ? (float)accuracy : 0, t.seen, true, false};
     }
     see(stop, stop->n, score, context, &t);
     if (t.right > stop->best_right) remember(stop, t.right);
-    return (amc_score){(float)t.right / (float)stop->n, stop->n, false};
+    return (amc_score){(float)t.right / (float)stop->n, stop->n, false, false};
 }

@@ -32,6 +32,15 @@ typedef void amc_early_stop_images(void *context, const int *images, int n, bool
 // seen, so it is always lower than the best's.
 amc_score amc_early_stop_score(amc_early_stop *stop, amc_early_stop_images *score, void *context);
 
+// Takes note of a plan that was scored in a search that is resumed: what that drew and the best
+// plan's accuracy are as if it were scored again. True where it is the best so far.
+bool amc_early_stop_replay(amc_early_stop *stop, amc_score recorded);
+
+// On which images the best plan is right isn't recorded: before another plan is scored, has the
+// last one of which amc_early_stop_replay said true scored on all. False where that isn't the
+// accuracy that was recorded.
+bool amc_early_stop_recall(amc_early_stop *stop, amc_early_stop_images *score, void *context);
+
 // The probability of at most so many wins among as many wins and losses, for a plan that is better
 // than the best on all images, of which `unseen` are left: the largest over all such plans. 1 where
 // there are no fewer wins than losses.

@@ -9,6 +9,7 @@ typedef struct amc_score {
     float accuracy; // in [0, 1], larger is better: on held-out training images
     int images;     // seen for it
     bool stopped;   // before all were: the accuracy is an estimate, and the plan not the best
+    bool recorded;  // not now: a checkpoint had it
 } amc_score;
 
 #endif

@@ -23,6 +23,8 @@ amc_score_cache *amc_score_cache_new(int n, int evaluations) {
         cache->n_slots *= 2;
     cache->counts = amc_memory_alloc((size_t)cache->n_slots * (size_t)n, sizeof *cache->counts);
     cache->scores = amc_memory_alloc((size_t)cache->n_slots, sizeof *cache->scores);
+    amc_memory_touch(cache->counts, (size_t)cache->n_slots * (size_t)n * sizeof *cache->counts);
+    amc_memory_touch(cache->scores, (size_t)cache->n_slots * sizeof *cache->scores);
     return cache;
 }
 

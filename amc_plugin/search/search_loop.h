@@ -9,8 +9,9 @@
 #include "search/score.h"
 
 // The score of a plan, given by the units kept of each group (groups); that of the first is not
-// stopped. A plan that comes again isn't scored again.
-typedef amc_score amc_search_score(void *context, const int *counts);
+// stopped. A plan that comes again isn't scored again. -1 with err set where it can't be scored,
+// which ends the search.
+typedef int amc_search_score(void *context, const int *counts, amc_score *score, amc_error *err);
 
 typedef struct amc_search_options {
     int episodes;
@@ -24,9 +25,10 @@ typedef struct amc_search_options {
 
 typedef struct amc_search_episode {
     int index;      // 0, 1, ...
-    float accuracy; // what the score function said, and the next two
+    float accuracy; // what the score function said, and the next three
     int images;
     bool stopped;
+    bool recorded; // the score is from a checkpoint
     double reward;
     int64_t macs;
     int64_t params;
@@ -39,14 +41,17 @@ typedef struct amc_search_episode {
 typedef bool amc_search_report(void *context, const amc_search_episode *episode);
 
 typedef struct amc_search_result {
-    int *counts;             // (groups) units kept by the best evaluated; the caller frees it
+    int *counts;             // (groups) units kept by the best evaluated; the caller frees it.
+                             // NULL where a plan couldn't be scored
     amc_search_episode best; // with these counts; its `best` is false where no plan was good enough
     float highest;           // accuracy of any plan
     int episodes;            // run
 } amc_search_result;
 
-// Runs the search. The same options give the same episodes, whatever the number of threads.
+// Runs the search. The same options give the same episodes, whatever the number of threads, and
+// with more episodes the same and then others.
 amc_search_result amc_search_run(amc_prune_env *env, amc_search_options options,
-                                 amc_search_score *score, amc_search_report *report, void *context);
+                                 amc_search_score *score, amc_search_report *report, void *context,
+                                 amc_error *err);
 
 #endif

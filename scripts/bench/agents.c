@@ -22,9 +22,11 @@ typedef struct trial {
     float best;
 } trial;
 
-static amc_score score(void *context, const int *counts) {
+static int score(void *context, const int *counts, amc_score *scored, amc_error *err) {
+    (void)err;
     trial *t = context;
-    return amc_scorer_pruned(t->scorer, amc_chooser_make(&t->chooser, counts));
+    *scored = amc_scorer_pruned(t->scorer, amc_chooser_make(&t->chooser, counts));
+    return 0;
 }
 
 static bool note(void *context, const amc_search_episode *episode) {
@@ -104,7 +106,7 @@ static int search(int argc, char **argv, amc_error *err) {
         guess = guess && strcmp(argv[i], "guess=0") && strcmp(argv[i], "paper=1");
     if (guess) amc_chooser_set_prior(&t.chooser, env);
     for (int i = 9; i < argc; i++) set(&options, argv[i], amc_prune_env_steps(env));
-    free(amc_search_run(env, options, score, note, &t).counts);
+    free(amc_search_run(env, options, score, note, &t, err).counts);
     amc_prune_env_free(env);
     amc_chooser_close(&t.chooser);
     amc_scorer_free(t.scorer);

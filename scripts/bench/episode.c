@@ -45,7 +45,8 @@ static double lap(double *moment) {
 }
 
 // What a search does with a plan, with a watch.
-static amc_score score(void *context, const int *counts) {
+static int score(void *context, const int *counts, amc_score *scored, amc_error *err) {
+    (void)err;
     episodes *e = context;
     double moment = amc_clock_seconds();
     amc_pruned pruned = amc_chooser_make(&e->chooser, counts); // which repairs nothing
@@ -61,7 +62,9 @@ static amc_score score(void *context, const int *counts) {
     amc_accuracy accuracy = amc_accuracy_measure(e->scorer->model, e->scorer->dataset, 1);
     e->parts[SCORE] = lap(&moment);
     e->scored = true;
-    return (amc_score){(float)accuracy.top1 / (float)accuracy.images, accuracy.images, false};
+    *scored =
+        (amc_score){(float)accuracy.top1 / (float)accuracy.images, accuracy.images, false, false};
+    return 0;
 }
 
 static bool note(void *context, const amc_search_episode *episode) {
@@ -100,7 +103,7 @@ static int search(episodes *e, int n, amc_error *err) {
     amc_search_options options = {
         .episodes = n, .warmup = e->warmup, .seed = 1, .manner = amc_proposal_defaults()};
     for (int i = 0; i < PARTS; i++) e->samples[i] = amc_memory_alloc((size_t)n, sizeof(double));
-    amc_search_result result = amc_search_run(env, options, score, note, e);
+    amc_search_result result = amc_search_run(env, options, score, note, e, err);
     free(result.counts);
     amc_prune_env_free(env);
     return 0;

@@ -65,35 +65,11 @@ static void test_a_batch_repeats_nothing(void **state) {
     amc_replay_free(replay);
 }
 
-static void test_saved_and_loaded(void **state) {
-    (void)state;
-    amc_replay *replay = amc_replay_new(7, 2), *loaded = amc_replay_new(7, 2);
-    amc_rng rng, same;
-    amc_rng_init(&rng, 2);
-    int a[6], b[6];
-    for (int i = 0; i < 9; i++) add(replay, i);
-    amc_replay_sample(replay, 6, a, &rng);
-    same = rng;
-    void *bytes = malloc(amc_replay_save_size(replay));
-    amc_replay_save(replay, bytes);
-    amc_replay_load(loaded, bytes);
-    add(replay, 9), add(loaded, 9);
-    amc_replay_sample(replay, 6, a, &rng);
-    amc_replay_sample(loaded, 6, b, &same);
-    assert_memory_equal(a, b, sizeof a);
-    for (int i = 0; i < 7; i++)
-        assert_true(amc_replay_reward(replay, i) == amc_replay_reward(loaded, i));
-    free(bytes);
-    amc_replay_free(replay);
-    amc_replay_free(loaded);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_transition_comes_back),
         cmocka_unit_test(test_the_oldest_give_way),
         cmocka_unit_test(test_a_batch_repeats_nothing),
-        cmocka_unit_test(test_saved_and_loaded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

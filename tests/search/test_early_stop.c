@@ -223,6 +223,66 @@ static void test_orders(void **state) {
     assert_int_not_equal(firsts[0], firsts[2]);
 }
 
+// ---- replayed ----
+
+// Plans of a search: the best becomes better now and then.
+static plan *plan_of(int i) {
+    plan *p = new_plan(IMAGES, 1400 + 10 * (i / 4));
+    for (int k = 0; k < 60 * (i % 4); k++) p->right[k * 7 % IMAGES] = false;
+    return p;
+}
+
+// Scores the plans from `first` on: what each said.
+static void score_plans(amc_early_stop *stop, int first, int n, amc_score *scores) {
+    for (int i = first; i < n; i++) {
+        plan *p = plan_of(i);
+        scores[i] = amc_early_stop_score(stop, say, p);
+        free(p);
+    }
+}
+
+static void test_replayed_plans(void **state) {
+    (void)state;
+    enum { PLANS = 24 };
+    amc_score whole[PLANS] = {{0}}, resumed[PLANS] = {{0}};
+    amc_early_stop *stop = amc_early_stop_new(IMAGES, 0.05, 4);
+    score_plans(stop, 0, PLANS, whole);
+    amc_early_stop_free(stop);
+    for (int k = 1; k < PLANS; k++) {
+        int best = -1, right = 0;
+        stop = amc_early_stop_new(IMAGES, 0.05, 4);
+        for (int i = 0; i < k; i++) {
+            bool better = !whole[i].stopped && whole[i].accuracy * IMAGES > right + 0.5;
+            if (better) best = i, right = (int)(whole[i].accuracy * IMAGES + 0.5f);
+            assert_int_equal(amc_early_stop_replay(stop, whole[i]), better);
+        }
+        plan *p = plan_of(best);
+        assert_true(amc_early_stop_recall(stop, say, p));
+        for (int i = 0; i < IMAGES; i++) assert_int_equal(p->asked[i], 1);
+        free(p);
+        score_plans(stop, k, PLANS, resumed);
+        amc_early_stop_free(stop);
+        for (int i = k; i < PLANS; i++) {
+            assert_true(resumed[i].accuracy == whole[i].accuracy);
+            assert_int_equal(resumed[i].images, whole[i].images);
+            assert_int_equal(resumed[i].stopped, whole[i].stopped);
+        }
+    }
+}
+
+// A best plan that is right on more or fewer images than were recorded isn't the same.
+static void test_recalled_plan_is_another(void **state) {
+    (void)state;
+    for (int right = 1499; right <= 1501; right++) {
+        amc_early_stop *stop = amc_early_stop_new(IMAGES, 0.05, 4);
+        plan *p = new_plan(IMAGES, right);
+        assert_true(amc_early_stop_replay(stop, (amc_score){0.75f, IMAGES, false, true}));
+        assert_int_equal(amc_early_stop_recall(stop, say, p), right == 1500);
+        free(p);
+        amc_early_stop_free(stop);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_p_value_bounds_every_better_plan),
@@ -233,6 +293,8 @@ int main(void) {
         cmocka_unit_test(test_the_best_is_remembered),
         cmocka_unit_test(test_few_images),
         cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_replayed_plans),
+        cmocka_unit_test(test_recalled_plan_is_another),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -146,7 +146,7 @@ static void test_known_plans_are_avoided(void **state) {
     for (int i = 0; i < 4; i++) {
         next(&s, counts);
         seen[2 * (counts[0] - 1) + counts[1] - 1]++;
-        amc_score_cache_add(s.cache, counts, (amc_score){0.5f, 10, false});
+        amc_score_cache_add(s.cache, counts, (amc_score){0.5f, 10, false, false});
         amc_proposal_learn(s.proposal, -0.5, i == 0);
     }
     for (int i = 0; i < 4; i++) assert_int_equal(seen[i], 1);

@@ -23,6 +23,8 @@ typedef struct game {
     double floor;      // of accuracy
     int stop_after;    // episodes
     float stops_above; // better plans are said to be stopped
+    int fails_after;   // scores; -1: none fails
+    amc_error err;
     // What was reported, and what was asked to be scored.
     int n;
     amc_search_episode episodes[MOST_EPISODES];
@@ -41,6 +43,7 @@ static game *new_game(uint64_t seed) {
     if (!g->env) fail_msg("%s", err.text);
     g->stop_after = MOST_EPISODES;
     g->stops_above = 1;
+    g->fails_after = -1;
     assert_true(g->net.groups->n <= MOST_GROUPS);
     double sum = 0;
     for (int i = 0; i < g->net.groups->n; i++) {
@@ -52,6 +55,15 @@ static game *new_game(uint64_t seed) {
     return g;
 }
 
+// Takes a smaller network, without a budget.
+static void shrink(game *g, const char *text) {
+    amc_error err = {""};
+    amc_prune_env_free(g->env);
+    networks_free(g->net);
+    g->net = networks_new(text, 1);
+    g->env = amc_prune_env_new(g->net.space, (amc_prune_env_options){{1, 1}, 0, 1}, &err);
+}
+
 static void free_game(game *g) {
     amc_prune_env_free(g->env);
     networks_free(g->net);
@@ -59,15 +71,17 @@ static void free_game(game *g) {
 }
 
 // In [0, 1]: 1 for the whole network.
-static amc_score score(void *context, const int *counts) {
+static int score(void *context, const int *counts, amc_score *scored, amc_error *err) {
     game *g = context;
+    if (g->scored == g->fails_after) return amc_error_set(err, "plan %d", g->scored);
     double sum = 0;
     for (int i = 0; i < g->net.groups->n; i++) {
         double keep = amc_prune_env_share(g->env, i, counts[i]);
         sum += g->gain[i] * (1 - exp(-g->rate[i] * keep));
     }
     memcpy(g->scored_counts[g->scored++], counts, (size_t)g->net.groups->n * sizeof(int));
-    return (amc_score){(float)sum, 100 + g->scored, (float)sum > g->stops_above};
+    *scored = (amc_score){(float)sum, 100 + g->scored, (float)sum > g->stops_above, false};
+    return 0;
 }
 
 static bool report(void *context, const amc_search_episode *episode) {
@@ -87,7 +101,7 @@ static amc_search_result search(game *g, int episodes, int warmup, bool random, 
                                   .manner = g->paper
                                                 ? amc_proposal_paper(amc_prune_env_steps(g->env))
                                                 : amc_proposal_defaults()};
-    return amc_search_run(g->env, options, score, report, g);
+    return amc_search_run(g->env, options, score, report, g, &g->err);
 }
 
 // Searches a game of its own and returns the best score that was found.
@@ -181,6 +195,24 @@ static void test_more_episodes_same_start(void **state) {
     free_game(brief), free_game(longer);
 }
 
+// The same where so few plans are left to find that they come again all the time.
+static void test_more_episodes_same_start_of_few_plans(void **state) {
+    (void)state;
+    enum { BRIEF = 60, LONGER = 200 };
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        game *brief = new_game(1), *longer = new_game(1);
+        shrink(brief, NET(3, 8, 8) CONV(6, 3, 1, relu) CONV(6, 3, 1, relu) CONV(6, 3, 1, relu)
+                          BARE_CONV(5, 1, 1, linear));
+        shrink(longer, NET(3, 8, 8) CONV(6, 3, 1, relu) CONV(6, 3, 1, relu) CONV(6, 3, 1, relu)
+                           BARE_CONV(5, 1, 1, linear));
+        free(search(brief, BRIEF, 10, false, seed).counts);
+        free(search(longer, LONGER, 10, false, seed).counts);
+        longer->n = BRIEF;
+        assert_true(same_episodes(brief, longer));
+        free_game(brief), free_game(longer);
+    }
+}
+
 static void test_stops_when_told(void **state) {
     (void)state;
     static const int stops[] = {1, 7, 25};
@@ -200,16 +232,32 @@ static void test_stops_when_told(void **state) {
     }
 }
 
+// A plan that can't be scored ends the search before its episode.
+static void test_ends_where_a_score_fails(void **state) {
+    (void)state;
+    static const int fails[] = {0, 1, 20};
+    game *whole = new_game(4);
+    free(search(whole, 40, 10, false, 3).counts);
+    for (int i = 0; i < 3; i++) {
+        game *g = new_game(4);
+        g->fails_after = fails[i];
+        amc_search_result result = search(g, 40, 10, false, 3);
+        assert_null(result.counts);
+        assert_int_equal(result.episodes, fails[i]);
+        assert_int_equal(g->n, fails[i]);
+        assert_int_equal(atoi(g->err.text + strlen("plan ")), fails[i]);
+        whole->n = fails[i];
+        assert_true(same_episodes(g, whole));
+        free_game(g);
+    }
+    free_game(whole);
+}
+
 // Two layers of two channels leave four plans: each is scored once, and its score reported again.
 static void test_a_plan_is_scored_once(void **state) {
     (void)state;
-    amc_error err = {""};
     game *g = new_game(1);
-    amc_prune_env_free(g->env);
-    networks_free(g->net);
-    g->net = networks_new(
-        NET(3, 8, 8) CONV(2, 3, 1, relu) CONV(2, 3, 1, relu) BARE_CONV(5, 1, 1, linear), 1);
-    g->env = amc_prune_env_new(g->net.space, (amc_prune_env_options){{1, 1}, 0, 1}, &err);
+    shrink(g, NET(3, 8, 8) CONV(2, 3, 1, relu) CONV(2, 3, 1, relu) BARE_CONV(5, 1, 1, linear));
     free(search(g, 100, 50, false, 3).counts);
     assert_int_equal(g->n, 100);
     assert_in_range(g->scored, 2, 4);
@@ -347,7 +395,9 @@ int main(void) {
         cmocka_unit_test(test_best_evaluated_is_returned),
         cmocka_unit_test(test_same_seed_same_episodes),
         cmocka_unit_test(test_more_episodes_same_start),
+        cmocka_unit_test(test_more_episodes_same_start_of_few_plans),
         cmocka_unit_test(test_stops_when_told),
+        cmocka_unit_test(test_ends_where_a_score_fails),
         cmocka_unit_test(test_a_plan_is_scored_once),
         cmocka_unit_test(test_stopped_plans),
         cmocka_unit_test(test_paper),

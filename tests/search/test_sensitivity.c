@@ -26,7 +26,7 @@ static amc_score score(void *context, const int *counts, int done, int all) {
     assert_true(done > s->calls && done <= all);
     s->calls = done;
     for (int t = 0; t < steps; t++) accuracy -= s->weights[t] * pow(cut(s, counts, t), 2);
-    return (amc_score){(float)accuracy, 100, false};
+    return (amc_score){(float)accuracy, 100, false, false};
 }
 
 // weight: of every group but the first, which costs `first`.

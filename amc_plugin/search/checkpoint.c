@@ -1,0 +1,337 @@
+#include "search/checkpoint.h"
+
+#include "base/files.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Another version wherever the same settings lead to other plans or other scores.
+#define FORMAT "checkpoint 1\n"
+
+struct amc_checkpoint {
+    char *path;
+    int file;
+    const amc_prune_space *space;
+    char *settings;
+    bool holds_ours;   // what is in the file is this search's; else the first record replaces it
+    off_t length;      // of what is whole in it
+    int line;          // number of the first record's line
+    int n;             // records to be replayed
+    int next;          // the first of them that wasn't yet
+    amc_score *scores; // (n)
+    int *counts;       // (n, groups)
+};
+
+// ---- opening ------------------------------------------------------------------------------------
+
+static int check_regular(int file, const char *path, amc_error *err) {
+    struct stat info;
+    if (fstat(file, &info) == 0 && S_ISREG(info.st_mode)) return 0;
+    return amc_error_set(err, "%s: expected a regular file, or none", path);
+}
+
+static int lock(int file, const char *path, amc_error *err) {
+    if (flock(file, LOCK_EX | LOCK_NB) == 0) return 0;
+    if (errno == EWOULDBLOCK)
+        return amc_error_set(err,
+                             "%s: another search is at work in this folder; expected it to end "
+                             "first, or another -out folder",
+                             path);
+    return amc_error_set(err, "%s: can't be locked: %s", path, strerror(errno));
+}
+
+// Whether the path still names the file: who had it locked before may have removed it.
+static bool is_at(int file, const char *path) {
+    struct stat mine, there;
+    return fstat(file, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino &&
+           mine.st_dev == there.st_dev;
+}
+
+static int open_locked(const char *path, amc_error *err) {
+    for (;;) {
+        int file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+        if (file < 0) return amc_error_set(err, "%s: can't be opened: %s", path, strerror(errno));
+        bool locked = check_regular(file, path, err) == 0 && lock(file, path, err) == 0;
+        if (locked && is_at(file, path)) return file;
+        close(file);
+        if (!locked) return -1;
+    }
+}
+
+amc_checkpoint *amc_checkpoint_open(const char *path, amc_error *err) {
+    int file = open_locked(path, err);
+    if (file < 0) return NULL;
+    amc_checkpoint *c = amc_memory_alloc(1, sizeof *c);
+    c->path = amc_memory_text("%s", path);
+    c->file = file;
+    return c;
+}
+
+void amc_checkpoint_close(amc_checkpoint *checkpoint) {
+    if (!checkpoint) return;
+    struct stat info;
+    if (fstat(checkpoint->file, &info) == 0 && info.st_size == 0) unlink(checkpoint->path);
+    close(checkpoint->file);
+    free(checkpoint->path);
+    free(checkpoint->settings);
+    free(checkpoint->scores);
+    free(checkpoint->counts);
+    free(checkpoint);
+}
+
+// ---- reading ------------------------------------------------------------------------------------
+
+static char *read_text(const amc_checkpoint *c, size_t *length, amc_error *err) {
+    struct stat info;
+    if (fstat(c->file, &info) < 0 || lseek(c->file, 0, SEEK_SET) < 0) {
+        amc_error_set(err, "%s: can't be read: %s", c->path, strerror(errno));
+        return NULL;
+    }
+    *length = (size_t)info.st_size;
+    char *text = amc_memory_alloc(*length + 1, 1);
+    if (amc_files_take(c->file, c->path, text, *length, err) == 0) return text;
+    free(text);
+    return NULL;
+}
+
+// Bytes of the settings and the empty line after them; 0 where they are torn, and so nothing is
+// recorded. -1 with err set for a file that isn't ours.
+static ssize_t header_length(const amc_checkpoint *c, const char *text, size_t length,
+                             amc_error *err) {
+    size_t first = strlen(FORMAT);
+    if (memcmp(text, FORMAT, length < first ? length : first) != 0)
+        return amc_error_set(err,
+                             "%s:1: no checkpoint of a search by this version, expected "
+                             "\"%.*s\"; -force starts anew",
+                             c->path, (int)first - 1, FORMAT);
+    const char *end = memmem(text, length, "\n\n", 2);
+    return end ? end + 2 - text : 0;
+}
+
+static int count_lines(const char *text, size_t length) {
+    int lines = 0;
+    for (size_t i = 0; i < length; i++) lines += text[i] == '\n';
+    return lines;
+}
+
+int amc_checkpoint_plans(const amc_checkpoint *checkpoint, amc_error *err) {
+    size_t length;
+    char *text = read_text(checkpoint, &length, err);
+    if (!text) return -1;
+    ssize_t header = header_length(checkpoint, text, length, err);
+    int lines = header > 0 ? count_lines(text + header, length - (size_t)header) : 0;
+    free(text);
+    if (header < 0) return -1;
+    return lines > 0 ? lines - 1 : 0;
+}
+
+static int refuse_setting(const amc_checkpoint *c, int line, const char *was, const char *now,
+                          amc_error *err) {
+    int was_n = (int)strcspn(was, "\n"), now_n = (int)strcspn(now, "\n");
+    int key = (int)strcspn(now, " \n");
+    if (key == 0 || key == now_n || strncmp(was, now, (size_t)key + 1) != 0)
+        return amc_error_set(err, "%s:%d: \"%.*s\", expected %s%.*s", c->path, line, was_n, was,
+                             key ? "a line of " : "an empty line", key, now);
+    return amc_error_set(err,
+                         "%s:%d: %.*s was %.*s and is %.*s now; expected the same to go on with "
+                         "the search, or -force instead of -resume to start anew",
+                         c->path, line, key, now, was_n - key - 1, was + key + 1, now_n - key - 1,
+                         now + key + 1);
+}
+
+// Both are lines; they have to be the same.
+static int compare_settings(const amc_checkpoint *c, const char *was, const char *now,
+                            amc_error *err) {
+    for (int line = 2; *was || *now; line++) {
+        size_t n = strcspn(was, "\n");
+        if (n != strcspn(now, "\n") || strncmp(was, now, n) != 0)
+            return refuse_setting(c, line, was, now, err);
+        was += n + 1;
+        now += n + 1;
+    }
+    return 0;
+}
+
+// A line of numbers while it is read.
+typedef struct reader {
+    const amc_checkpoint *checkpoint;
+    int line;
+    const char *start, *at;
+} reader;
+
+static int refuse_number(const reader *r, const char *what, bool whole, double low, double high,
+                         amc_error *err) {
+    return amc_error_set(err, "%s:%d: %s \"%.*s\", expected %s from %.*g to %.*g",
+                         r->checkpoint->path, r->line, what, (int)strcspn(r->at, " "), r->at,
+                         whole ? "an integer" : "a number", whole ? 10 : 6, low, whole ? 10 : 6,
+                         high);
+}
+
+// Takes the next number; one blank stands between two.
+static int take(reader *r, const char *what, bool whole, double low, double high, double *value,
+                amc_error *err) {
+    if (r->at > r->start && *r->at == ' ') r->at++;
+    size_t length = strcspn(r->at, " ");
+    char *end;
+    *value = strtod(r->at, &end);
+    bool plain = length > 0 && strspn(r->at, "0123456789.e+-") == length;
+    if (!plain || end != r->at + length || (whole && *value != floor(*value)) ||
+        !(*value >= low && *value <= high))
+        return refuse_number(r, what, whole, low, high, err);
+    r->at = end;
+    return 0;
+}
+
+static int take_score(reader *r, amc_score *score, amc_error *err) {
+    double accuracy, images, stopped, seconds;
+    if (take(r, "accuracy", false, 0, 1, &accuracy, err) < 0 ||
+        take(r, "images", true, 1, INT_MAX, &images, err) < 0 ||
+        take(r, "stopped", true, 0, 1, &stopped, err) < 0 ||
+        take(r, "seconds", false, 0, 1e9, &seconds, err) < 0)
+        return -1;
+    *score = (amc_score){(float)accuracy, (int)images, stopped != 0, true};
+    return 0;
+}
+
+static int take_counts(reader *r, int *counts, amc_error *err) {
+    const amc_prune_space *space = r->checkpoint->space;
+    for (int g = 0; g < space->n; g++) {
+        const amc_prune_group *group = &space->groups[g];
+        char what[32];
+        double count;
+        snprintf(what, sizeof what, "units of group %d", g);
+        if (take(r, what, true, group->prunable ? 1 : group->n_units, group->n_units, &count, err) <
+            0)
+            return -1;
+        counts[g] = (int)count;
+    }
+    return 0;
+}
+
+// line: as text; `length` is where it ends unless there is a zero byte in it.
+static int read_record(amc_checkpoint *c, int i, const char *line, size_t length, amc_error *err) {
+    reader r = {c, c->line + i, line, line};
+    if (take_score(&r, &c->scores[i], err) < 0 ||
+        take_counts(&r, c->counts + (size_t)i * (size_t)c->space->n, err) < 0)
+        return -1;
+    if (r.at == line + length) return 0;
+    return amc_error_set(err, "%s:%d: goes on after %d numbers, expected its end there", c->path,
+                         r.line, 4 + c->space->n);
+}
+
+// Takes the records in; what is torn behind the last one is no part of c->length.
+static int read_records(amc_checkpoint *c, char *text, size_t length, size_t header,
+                        amc_error *err) {
+    char *line = text + header, *end;
+    c->line = count_lines(text, header) + 1;
+    c->n = count_lines(line, length - header);
+    c->scores = amc_memory_alloc((size_t)c->n, sizeof *c->scores);
+    c->counts = amc_memory_alloc((size_t)c->n * (size_t)c->space->n, sizeof *c->counts);
+    for (int i = 0; i < c->n; i++, line = end + 1) {
+        end = memchr(line, '\n', (size_t)(text + length - line));
+        *end = '\0';
+        if (read_record(c, i, line, (size_t)(end - line), err) < 0) return -1;
+    }
+    c->length = line - text;
+    return 0;
+}
+
+static int read_search(amc_checkpoint *c, char *text, size_t length, amc_error *err) {
+    ssize_t header = header_length(c, text, length, err);
+    if (header < 0) return -1;
+    assert(header > 0); // or there would be no plan
+    text[header - 1] = '\0';
+    int status = compare_settings(c, text + strlen(FORMAT), c->settings, err);
+    text[header - 1] = '\n';
+    return status < 0 ? -1 : read_records(c, text, length, (size_t)header, err);
+}
+
+int amc_checkpoint_resume(amc_checkpoint *checkpoint, const amc_prune_space *space,
+                          const char *settings, amc_error *err) {
+    amc_checkpoint_start(checkpoint, space, settings);
+    size_t length;
+    char *text = read_text(checkpoint, &length, err);
+    if (!text) return -1;
+    int status = read_search(checkpoint, text, length, err);
+    free(text);
+    if (status < 0) return -1;
+    checkpoint->holds_ours = true;
+    if (ftruncate(checkpoint->file, checkpoint->length) == 0) return 0;
+    return amc_error_set(err, "%s: can't be written: %s", checkpoint->path, strerror(errno));
+}
+
+void amc_checkpoint_start(amc_checkpoint *checkpoint, const amc_prune_space *space,
+                          const char *settings) {
+    assert(!checkpoint->space);
+    checkpoint->space = space;
+    checkpoint->settings = amc_memory_text("%s", settings);
+}
+
+// ---- replaying and recording --------------------------------------------------------------------
+
+bool amc_checkpoint_replays(const amc_checkpoint *checkpoint) {
+    return checkpoint->next < checkpoint->n;
+}
+
+int amc_checkpoint_next(amc_checkpoint *checkpoint, const int *counts, amc_score *score,
+                        amc_error *err) {
+    if (!amc_checkpoint_replays(checkpoint)) return 0;
+    int i = checkpoint->next, groups = checkpoint->space->n;
+    const int *recorded = checkpoint->counts + (size_t)i * (size_t)groups;
+    for (int g = 0; g < groups; g++)
+        if (counts[g] != recorded[g])
+            return amc_error_set(err,
+                                 "%s:%d: a plan with %d units of group %d where this search tries "
+                                 "%d; expected what this program and machine record, -force "
+                                 "instead of -resume starts anew",
+                                 checkpoint->path, checkpoint->line + i, recorded[g], g, counts[g]);
+    *score = checkpoint->scores[i];
+    checkpoint->next++;
+    return 1;
+}
+
+static void print_record(FILE *to, const amc_checkpoint *c, const int *counts, amc_score score,
+                         double seconds) {
+    if (!c->holds_ours) fprintf(to, "%s%s\n", FORMAT, c->settings);
+    fprintf(to, "%.9g %d %d %.6g", score.accuracy, score.images, score.stopped, seconds);
+    for (int g = 0; g < c->space->n; g++) fprintf(to, " %d", counts[g]);
+    fprintf(to, "\n");
+}
+
+// One call to write a record, so that a kill finds it there or not; what a full disk left of it is
+// taken back.
+static int append(amc_checkpoint *c, const char *text, size_t length, amc_error *err) {
+    if (amc_files_put(c->file, c->path, text, length, err) == 0) {
+        c->length += (off_t)length;
+        return 0;
+    }
+    if (ftruncate(c->file, c->length) == 0) return -1;
+    return amc_error_set(err, "%s: can't be written, and its last line is torn: %s", c->path,
+                         strerror(errno));
+}
+
+int amc_checkpoint_add(amc_checkpoint *checkpoint, const int *counts, amc_score score,
+                       double seconds, amc_error *err) {
+    assert(!amc_checkpoint_replays(checkpoint));
+    if (!checkpoint->holds_ours && ftruncate(checkpoint->file, 0) < 0)
+        return amc_error_set(err, "%s: can't be written: %s", checkpoint->path, strerror(errno));
+    char *text;
+    size_t length;
+    FILE *to = open_memstream(&text, &length);
+    print_record(to, checkpoint, counts, score, seconds);
+    fclose(to);
+    int status = append(checkpoint, text, length, err);
+    free(text);
+    if (status == 0) checkpoint->holds_ours = true;
+    return status;
+}
