@@ -37,6 +37,7 @@ static void print_json(const amc_network *network, const amc_accuracy *accuracy,
     cJSON_AddNumberToObject(root, "params", (double)amc_cost_params(network->graph));
     cJSON_AddNumberToObject(root, "images_per_s", accuracy->images / accuracy->seconds);
     amc_cmd_print_json(root);
+    cJSON_Delete(root);
 }
 
 static void print_text(const amc_network *network, const amc_accuracy *accuracy, int top,

@@ -21,6 +21,7 @@ static void print_json(const amc_tuning_options *o, const amc_tuning_result *res
     cJSON_AddNumberToObject(json, "epoch", result->epoch);
     cJSON_AddNumberToObject(json, "epochs", o->epochs);
     amc_cmd_print_json(json);
+    cJSON_Delete(json);
 }
 
 static int run(const finetune_options *o, const char *cfg, const char *weights, amc_error *err) {

@@ -192,6 +192,7 @@ static void print_json(const amc_network *network) {
     for (int g = 0; g < network->groups->n; g++)
         cJSON_AddItemToArray(groups, group_json(&network->groups->groups[g]));
     amc_cmd_print_json(root);
+    cJSON_Delete(root);
 }
 
 int amc_cmd_info(int argc, char **argv) {

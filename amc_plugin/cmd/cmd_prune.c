@@ -85,6 +85,7 @@ typedef struct pruning {
     amc_output *output;
     amc_pruned made;
     amc_network *pruned; // the result as read back
+    cJSON *json;         // what is said of it
 } pruning;
 
 static const amc_repair *repair_of(const pruning *p) {
@@ -169,7 +170,7 @@ static void close_images(pruning *p) {
 
 static void print_result(const pruning *p) {
     if (p->options->json) {
-        amc_cmd_print_json(amc_output_json(p->output, p->pruned));
+        amc_cmd_print_json(p->json);
         return;
     }
     amc_output_print_summary(p->output, p->pruned);
@@ -195,7 +196,9 @@ static int write_result(pruning *p, amc_error *err) {
     amc_pruned_clear(&p->made);
     if (status < 0) return -1;
     p->pruned = amc_output_read_back(p->output, err);
-    return p->pruned ? amc_output_publish(p->output, err) : -1;
+    if (!p->pruned) return -1;
+    p->json = amc_output_json(p->output, p->pruned);
+    return amc_output_publish(p->output, p->json, err);
 }
 
 static int run(const prune_options *o, const char *cfg, const char *weights, amc_error *err) {
@@ -205,6 +208,7 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
     if (status == 0) print_result(&p);
     close_images(&p);
     amc_pruned_clear(&p.made);
+    cJSON_Delete(p.json);
     amc_output_free(p.output);
     amc_network_free(p.pruned);
     amc_prune_space_free(p.space);

@@ -10,6 +10,7 @@
 #include "cmd/shell.h"
 #include "model/cost_model.h"
 #include "search/evaluation.h"
+#include "search/policy.h"
 #include "search/search_loop.h"
 
 #include <cjson/cJSON.h>
@@ -34,6 +35,7 @@ typedef struct search {
     amc_evaluation evaluation;
     amc_search_result result;
     amc_network *pruned; // the result as read back
+    cJSON *json;         // what is said of it
 } search;
 
 static volatile sig_atomic_t interrupted;
@@ -203,7 +205,7 @@ static amc_search_options search_options(const search *s) {
 
 static void print_how_to_resume(const search *s) {
     if (s->options->quiet || s->result.episodes == s->options->episodes) return;
-    char *line = amc_shell_line(s->options->resume ? NULL : "-resume");
+    char *line = amc_shell_line("-resume");
     fprintf(stderr, "interrupted after %d episodes of %d; to go on:\n%s\n", s->result.episodes,
             s->options->episodes, line);
     free(line);
@@ -217,6 +219,27 @@ static int run_search(search *s, amc_error *err) {
     amc_progress_end(s->progress);
     if (interrupted) print_how_to_resume(s);
     return s->result.counts ? 0 : -1;
+}
+
+// What a person would have done without a search: policies made by hand, within the same budgets.
+static void score_references(search *s, cJSON *references) {
+    static const char *const names[] = {"uniform", "shallow", "deep"};
+    if (!amc_prune_env_is_limited(s->env)) return;
+    int *counts = amc_memory_alloc((size_t)s->space->n, sizeof *counts);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        amc_policy policy = (amc_policy)amc_policy_find(names[i]);
+        amc_policy_meet_budget(policy, s->env, NULL, counts);
+        amc_score scored = amc_scorer_pruned(s->scorer, amc_chooser_make(&s->chooser, counts));
+        cJSON *reference = cJSON_CreateObject();
+        cJSON_AddStringToObject(reference, "policy", names[i]);
+        cJSON_AddNumberToObject(reference, "macs",
+                                (double)amc_prune_env_cost(s->env, AMC_RESOURCE_MACS, counts));
+        cJSON_AddNumberToObject(reference, "params",
+                                (double)amc_prune_env_cost(s->env, AMC_RESOURCE_PARAMS, counts));
+        cJSON_AddNumberToObject(reference, "accuracy", scored.accuracy);
+        cJSON_AddItemToArray(references, reference);
+    }
+    free(counts);
 }
 
 // Weights that were zero already can make a network smaller than was found.
@@ -248,6 +271,18 @@ static int verify(search *s, amc_error *err) {
                          s->output->weights_path, found, s->result.best.accuracy);
 }
 
+static cJSON *result_json(search *s) {
+    cJSON *json = amc_output_json(s->output, s->pruned);
+    cJSON_AddStringToObject(json, "data", s->scorer->data_path);
+    cJSON_AddNumberToObject(json, "accuracy_before", s->base);
+    cJSON_AddNumberToObject(json, "accuracy", s->result.best.accuracy);
+    cJSON_AddNumberToObject(json, "reward", s->result.best.reward);
+    cJSON_AddNumberToObject(json, "episodes", s->result.episodes);
+    cJSON_AddNumberToObject(json, "images_scored", (double)s->evaluation.images);
+    score_references(s, cJSON_AddArrayToObject(json, "references"));
+    return json;
+}
+
 static int write_result(search *s, amc_error *err) {
     char *episodes = amc_progress_csv(s->progress);
     amc_pruned best = amc_chooser_make(&s->chooser, s->result.counts);
@@ -257,21 +292,13 @@ static int write_result(search *s, amc_error *err) {
     free(episodes);
     if (status == 0) s->pruned = amc_output_read_back(s->output, err);
     if (!s->pruned || verify(s, err) < 0) return -1;
-    return amc_output_publish(s->output, err);
-}
-
-static void print_json(const search *s) {
-    cJSON *json = amc_output_json(s->output, s->pruned);
-    cJSON_AddNumberToObject(json, "accuracy", s->result.best.accuracy);
-    cJSON_AddNumberToObject(json, "reward", s->result.best.reward);
-    cJSON_AddNumberToObject(json, "episodes", s->result.episodes);
-    cJSON_AddNumberToObject(json, "images_scored", (double)s->evaluation.images);
-    amc_cmd_print_json(json);
+    s->json = result_json(s);
+    return amc_output_publish(s->output, s->json, err);
 }
 
 static void print_result(const search *s) {
     if (s->options->json) {
-        print_json(s);
+        amc_cmd_print_json(s->json);
         return;
     }
     amc_output_print_summary(s->output, s->pruned);
@@ -286,6 +313,7 @@ static void print_result(const search *s) {
 }
 
 static void close_search(search *s) {
+    cJSON_Delete(s->json);
     amc_network_free(s->pruned);
     free(s->result.counts);
     amc_progress_free(s->progress);

@@ -23,8 +23,8 @@ int amc_cmd_train(int argc, char **argv);
 // Prints the sentence to stderr and returns the exit status for it.
 int amc_cmd_fail(const amc_error *err);
 
-// Prints a JSON object to stdout and frees it.
-void amc_cmd_print_json(cJSON *json);
+// Prints a JSON object to stdout.
+void amc_cmd_print_json(const cJSON *json);
 
 // "9.91 M" for 9914112: three digits that a person can compare. Not reentrant: four buffers in
 // turn.

@@ -38,11 +38,10 @@ int amc_cmd_fail(const amc_error *err) {
     return 1;
 }
 
-void amc_cmd_print_json(cJSON *json) {
+void amc_cmd_print_json(const cJSON *json) {
     char *text = cJSON_Print(json);
     puts(text);
     cJSON_free(text);
-    cJSON_Delete(json);
 }
 
 const char *amc_cmd_count(int64_t n) {

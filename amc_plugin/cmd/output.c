@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILES 4
+#define FILES 5
 #define STAGING ".part-" // what names of staging folders begin with
 
 // The files of a result, in the order in which they are moved into place.
@@ -26,6 +26,7 @@ static void list_files(const amc_output *output, const char *files[FILES]) {
     files[1] = output->cfg_path;
     files[2] = output->policy_path;
     files[3] = output->episodes_path;
+    files[4] = output->json_path;
 }
 
 static char *staged(const amc_output *output, const char *path) {
@@ -111,6 +112,7 @@ amc_output *amc_output_new(const amc_network *network, amc_granularity granulari
     output->weights_path = amc_memory_text("%s/%s-amc.weights", output->folder, name);
     output->policy_path = amc_memory_text("%s/policy.json", output->folder);
     output->episodes_path = amc_memory_text("%s/episodes.csv", output->folder);
+    output->json_path = amc_memory_text("%s/result.json", output->folder);
     output->checkpoint_path = amc_memory_text("%s/checkpoint", output->folder);
     output->made = outermost_missing(output->folder);
     if (amc_files_make_folder(output->folder, err) == 0) return output;
@@ -134,6 +136,7 @@ void amc_output_free(amc_output *output) {
     free(output->weights_path);
     free(output->policy_path);
     free(output->episodes_path);
+    free(output->json_path);
     free(output->checkpoint_path);
     free(output);
 }
@@ -198,7 +201,18 @@ amc_network *amc_output_read_back(const amc_output *output, amc_error *err) {
     return network;
 }
 
-int amc_output_publish(amc_output *output, amc_error *err) {
+static int stage_json(const amc_output *output, const cJSON *json, amc_error *err) {
+    char *printed = cJSON_Print(json), *text = amc_memory_text("%s\n", printed);
+    char *path = staged(output, output->json_path);
+    int status = amc_files_write(path, text, strlen(text), err);
+    cJSON_free(printed);
+    free(text);
+    free(path);
+    return status;
+}
+
+int amc_output_publish(amc_output *output, const cJSON *json, amc_error *err) {
+    if (stage_json(output, json, err) < 0) return -1;
     const char *files[FILES];
     int status = check_targets(output, "-force", err); // once more: a search takes its time
     list_files(output, files);
@@ -217,21 +231,69 @@ static int64_t compressed_size(const amc_network *network) {
     return (int64_t)amc_weights_compressed_size(network->weights, network->graph);
 }
 
+static void add_layer(cJSON *layers, const amc_layer_graph *graph, int l, int before, int after) {
+    cJSON *layer = cJSON_CreateObject();
+    cJSON_AddNumberToObject(layer, "layer", l);
+    cJSON_AddStringToObject(layer, "type", amc_layer_type_name(graph->layers[l].type));
+    cJSON_AddNumberToObject(layer, "before", before);
+    cJSON_AddNumberToObject(layer, "after", after);
+    cJSON_AddItemToArray(layers, layer);
+}
+
+static void add_channels(cJSON *layers, const amc_layer_graph *before,
+                         const amc_layer_graph *after) {
+    for (int l = 0; l < before->n; l++)
+        if (before->layers[l].flow == AMC_FLOW_MAKES)
+            add_layer(layers, before, l, before->layers[l].out_c, after->layers[l].out_c);
+}
+
+// Weights that aren't zero.
+static void add_weights(cJSON *layers, const amc_network *pruned) {
+    amc_prune_space *space = amc_network_space(pruned, AMC_GRANULARITY_WEIGHT);
+    int *counts = amc_memory_alloc((size_t)space->n, sizeof *counts);
+    amc_weight_ranking_count(space, pruned->weights, counts);
+    for (int g = 0; g < space->n; g++)
+        add_layer(layers, pruned->graph, space->groups[g].layers[0], space->groups[g].n_units,
+                  counts[g]);
+    free(counts);
+    amc_prune_space_free(space);
+}
+
+static void add_pair(cJSON *json, const char *key, double after, double before) {
+    char *key_before = amc_memory_text("%s_before", key);
+    cJSON_AddNumberToObject(json, key, after);
+    cJSON_AddNumberToObject(json, key_before, before);
+    free(key_before);
+}
+
 cJSON *amc_output_json(const amc_output *output, const amc_network *pruned) {
-    const amc_layer_graph *before = output->network->graph;
+    const amc_network *network = output->network;
+    bool by_weights = output->granularity == AMC_GRANULARITY_WEIGHT;
+    char *command = amc_shell_line(NULL);
     cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "command", command);
+    cJSON_AddStringToObject(json, "original_cfg", network->cfg_path);
+    cJSON_AddStringToObject(json, "original_weights", network->weights_path);
     cJSON_AddStringToObject(json, "cfg", output->cfg_path);
     cJSON_AddStringToObject(json, "weights", output->weights_path);
-    cJSON_AddNumberToObject(json, "macs", (double)amc_cost_macs(pruned->graph));
-    cJSON_AddNumberToObject(json, "macs_before", (double)amc_cost_macs(before));
-    cJSON_AddNumberToObject(
-        json, "params", (double)amc_network_cost(pruned, output->granularity, AMC_RESOURCE_PARAMS));
-    cJSON_AddNumberToObject(
-        json, "params_before",
-        (double)amc_network_cost(output->network, output->granularity, AMC_RESOURCE_PARAMS));
-    if (output->granularity == AMC_GRANULARITY_CHANNEL) return json;
-    cJSON_AddNumberToObject(json, "zstd_bytes", (double)compressed_size(pruned));
-    cJSON_AddNumberToObject(json, "zstd_bytes_before", (double)compressed_size(output->network));
+    cJSON_AddStringToObject(json, "granularity", by_weights ? "weight" : "channel");
+    add_pair(json, "macs", (double)amc_cost_macs(pruned->graph),
+             (double)amc_cost_macs(network->graph));
+    add_pair(json, "params",
+             (double)amc_network_cost(pruned, output->granularity, AMC_RESOURCE_PARAMS),
+             (double)amc_network_cost(network, output->granularity, AMC_RESOURCE_PARAMS));
+    if (by_weights)
+        add_pair(json, "zstd_bytes", (double)compressed_size(pruned),
+                 (double)compressed_size(network));
+    else
+        add_pair(json, "bytes", (double)amc_weights_file_size(pruned->graph),
+                 (double)amc_weights_file_size(network->graph));
+    cJSON *layers = cJSON_AddArrayToObject(json, "layers");
+    if (by_weights)
+        add_weights(layers, pruned);
+    else
+        add_channels(layers, network->graph, pruned->graph);
+    free(command);
     return json;
 }
 

@@ -18,6 +18,7 @@ typedef struct amc_output {
     char *weights_path;    // <folder>/<name>-amc.weights
     char *policy_path;     // <folder>/policy.json
     char *episodes_path;   // <folder>/episodes.csv
+    char *json_path;       // <folder>/result.json
     char *checkpoint_path; // <folder>/checkpoint, which a search keeps there itself
     char *staging;         // folder beside them in which a result is made; NULL until it is
     char *made;            // outermost folder that was made for it; NULL if none was
@@ -45,12 +46,13 @@ int amc_output_stage(amc_output *output, const amc_pruned *pruned, const char *e
 // The staged network, read back as any user would. NULL with err set.
 amc_network *amc_output_read_back(const amc_output *output, amc_error *err);
 
-// Moves the staged result into place. -1 with err set, a result that came to be there meanwhile
-// included.
-int amc_output_publish(amc_output *output, amc_error *err);
+// Moves the staged result into place, and json beside it as result.json. -1 with err set, a result
+// that came to be there meanwhile included.
+int amc_output_publish(amc_output *output, const cJSON *json, amc_error *err);
 
-// The result as a JSON object: cfg, weights, macs, macs_before, params, params_before, and of
-// single weights zstd_bytes and zstd_bytes_before, of the compressed .weights file.
+// What there is to say about a result, as a JSON object (see result_file.h): the command line, the
+// paths, costs before and after, bytes of the weights file (of single weights zstd_bytes, when it
+// is compressed), and what each layer kept.
 cJSON *amc_output_json(const amc_output *output, const amc_network *pruned);
 
 // Prints what each layer kept, and the totals.

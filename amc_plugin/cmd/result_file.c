@@ -18,6 +18,8 @@ static double number_of(const cJSON *json, const char *key) {
 
 // Fills what the file says; what it doesn't say is NULL or NAN.
 static void read_values(amc_result_file *r, const cJSON *json) {
+    const char *granularity = text_of(json, "granularity");
+    r->by_weights = granularity && strcmp(granularity, "weight") == 0;
     const struct {
         const char *key, **to;
     } texts[] = {{"command", &r->command},
@@ -33,8 +35,8 @@ static void read_values(amc_result_file *r, const cJSON *json) {
                    {"macs", &r->macs},
                    {"params_before", &r->params_before},
                    {"params", &r->params},
-                   {"bytes_before", &r->bytes_before},
-                   {"bytes", &r->bytes},
+                   {r->by_weights ? "zstd_bytes_before" : "bytes_before", &r->bytes_before},
+                   {r->by_weights ? "zstd_bytes" : "bytes", &r->bytes},
                    {"accuracy_before", &r->accuracy_before},
                    {"accuracy", &r->accuracy},
                    {"latency_ms_before", &r->latency_before_ms},
@@ -43,8 +45,6 @@ static void read_values(amc_result_file *r, const cJSON *json) {
         *texts[i].to = text_of(json, texts[i].key);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         *numbers[i].to = number_of(json, numbers[i].key);
-    const char *granularity = text_of(json, "granularity");
-    r->by_weights = granularity && strcmp(granularity, "weight") == 0;
 }
 
 static bool read_layers(amc_result_file *r, const cJSON *layers) {

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,11 +37,16 @@ static void add_word(FILE *to, const char *word) {
     free(quoted);
 }
 
+static bool is_resume(const char *word) {
+    return strcmp(word, "-resume") == 0 || strcmp(word, "--resume") == 0;
+}
+
 char *amc_shell_line(const char *more) {
     char *line;
     size_t length;
     FILE *to = open_memstream(&line, &length);
-    for (int i = 0; i < kept_n; i++) add_word(to, kept[i]);
+    for (int i = 0; i < kept_n; i++)
+        if (!is_resume(kept[i])) add_word(to, kept[i]);
     if (more) add_word(to, more);
     fclose(to);
     return line;

@@ -8,6 +8,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/cmd/fixture.sh
 . "$root/tests/cmd/fixture.sh"
 readonly STOCK=/usr/bin/darknet
+readonly RESULT_KEYS='command original_cfg original_weights cfg weights granularity macs macs_before params params_before'
+readonly SEARCH_KEYS='data accuracy_before accuracy reward episodes images_scored references'
 
 # amc ARGS...: runs the command; its stdout goes to $work.out, its stderr to $work.err.
 amc() { timeout 60 "$DARKNET" amc "$@" >"$work.out" 2>"$work.err" </dev/null; }
@@ -69,7 +71,7 @@ check_pruned() {
     check "$1: groups= of the depthwise layer are its filters" "$(option_of "$cfg" 1 groups)" \
         [ "$(option_of "$cfg" 1 groups)" = "$(option_of "$cfg" 0 filters)" ]
     check "$1: nothing but the result is there" "$(ls -A "$2")" \
-        [ -z "$(find "$2" -mindepth 1 ! -name 'tiny-amc.*' ! -name policy.json ! -name episodes.csv ! -name checkpoint)" ]
+        [ -z "$(find "$2" -mindepth 1 ! -name 'tiny-amc.*' ! -name policy.json ! -name result.json ! -name episodes.csv ! -name checkpoint)" ]
 }
 
 help() {
@@ -165,7 +167,7 @@ prune() {
     check_pruned 'lasso' out/lasso .5
 
     run 'prune -force -json' prune cfg/tiny.cfg -policy deep -flops .3 -force -json
-    check_json 'prune' 'cfg weights macs macs_before params params_before'
+    check_json 'prune' "$RESULT_KEYS bytes bytes_before layers"
     check_holds 'prune: values' "$(number macs "$work.out") <= .3 * 94032 && $(number macs_before "$work.out") == 94032 &&
         $(number params "$work.out") < 8276 && $(number params_before "$work.out") == 8276"
     check_pruned 'prune -force' amc-out/tiny .3
@@ -218,7 +220,7 @@ fine_grained() {
         cmp -s out/weights/tiny-amc.weights out/weights_again/tiny-amc.weights
     run 'search weights' search cfg/tiny.cfg -granularity weight -params .5 -episodes 8 -warmup 4 -out out/search_weights -threads 2 -json
     check_sparse 'search weights' out/search_weights .5
-    check_json 'search weights' 'cfg weights macs macs_before params params_before zstd_bytes zstd_bytes_before accuracy reward episodes images_scored'
+    check_json 'search weights' "$RESULT_KEYS zstd_bytes zstd_bytes_before layers $SEARCH_KEYS"
     check_holds 'search weights: zstd would make of it what is said' "$(number zstd_bytes "$work.out") - $(
         zstd -q -c out/search_weights/tiny-amc.weights | wc -c) < 64 && $(
         zstd -q -c out/search_weights/tiny-amc.weights | wc -c) - $(number zstd_bytes "$work.out") < 64"
@@ -258,7 +260,7 @@ search() {
     local accuracy
     search_to 'search' first -threads 2 -json
     check 'search: shows where it is' "$(cat "$work.err")" grep -qE '^episode 10/12: reward -0\.[0-9]+ \([0-9.]+%\), [0-9.]+% FLOPs, best [0-9.]+%, [0-9]+:[0-9]{2} left$' "$work.err"
-    check_json 'search' 'cfg weights macs macs_before params params_before accuracy reward episodes images_scored'
+    check_json 'search' "$RESULT_KEYS bytes bytes_before layers $SEARCH_KEYS"
     accuracy=$(number accuracy "$work.out")
     check_holds 'search: values' "$(number macs "$work.out") <= .6 * 94032 && $(number macs_before "$work.out") == 94032 &&
         $(number episodes "$work.out") == 12 && $(number reward "$work.out") < $accuracy - .999999 &&
@@ -399,7 +401,7 @@ interrupt() {
     done
     kill -INT $process
     check 'Ctrl-C: exit status 0' "$(tail -n 2 "$work.err")" wait $process
-    check_json 'Ctrl-C' 'cfg weights macs macs_before params params_before accuracy reward episodes images_scored'
+    check_json 'Ctrl-C' "$RESULT_KEYS bytes bytes_before layers $SEARCH_KEYS"
     check_episodes 'Ctrl-C' out/interrupted "$(number episodes "$work.out")" .5 "$(number accuracy "$work.out")"
     check_pruned 'Ctrl-C' out/interrupted .5
 }
