@@ -15,11 +15,8 @@ typedef struct finetune_options {
 
 static void print_json(const amc_tuning_options *o, const amc_tuning_result *result) {
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "weights", o->result);
-    cJSON_AddNumberToObject(json, "accuracy_before", result->before);
-    cJSON_AddNumberToObject(json, "accuracy", result->after);
-    cJSON_AddNumberToObject(json, "epoch", result->epoch);
-    cJSON_AddNumberToObject(json, "epochs", o->epochs);
+    cJSON_AddNumberToObject(json, "accuracy", result->before);
+    amc_tuning_add_json(o, result, json);
     amc_cmd_print_json(json);
     cJSON_Delete(json);
 }
@@ -36,18 +33,17 @@ static int run(const finetune_options *o, const char *cfg, const char *weights, 
         fprintf(stderr,
                 "interrupted; the same command with -resume goes on after the last epoch\n");
     if (status == 0 && o->json) print_json(&tuning, &result);
-    if (status == 0 && !o->json)
-        printf("accuracy on the held-out training images %.2f%% -> %.2f%% (epoch %d of %g)\n%s\n",
-               100 * result.before, 100 * result.after, result.epoch, tuning.epochs, tuning.result);
+    if (status == 0 && !o->json) amc_tuning_print(&tuning, &result);
     free(beside);
     amc_network_free(network);
     return status;
 }
 
 int amc_cmd_finetune(int argc, char **argv) {
-    finetune_options o = {
-        .tuning = {
-            .epochs = 30, .rate = NAN, .teacher_share = 0.5, .threads = amc_cmd_processors()}};
+    finetune_options o = {.tuning = {.epochs = 30,
+                                     .rate = NAN,
+                                     .teacher_share = AMC_TUNING_TEACHER_SHARE,
+                                     .threads = amc_cmd_processors()}};
     int seed = 1;
     const amc_option table[] = {
         AMC_OPTION_DATA(&o.tuning.data),

@@ -8,12 +8,14 @@
 #include "cmd/progress.h"
 #include "cmd/search_options.h"
 #include "cmd/shell.h"
+#include "cmd/tuning.h"
 #include "model/cost_model.h"
 #include "search/evaluation.h"
 #include "search/policy.h"
 #include "search/search_loop.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,11 +205,10 @@ static amc_search_options search_options(const search *s) {
                                                    : amc_proposal_defaults()};
 }
 
-static void print_how_to_resume(const search *s) {
-    if (s->options->quiet || s->result.episodes == s->options->episodes) return;
+static void print_how_to_resume(const search *s, const char *after) {
+    if (s->options->quiet) return;
     char *line = amc_shell_line("-resume");
-    fprintf(stderr, "interrupted after %d episodes of %d; to go on:\n%s\n", s->result.episodes,
-            s->options->episodes, line);
+    fprintf(stderr, "interrupted after %s; to go on:\n%s\n", after, line);
     free(line);
 }
 
@@ -217,7 +218,9 @@ static int run_search(search *s, amc_error *err) {
     handle_interrupts(interrupt);
     s->result = amc_search_run(s->env, search_options(s), score, report, s, err);
     amc_progress_end(s->progress);
-    if (interrupted) print_how_to_resume(s);
+    char *after = amc_memory_text("%d episodes of %d", s->result.episodes, o->episodes);
+    if (s->result.episodes < o->episodes) print_how_to_resume(s, after);
+    free(after);
     return s->result.counts ? 0 : -1;
 }
 
@@ -297,10 +300,6 @@ static int write_result(search *s, amc_error *err) {
 }
 
 static void print_result(const search *s) {
-    if (s->options->json) {
-        amc_cmd_print_json(s->json);
-        return;
-    }
     amc_output_print_summary(s->output, s->pruned);
     printf("accuracy %.2f%% on the held-out training images, before fine-tuning (episode %d of "
            "%d)\n",
@@ -337,6 +336,41 @@ static int check_found(const search *s, amc_error *err) {
                          100 * s->base, 100 * (s->base - s->result.highest));
 }
 
+// ---- fine-tuning --------------------------------------------------------------------------------
+
+// Trains the result on, and has result.json say what came of it.
+static int finetune(search *s, amc_error *err) {
+    const amc_search_given *o = s->options;
+    const amc_output *output = s->output;
+    char *weights =
+        amc_memory_text("%s/%s-amc-finetuned.weights", output->folder, s->network->name);
+    amc_tuning_options options = {.data = s->scorer->data_path,
+                                  .epochs = o->finetune,
+                                  .rate = NAN,
+                                  .teacher = s->network->cfg_path,
+                                  .teacher_weights = s->network->weights_path,
+                                  .teacher_share = AMC_TUNING_TEACHER_SHARE,
+                                  .result = weights,
+                                  .force = !o->resume, // what is there was of another search
+                                  .resume = o->resume,
+                                  .quiet = o->quiet,
+                                  .seed = o->scorer.seed,
+                                  .threads = o->scorer.threads};
+    amc_tuning_result result;
+    amc_network *found =
+        amc_network_load(output->cfg_path, output->weights_path, AMC_WEIGHTS_NEEDED, err);
+    int status = found ? amc_tuning_run(found, &options, &result, err) : -1;
+    if (status == 0) {
+        amc_tuning_add_json(&options, &result, s->json);
+        status = amc_output_rewrite_json(output, s->json, err);
+        if (!o->json) amc_tuning_print(&options, &result);
+    }
+    if (status == 1) print_how_to_resume(s, "the search");
+    amc_network_free(found);
+    free(weights);
+    return status;
+}
+
 static int run(const amc_search_given *o, const amc_files_given *files, amc_error *err) {
     search s = {.options = o};
     int status = open_search(&s, files->cfg, files->weights, err);
@@ -347,7 +381,9 @@ static int run(const amc_search_given *o, const amc_files_given *files, amc_erro
         if (status == 0) status = write_result(&s, err);
         handle_interrupts(SIG_DFL);
     }
-    if (status == 0) print_result(&s);
+    if (status == 0 && !o->json) print_result(&s);
+    if (status == 0 && o->finetune > 0 && !interrupted) status = finetune(&s, err);
+    if (status == 0 && o->json) amc_cmd_print_json(s.json);
     close_search(&s);
     return status;
 }
@@ -359,5 +395,6 @@ int amc_cmd_search(int argc, char **argv) {
     int status = amc_search_options_parse(argc, argv, &given, &files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
     amc_cmd_use_threads(given.scorer.threads);
-    return run(&given, &files, &err) < 0 ? amc_cmd_fail(&err) : 0;
+    status = run(&given, &files, &err);
+    return status < 0 ? amc_cmd_fail(&err) : status;
 }

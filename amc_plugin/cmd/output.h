@@ -50,6 +50,9 @@ amc_network *amc_output_read_back(const amc_output *output, amc_error *err);
 // that came to be there meanwhile included.
 int amc_output_publish(amc_output *output, const cJSON *json, amc_error *err);
 
+// Replaces the result.json of a result that is in place. -1 with err set.
+int amc_output_rewrite_json(const amc_output *output, const cJSON *json, amc_error *err);
+
 // What there is to say about a result, as a JSON object (see result_file.h): the command line, the
 // paths, costs before and after, bytes of the weights file (of single weights zstd_bytes, when it
 // is compressed), and what each layer kept.

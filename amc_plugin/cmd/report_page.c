@@ -61,6 +61,13 @@ static void put_row(FILE *page, const char *what, double before, double after, c
             100 * after / before, before / after);
 }
 
+static void put_accuracy(FILE *page, const char *what, double before, double after) {
+    if (isnan(before) || isnan(after)) return;
+    fprintf(page,
+            "<tr><td>%s</td><td>%.2f%%</td><td>%.2f%%</td><td></td><td>%+.2f points</td></tr>\n",
+            what, 100 * before, 100 * after, 100 * (after - before));
+}
+
 static void put_summary(FILE *page, const amc_result_file *r) {
     fputs("<table>\n<tr><th></th><th>before</th><th>after</th><th>left</th><th></th></tr>\n", page);
     put_row(page, "multiply-accumulates", r->macs_before, r->macs, "");
@@ -74,15 +81,15 @@ static void put_summary(FILE *page, const amc_result_file *r) {
                 "<td>%.2f&times; faster</td></tr>\n",
                 r->latency_before_ms, r->latency_ms, 100 * r->latency_ms / r->latency_before_ms,
                 r->latency_before_ms / r->latency_ms);
-    if (!isnan(r->accuracy_before) && !isnan(r->accuracy))
-        fprintf(page,
-                "<tr><td>accuracy, before fine-tuning</td><td>%.2f%%</td><td>%.2f%%</td><td></td>"
-                "<td>%+.2f points</td></tr>\n",
-                100 * r->accuracy_before, 100 * r->accuracy,
-                100 * (r->accuracy - r->accuracy_before));
+    put_accuracy(page, "accuracy, before fine-tuning", r->accuracy_before, r->accuracy);
+    put_accuracy(page, "accuracy, after fine-tuning", r->accuracy_before, r->finetuned_accuracy);
     fputs("</table>\n", page);
     if (!isnan(r->accuracy))
-        fputs("<p>Accuracy is top-1 on training images that were held out.</p>\n", page);
+        fputs("<p>Accuracy is top-1 on training images that were held out.", page);
+    if (!isnan(r->finetuned_test_accuracy))
+        fprintf(page, " On the test set: %.2f%% before, %.2f%% after fine-tuning.",
+                100 * r->test_accuracy, 100 * r->finetuned_test_accuracy);
+    fputs("</p>\n", page);
 }
 
 static void put_references(FILE *page, const amc_result_file *r) {

@@ -39,6 +39,9 @@ static void read_values(amc_result_file *r, const cJSON *json) {
                    {r->by_weights ? "zstd_bytes" : "bytes", &r->bytes},
                    {"accuracy_before", &r->accuracy_before},
                    {"accuracy", &r->accuracy},
+                   {"finetuned_accuracy", &r->finetuned_accuracy},
+                   {"test_accuracy", &r->test_accuracy},
+                   {"finetuned_test_accuracy", &r->finetuned_test_accuracy},
                    {"latency_ms_before", &r->latency_before_ms},
                    {"latency_ms", &r->latency_ms}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

@@ -29,8 +29,10 @@ typedef struct amc_result_file {
     const char *original_cfg, *original_weights, *cfg, *weights;
     bool by_weights; // single weights were pruned
     double macs_before, macs, params_before, params, bytes_before, bytes;
-    double accuracy_before, accuracy;     // on held-out training images
-    double latency_before_ms, latency_ms; // measured, an image
+    double accuracy_before, accuracy;              // on held-out training images
+    double finetuned_accuracy;                     // the same after fine-tuning
+    double test_accuracy, finetuned_test_accuracy; // on the test set
+    double latency_before_ms, latency_ms;          // measured, an image
     int n_layers, n_references;
     amc_result_layer *layers;         // (n_layers)
     amc_result_reference *references; // (n_references)

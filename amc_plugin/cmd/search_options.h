@@ -12,6 +12,7 @@ typedef struct amc_search_given {
     amc_reward reward;
     const char *reward_name, *agent, *skip, *out;
     double early_stop, max_drop;
+    double finetune; // epochs after the search; 0: none
     bool force, resume, json, quiet, paper, episodes_given, warmup_given, max_drop_given;
     int episodes, warmup, seed;
     amc_aim aim;

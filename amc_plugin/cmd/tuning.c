@@ -26,10 +26,10 @@ typedef struct tuning {
     int first_batch; // of this run; 0 before it is known
     double start;    // seconds
     bool terminal;
-    int epoch;      // that the last batch was in
-    float accuracy; // of the last epoch that was scored
-    amc_error *err; // for what goes wrong while Darknet trains
-    bool failed;    // it is set
+    int epoch;       // that the last batch was in
+    double accuracy; // of the last epoch that was scored
+    amc_error *err;  // for what goes wrong while Darknet trains
+    bool failed;     // it is set
 } tuning;
 
 static volatile sig_atomic_t interrupted;
@@ -160,14 +160,18 @@ static int check_teacher(const tuning *t, amc_error *err) {
 
 // ---- while it trains ----------------------------------------------------------------------------
 
-static int score(tuning *t, const char *weights, float *accuracy, amc_error *err) {
-    const amc_layer_graph *graph = t->network->graph;
+static double share_of(amc_accuracy accuracy) {
+    return (double)accuracy.top1 / accuracy.images;
+}
+
+// The accuracy of the network with other weights.
+static int score(amc_scorer *scorer, const char *weights, double *accuracy, amc_error *err) {
+    const amc_layer_graph *graph = scorer->network->graph;
     amc_weights *trained = amc_weights_load(weights, graph, err);
     if (!trained) return -1;
-    amc_host_model_apply(t->scorer->model, graph, trained);
-    amc_accuracy a = amc_accuracy_measure(t->scorer->model, t->scorer->dataset, 1);
+    amc_host_model_apply(scorer->model, graph, trained);
+    *accuracy = share_of(amc_accuracy_measure(scorer->model, scorer->dataset, 1));
     amc_weights_free(trained);
-    *accuracy = (float)a.top1 / (float)a.images;
     return 0;
 }
 
@@ -188,7 +192,7 @@ static void show(const tuning *t, const amc_trainer_step *step) {
 static int score_epoch(tuning *t, int epoch, amc_error *err) {
     char *weights = epoch > t->state.scored ? amc_tuning_folder_weights(t->folder, epoch) : NULL;
     if (!weights) return 0;
-    int status = score(t, weights, &t->accuracy, err);
+    int status = score(t->scorer, weights, &t->accuracy, err);
     bool best = t->state.best == 0 || t->accuracy >= t->state.accuracy;
     if (status == 0) status = amc_tuning_folder_add(t->folder, epoch, t->accuracy, best, err);
     free(weights);
@@ -286,9 +290,21 @@ static int open_tuning(tuning *t, amc_tuning_result *result, amc_error *err) {
     if (!t->folder || amc_tuning_folder_state(t->folder, &t->state, err) < 0 ||
         write_images(t, &images, err) < 0 || write_cfg(t, images, err) < 0)
         return -1;
-    amc_accuracy before = amc_scorer_network(t->scorer);
-    result->before = (float)before.top1 / (float)before.images;
+    result->before = share_of(amc_scorer_network(t->scorer));
     return 0;
+}
+
+static int score_test(const tuning *t, amc_tuning_result *result, amc_error *err) {
+    result->test_before = result->test_after = NAN;
+    if (!t->scorer->data->test) return 0;
+    amc_scorer_options options = {
+        .data = t->options->data, .part = AMC_DATASET_TEST, .threads = t->options->threads};
+    amc_scorer *test = amc_scorer_new(t->network, options, err);
+    if (!test) return -1;
+    result->test_before = share_of(amc_scorer_network(test));
+    int status = score(test, t->options->result, &result->test_after, err);
+    amc_scorer_free(test);
+    return status;
 }
 
 int amc_tuning_run(const amc_network *network, const amc_tuning_options *options,
@@ -309,6 +325,27 @@ int amc_tuning_run(const amc_network *network, const amc_tuning_options *options
         result->epoch = t.state.best;
     }
     amc_tuning_folder_close(t.folder, status == 0);
+    if (status == 0) status = score_test(&t, result, err);
     amc_scorer_free(t.scorer);
     return status;
+}
+
+void amc_tuning_add_json(const amc_tuning_options *options, const amc_tuning_result *result,
+                         cJSON *json) {
+    cJSON_AddStringToObject(json, "finetuned_weights", options->result);
+    cJSON_AddNumberToObject(json, "finetuned_accuracy", result->after);
+    cJSON_AddNumberToObject(json, "epoch", result->epoch);
+    if (isnan(result->test_after)) return;
+    cJSON_AddNumberToObject(json, "test_accuracy", result->test_before);
+    cJSON_AddNumberToObject(json, "finetuned_test_accuracy", result->test_after);
+}
+
+void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result *result) {
+    printf("fine-tuned: accuracy on the held-out training images %.2f%% -> %.2f%% (epoch %d of "
+           "%g)",
+           100 * result->before, 100 * result->after, result->epoch, options->epochs);
+    if (!isnan(result->test_after))
+        printf(", on the test set %.2f%% -> %.2f%%", 100 * result->test_before,
+               100 * result->test_after);
+    printf("\n%s\n", options->result);
 }

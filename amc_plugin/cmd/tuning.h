@@ -6,6 +6,10 @@
 
 #include "cmd/scorer.h"
 
+#include <cjson/cJSON.h>
+
+#define AMC_TUNING_TEACHER_SHARE 0.5 // the default
+
 typedef struct amc_tuning_options {
     const char *data; // .data file; NULL: the network's own
     double epochs; // of all training images; where that is no whole number, the last is cut short
@@ -22,7 +26,8 @@ typedef struct amc_tuning_options {
 } amc_tuning_options;
 
 typedef struct amc_tuning_result {
-    float before, after; // accuracy on the held-out training images, after that of `epoch`
+    double before, after; // accuracy on the held-out training images, after that of `epoch`
+    double test_before, test_after; // on the test set; NAN where the .data file names none
     int epoch;
 } amc_tuning_result;
 
@@ -30,5 +35,11 @@ typedef struct amc_tuning_result {
 // resumed; -1 with err set. What stood at `result` is replaced by a whole result only.
 int amc_tuning_run(const amc_network *network, const amc_tuning_options *options,
                    amc_tuning_result *result, amc_error *err);
+
+// What there is to say about it: finetuned_weights, finetuned_accuracy, epoch, and test_accuracy
+// and finetuned_test_accuracy where there is a test set.
+void amc_tuning_add_json(const amc_tuning_options *options, const amc_tuning_result *result,
+                         cJSON *json);
+void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result *result);
 
 #endif

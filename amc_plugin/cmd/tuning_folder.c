@@ -166,8 +166,8 @@ static int read_table(const amc_tuning_folder *folder, const amc_text_lines *lin
                       amc_tuning_state *state, amc_error *err) {
     for (int i = 1; i < lines->n; i++) {
         int epoch, length = 0;
-        float accuracy;
-        int fields = sscanf(lines->line[i], "%9d,%f%n", &epoch, &accuracy, &length);
+        double accuracy;
+        int fields = sscanf(lines->line[i], "%9d,%lf%n", &epoch, &accuracy, &length);
         if (fields != 2 || lines->line[i][length] || epoch <= state->scored ||
             !(accuracy >= 0 && accuracy <= 1))
             return amc_error_set(err, "%s:%d: %s, expected a later epoch and its accuracy",
@@ -201,7 +201,7 @@ static int keep_best(const amc_tuning_folder *folder, const char *path, amc_erro
 }
 
 // The best weights first: whenever this ends early, the epoch counts as not scored.
-int amc_tuning_folder_add(amc_tuning_folder *folder, int epoch, float accuracy, bool best,
+int amc_tuning_folder_add(amc_tuning_folder *folder, int epoch, double accuracy, bool best,
                           amc_error *err) {
     char *path = weights_path(folder, epoch), line[40];
     int status = best ? keep_best(folder, path, err) : 0;

@@ -33,14 +33,14 @@ void amc_tuning_folder_close(amc_tuning_folder *folder, bool done);
 char *amc_tuning_folder_weights(const amc_tuning_folder *folder, int epoch);
 
 // Remembers what an epoch scored; as the best, its weights are kept. -1 with err set.
-int amc_tuning_folder_add(amc_tuning_folder *folder, int epoch, float accuracy, bool best,
+int amc_tuning_folder_add(amc_tuning_folder *folder, int epoch, double accuracy, bool best,
                           amc_error *err);
 
 // The last epoch whose weights are there, the last that was scored, and the best with its accuracy;
 // 0 for none. -1 with err set where the table is no such table.
 typedef struct amc_tuning_state {
     int trained, scored, best;
-    float accuracy; // of the best
+    double accuracy; // of the best
 } amc_tuning_state;
 
 int amc_tuning_folder_state(const amc_tuning_folder *folder, amc_tuning_state *state,

@@ -17,22 +17,24 @@ number() { sed -n "s/^.*\"$1\":[[:space:]]*\([-0-9.e+]*\).*/\1/p" "$2" | head -n
 fails() {
     local status=0
     finetune "${@:3}" || status=$?
-    check "$1: status" "$status, $(cat "$work.err")" [ $status = 1 ]
-    check "$1: one sentence" "$(cat "$work.err")" [ "$(grep -c . "$work.err")" = 1 ]
-    check "$1: says why" "$(cat "$work.err")" grep -q "$2" "$work.err"
+    check "$1: status" "$status, $(tail -n 2 "$work.err")" [ $status = 1 ]
+    check "$1: one sentence" "$(tail -n 2 "$work.err")" [ "$(grep -c . "$work.err")" = 1 ]
+    check "$1: says why" "$(tail -n 2 "$work.err")" grep -q "$2" "$work.err"
 }
 
 epochs_done() { if [ -f $PART/epochs.csv ]; then grep -c ^ $PART/epochs.csv; else echo 0; fi; }
 
-# start ARGS...: begins a fine-tuning that would take very long and waits for its third epoch.
+# start ARGS...: begins a fine-tuning that would take very long and waits for three epochs.
 start() {
+    local before
+    before=$(epochs_done)
     "$DARKNET" amc finetune cfg/tiny.cfg -epochs 90000 "$@" >"$work.started" 2>&1 </dev/null &
     process=$!
     for _ in $(seq 200); do
-        [ "$(epochs_done)" -lt 4 ] || return 0
+        [ "$(epochs_done)" -lt $((before + 3)) ] || return 0
         sleep 0.1
     done
-    not_ok 'a fine-tuning gets on' "$(cat "$work.started")"
+    not_ok 'a fine-tuning gets on' "$(tail -n 2 "$work.started")"
 }
 
 # interrupt: as Ctrl-C does.
@@ -58,14 +60,18 @@ are_gone() {
 fixture_make 64 16 8
 
 finetune -epochs 60 -json
-check 'trains' "$(cat "$work.err")" [ -f $RESULT ]
-found=$(number accuracy "$work.out")
+check 'trains' "$(tail -n 2 "$work.err")" [ -f $RESULT ]
+found=$(number finetuned_accuracy "$work.out")
 "$DARKNET" amc eval cfg/tiny.cfg $RESULT -set search -json >"$work.eval" 2>/dev/null
 check 'the accuracy is that of the file' "$found, $(cat "$work.eval")" \
     [ "$(number top1 "$work.eval")" = "$found" ]
-check 'it learns' "$(number accuracy_before "$work.out") to $found" \
-    awk "BEGIN { exit !($found > $(number accuracy_before "$work.out")) }"
-check 'progress says each epoch' "$(cat "$work.err")" [ "$(grep -c '^epoch [0-9.]* of 60: loss .*left$' "$work.err")" = 59 ]
+found=$(number finetuned_test_accuracy "$work.out")
+"$DARKNET" amc eval cfg/tiny.cfg $RESULT -json >"$work.eval" 2>/dev/null
+check 'that on the test set too' "$found, $(cat "$work.eval")" [ "$(number top1 "$work.eval")" = "$found" ]
+found=$(number finetuned_accuracy "$work.out")
+check 'it learns' "$(number accuracy "$work.out") to $found" \
+    awk "BEGIN { exit !($found > $(number accuracy "$work.out")) }"
+check 'progress says each epoch' "$(tail -n 2 "$work.err")" [ "$(grep -c '^epoch [0-9.]* of 60: loss .*left$' "$work.err")" = 59 ]
 check 'nothing else is left' "$(ls cfg)" [ ! -e $PART ]
 
 cp $RESULT "$work.kept"
@@ -73,7 +79,7 @@ fails 'a result that is there' 'is there already; expected -force' -epochs 1
 check 'it is as it was' 'the file changed' cmp -s $RESULT "$work.kept"
 finetune -epochs 0.5 -force -quiet
 check 'with -force it is replaced' 'the file is as before' [ "$(cmp -s $RESULT "$work.kept"; echo $?)" = 1 ]
-check 'with -quiet it says nothing' "$(cat "$work.err")" [ ! -s "$work.err" ]
+check 'with -quiet it says nothing' "$(tail -n 2 "$work.err")" [ ! -s "$work.err" ]
 rm $RESULT
 
 start
@@ -90,9 +96,9 @@ start -resume
 fails 'a second one' 'another fine-tuning is going on there' -epochs 90000 -resume
 interrupt
 check 'it went on' "$(epochs_done) of $done_before lines" [ "$(epochs_done)" -gt "$done_before" ]
-check 'interrupted it says how to go on' "$(cat "$work.started")" grep -q 'with -resume' "$work.started"
+check 'interrupted it says how to go on' "$(tail -n 2 "$work.started")" grep -q 'with -resume' "$work.started"
 finetune -epochs 2 -force
-check 'started anew' "$(cat "$work.err")" [ -f $RESULT ]
+check 'started anew' "$(tail -n 2 "$work.err")" [ -f $RESULT ]
 rm $RESULT
 
 # Without a list of held-out images they are taken from those that are trained on.
@@ -114,3 +120,20 @@ sed -i '/missing/d' train.list
 for image in images/train*; do echo nonsense >"$image"; done
 fails 'images are none' "Darknet's training ended before epoch 1 of 3 was done: ." -epochs 3
 check 'no folder is left then' "$(ls cfg)" [ ! -e $PART ]
+
+# A search that goes on to fine-tune, with the whole network as teacher.
+fixture_make 64 16 8
+search() { timeout 60 "$DARKNET" amc search cfg/tiny.cfg -episodes 6 -reconstruct 16 -calibrate 16 -out out "$@" >"$work.out" 2>"$work.err" </dev/null; }
+search -finetune 3 -json
+check 'search -finetune' "$(tail -n 2 "$work.err")" [ -f out/tiny-amc-finetuned.weights ]
+check 'its result.json is what -json prints' "$(diff out/result.json "$work.out" | head -n 3)" cmp -s out/result.json "$work.out"
+found=$(number finetuned_accuracy out/result.json)
+"$DARKNET" amc eval out/tiny-amc.cfg out/tiny-amc-finetuned.weights -data cfg/tiny.data -set search -json >"$work.eval" 2>/dev/null
+check 'with the accuracy of the file' "$found" [ "$(number top1 "$work.eval")" = "$found" ]
+cp out/tiny-amc-finetuned.weights "$work.kept"
+search -finetune 3 || true
+check 'without -force or -resume nothing is replaced' 'it changed' cmp -s out/tiny-amc-finetuned.weights "$work.kept"
+search -finetune 3 -resume
+check 'resumed it is fine-tuned again' "$(tail -n 2 "$work.err")" \
+    [ "$(cmp -s out/tiny-amc-finetuned.weights "$work.kept"; echo $?)" = 1 ]
+check 'and says what came of it' "$(cat "$work.out")" grep -q '^fine-tuned: accuracy .* (epoch [1-3] of 3), on the test set' "$work.out"
