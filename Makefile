@@ -198,11 +198,17 @@ format: ## clang-format every source of ours in place
 setup: ## install the packages that are missing
 	@scripts/setup.sh
 
-install: all ## copy bin/darknet to PREFIX/bin
-	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/darknet
+MAN := $(DESTDIR)$(PREFIX)/share/man/man1/darknet-amc.1
+COMPLETION := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/darknet
 
-uninstall: ## remove PREFIX/bin/darknet
-	rm -f $(DESTDIR)$(PREFIX)/bin/darknet
+install: all ## copy bin/darknet to PREFIX/bin, with its manual page and completion for bash
+	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/darknet
+	@mkdir -p $(dir $(MAN))
+	scripts/man.sh $(BIN) >$(MAN)
+	install -D -m 644 scripts/completion.bash $(COMPLETION)
+
+uninstall: ## remove what install copied
+	rm -f $(DESTDIR)$(PREFIX)/bin/darknet $(MAN) $(COMPLETION)
 
 clean: ## remove everything that was built
 	rm -rf build bin
