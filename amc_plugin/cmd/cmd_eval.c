@@ -58,7 +58,7 @@ static int run(const eval_options *options, const char *cfg, const char *weights
         if (options->json)
             print_json(network, &accuracy, scorer->top);
         else
-            print_text(network, &accuracy, scorer->top, scorer->dataset->list);
+            print_text(network, &accuracy, scorer->top, scorer->dataset->list->path);
     }
     int status = scorer ? 0 : -1;
     amc_scorer_free(scorer);

@@ -59,7 +59,7 @@ void amc_scorer_free(amc_scorer *scorer) {
 }
 
 void amc_scorer_print_held_out(const amc_scorer *scorer) {
-    if (scorer->part == AMC_DATASET_SEARCH && scorer->dataset->held_out)
+    if (scorer->part == AMC_DATASET_SEARCH && scorer->dataset->list->held_out)
         fprintf(stderr,
                 "%s has no search=: %d images of train= are held out for it by -seed; keep them "
                 "out of later training for an honest score\n",

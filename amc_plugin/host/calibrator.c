@@ -60,7 +60,7 @@ static int check(const char *path, const amc_layer_graph *graph, const amc_datas
     if (amc_dataset_check_input(path, graph->c, graph->h, err) < 0) return -1;
     if (dataset->n < 2)
         return amc_error_set(err, "%s: %d image, expected at least 2 to calibrate on",
-                             dataset->list, dataset->n);
+                             dataset->list->path, dataset->n);
     return 0;
 }
 

@@ -51,26 +51,67 @@ static unsigned char *decode(const char *path, int *w, int *h, const char **reas
     return NULL;
 }
 
-static int decode_all(amc_dataset *dataset, const amc_image_list *list, int threads,
-                      amc_error *err) {
-    (void)threads;        // without OpenMP there is one
+// The centre square of an image (h, w, 3), in the same memory.
+static unsigned char *crop_centre(unsigned char *pixels, int w, int h, int side) {
+    int left = (w - side) / 2, top = (h - side) / 2;
+    for (int y = 0; y < side; y++)
+        memmove(pixels + 3 * (size_t)y * side, pixels + 3 * ((size_t)(top + y) * w + left),
+                3 * (size_t)side);
+    return amc_memory_resize(pixels, 3 * (size_t)side * side, 1);
+}
+
+static unsigned char *decode_square(const char *path, int *side, const char **reason) {
+    int w, h;
+    unsigned char *pixels = decode(path, &w, &h, reason);
+    *side = w < h ? w : h;
+    return pixels ? crop_centre(pixels, w, h, *side) : NULL;
+}
+
+static size_t most_held = (size_t)512 << 20;
+
+void amc_dataset_hold(size_t bytes) {
+    most_held = bytes;
+}
+
+// Keeps the pixels while there is room; *held is what is kept so far, by all threads.
+static void keep_or_drop(amc_image *image, size_t *held) {
+    size_t size = 3 * (size_t)image->side * image->side, before;
+#pragma omp atomic capture
+    {
+        before = *held;
+        *held += size;
+    }
+    if (before + size <= most_held) return;
+    free(image->pixels);
+    image->pixels = NULL;
+}
+
+static int refuse_image(const amc_image_entry *image, const char *list, amc_error *err) {
+    // Once more, alone: stb_image has one reason for all threads.
+    const char *reason = "it changed while it was read";
+    int w, h;
+    free(decode(image->path, &w, &h, &reason));
+    return amc_error_set(err, "%s:%d: the image %s can't be read: %s", list, image->line,
+                         image->path, reason);
+}
+
+static int decode_all(amc_dataset *dataset, int threads, amc_error *err) {
+    (void)threads; // without OpenMP there is one
+    const amc_image_list *list = dataset->list;
     int failed = list->n; // the first image that can't be decoded
+    size_t held = 0;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 16) reduction(min : failed)
     for (int i = 0; i < list->n; i++) {
         amc_image *image = &dataset->images[i];
         const char *reason;
         image->label = list->entries[i].label;
-        image->pixels = decode(list->entries[i].path, &image->w, &image->h, &reason);
-        if (!image->pixels && i < failed) failed = i;
+        image->pixels = decode_square(list->entries[i].path, &image->side, &reason);
+        if (image->pixels)
+            keep_or_drop(image, &held);
+        else if (i < failed)
+            failed = i;
     }
-    if (failed == list->n) return 0;
-    // Once more, alone: stb_image has one reason for all threads.
-    const char *reason = "it changed while it was read";
-    const amc_image_entry *image = &list->entries[failed];
-    int w, h;
-    free(decode(image->path, &w, &h, &reason));
-    return amc_error_set(err, "%s:%d: the image %s can't be read: %s", list->path, image->line,
-                         image->path, reason);
+    return failed == list->n ? 0 : refuse_image(&list->entries[failed], list->path, err);
 }
 
 // ---- the dataset --------------------------------------------------------------------------------
@@ -83,21 +124,17 @@ amc_dataset *amc_dataset_load(const amc_data_file *data, amc_dataset_part part, 
     amc_dataset *dataset = amc_memory_alloc(1, sizeof *dataset);
     dataset->n = list->n;
     dataset->images = amc_memory_alloc((size_t)list->n, sizeof *dataset->images);
-    dataset->held_out = list->held_out;
-    dataset->list = amc_memory_text("%s", list->path);
-    if (decode_all(dataset, list, threads, err) < 0) {
-        amc_dataset_free(dataset);
-        dataset = NULL;
-    }
-    amc_image_list_free(list);
-    return dataset;
+    dataset->list = list;
+    if (decode_all(dataset, threads, err) == 0) return dataset;
+    amc_dataset_free(dataset);
+    return NULL;
 }
 
 void amc_dataset_free(amc_dataset *dataset) {
     if (!dataset) return;
     for (int i = 0; i < dataset->n; i++) free(dataset->images[i].pixels);
     free(dataset->images);
-    free(dataset->list);
+    amc_image_list_free(dataset->list);
     free(dataset);
 }
 
@@ -110,29 +147,42 @@ int amc_dataset_check_input(const char *cfg_path, int c, int h, amc_error *err) 
     return 0;
 }
 
-// The image's centre square of side m as planes (3, m, m), rounded as Darknet does.
-static void crop_centre(const amc_image *source, int m, float *planes) {
-    int left = (source->w - m) / 2, top = (source->h - m) / 2;
-    for (int y = 0; y < m; y++) {
-        const unsigned char *pixel = source->pixels + 3 * ((size_t)(top + y) * source->w + left);
-        for (int x = 0; x < m; x++, pixel += 3)
-            for (int c = 0; c < 3; c++)
-                planes[((size_t)c * m + y) * m + x] = (float)(pixel[c] / 255.0);
+// The pixels as planes (3, side, side), rounded as Darknet does.
+static void spread(const unsigned char *pixels, int side, float *planes) {
+    size_t n = (size_t)side * side;
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < 3; c++) planes[c * n + i] = (float)(pixels[3 * i + c] / 255.0);
+}
+
+static void write_input(const unsigned char *pixels, int side, int h, int w, float *input) {
+    if (side == w && side == h) { // where resize_image would copy
+        spread(pixels, side, input);
+        return;
     }
+    image square = make_image(side, side, 3);
+    spread(pixels, side, square.data);
+    image resized = resize_image(square, w, h);
+    memcpy(input, resized.data, (size_t)3 * h * w * sizeof *input);
+    free_image(square);
+    free_image(resized);
+}
+
+// Nobody could go on with a search of which an image is gone.
+static unsigned char *decode_again(const amc_dataset *dataset, int i, int side) {
+    const amc_image_entry *entry = &dataset->list->entries[i];
+    const char *reason = "its size has changed";
+    int found;
+    unsigned char *pixels = decode_square(entry->path, &found, &reason);
+    if (pixels && found == side) return pixels;
+    fprintf(stderr, "amc: %s:%d: the image %s can't be read any more: %s\n", dataset->list->path,
+            entry->line, entry->path, reason);
+    exit(1);
 }
 
 void amc_dataset_input(const amc_dataset *dataset, int i, int h, int w, float *input) {
     assert(i >= 0 && i < dataset->n && h > 1);
     const amc_image *source = &dataset->images[i];
-    int m = source->w < source->h ? source->w : source->h;
-    if (m == w && m == h) { // where resize_image would copy
-        crop_centre(source, m, input);
-        return;
-    }
-    image square = make_image(m, m, 3);
-    crop_centre(source, m, square.data);
-    image resized = resize_image(square, w, h);
-    memcpy(input, resized.data, (size_t)3 * h * w * sizeof *input);
-    free_image(square);
-    free_image(resized);
+    unsigned char *again = source->pixels ? NULL : decode_again(dataset, i, source->side);
+    write_input(again ? again : source->pixels, source->side, h, w, input);
+    free(again);
 }

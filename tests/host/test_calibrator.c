@@ -28,12 +28,12 @@ static amc_dataset *dataset_new(int n, int w, int h) {
     amc_dataset *dataset = amc_memory_alloc(1, sizeof *dataset);
     dataset->n = n;
     dataset->images = amc_memory_alloc((size_t)n, sizeof *dataset->images);
-    dataset->list = amc_memory_text("made-up.list");
+    dataset->list = amc_memory_alloc(1, sizeof *dataset->list);
+    dataset->list->path = amc_memory_text("made-up.list");
     for (int i = 0; i < n; i++) {
         amc_image *image = &dataset->images[i];
-        image->w = w + 2 * (i % 3);
-        image->h = h + i % 2;
-        image->pixels = fixture_pixels(image->w, image->h, 3, (uint64_t)i);
+        image->side = (w < h ? w : h) + i % 3;
+        image->pixels = fixture_pixels(image->side, image->side, 3, (uint64_t)i);
     }
     return dataset;
 }
@@ -459,7 +459,7 @@ static void test_capped_choice(void **state) {
     amc_dataset *dataset = dataset_new(14, 32, 32);
     for (int i = 0; i < 7; i++)
         memset(dataset->images[i].pixels, 0,
-               (size_t)dataset->images[i].w * dataset->images[i].h * 3);
+               (size_t)dataset->images[i].side * dataset->images[i].side * 3);
     amc_calibrator *calibrator = calibrator_new(&net, dataset);
     assert_int_equal(amc_calibrator_images(calibrator), 7);
     amc_prune_plan *plan = narrowest_plan(&net); // quick to run

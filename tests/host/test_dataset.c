@@ -154,12 +154,17 @@ static void test_images_as_darknet(void **state) {
     free(list);
     amc_error err = {""};
     amc_data_file *data = three_classes(false);
-    for (int threads = 1; threads <= 2; threads++) {
-        amc_dataset *dataset = amc_dataset_load(data, AMC_DATASET_TEST, 0, 1, threads, &err);
+    const size_t room[] = {(size_t)1 << 30, 3 * 28 * 28 * 4, 0}; // for all, some, none
+    for (int k = 0; k < 3; k++) {
+        amc_dataset_hold(room[k]);
+        amc_dataset *dataset = amc_dataset_load(data, AMC_DATASET_TEST, 0, 1, 1 + k % 2, &err);
         if (!dataset) fail_msg("%s", err.text);
         assert_int_equal(dataset->n, N);
-        assert_false(dataset->held_out);
-        assert_string_equal(dataset->list, data->test);
+        int held = 0;
+        for (int i = 0; i < N; i++) held += dataset->images[i].pixels != NULL;
+        assert_true(k == 0 ? held == N : k == 1 ? held > 0 && held < N : held == 0);
+        assert_false(dataset->list->held_out);
+        assert_string_equal(dataset->list->path, data->test);
         for (int i = 0; i < N; i++) {
             char first = files[i].name[0];
             assert_int_equal(dataset->images[i].label, first == 'c' ? 0 : first == 'd' ? 1 : 2);
@@ -168,6 +173,7 @@ static void test_images_as_darknet(void **state) {
         }
         amc_dataset_free(dataset);
     }
+    amc_dataset_hold(room[0]);
     for (int i = 0; i < N; i++) free(paths[i]);
     amc_data_file_free(data);
 }
@@ -353,7 +359,7 @@ static void test_held_out(void **state) {
     amc_data_file *data = three_classes(false);
     amc_dataset *search = load_part(data, AMC_DATASET_SEARCH, 0, 1);
     amc_dataset *train = load_part(data, AMC_DATASET_TRAIN, 0, 1);
-    assert_true(search->held_out && train->held_out);
+    assert_true(search->list->held_out && train->list->held_out);
     assert_int_equal(search->n, ALL / 10);
     assert_int_equal(search->n + train->n, ALL);
     int seen[ALL] = {0}, counts[3], last = -1;
@@ -448,7 +454,7 @@ static void test_search_list(void **state) {
     assert_int_equal(search->n, 1);
     assert_int_equal(search->images[0].label, 2);
     assert_int_equal(train->n, 2);
-    assert_false(search->held_out || train->held_out);
+    assert_false(search->list->held_out || train->list->held_out);
     assert_string_equal(search->list, data->search);
     amc_dataset_free(train), amc_dataset_free(search);
     free(data->train); // then there is nothing to compare with

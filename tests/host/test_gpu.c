@@ -160,11 +160,11 @@ static amc_dataset *images_new(const amc_layer_graph *graph) {
     amc_dataset *dataset = amc_memory_alloc(1, sizeof *dataset);
     dataset->n = IMAGES;
     dataset->images = amc_memory_alloc(IMAGES, sizeof *dataset->images);
-    dataset->list = amc_memory_text("made-up.list");
+    dataset->list = amc_memory_alloc(1, sizeof *dataset->list);
+    dataset->list->path = amc_memory_text("made-up.list");
     for (int i = 0; i < IMAGES; i++)
         dataset->images[i] = (amc_image){
-            .w = graph->w,
-            .h = graph->h,
+            .side = graph->w < graph->h ? graph->w : graph->h,
             .pixels = noise(3 * graph->w * graph->h, (uint64_t)i),
         };
     return dataset;
