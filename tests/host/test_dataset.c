@@ -455,7 +455,7 @@ static void test_search_list(void **state) {
     assert_int_equal(search->images[0].label, 2);
     assert_int_equal(train->n, 2);
     assert_false(search->list->held_out || train->list->held_out);
-    assert_string_equal(search->list, data->search);
+    assert_string_equal(search->list->path, data->search);
     amc_dataset_free(train), amc_dataset_free(search);
     free(data->train); // then there is nothing to compare with
     data->train = NULL;

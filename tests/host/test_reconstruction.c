@@ -24,7 +24,7 @@ static amc_dataset *images_new(const amc_layer_graph *graph) {
     images->list = amc_memory_text("made-up.list");
     for (int i = 0; i < IMAGES; i++)
         images->images[i] =
-            (amc_image){graph->w, graph->h, fixture_pixels(graph->w, graph->h, 3, (uint64_t)i), 0};
+            (amc_image){graph->w, fixture_pixels(graph->w, graph->w, 3, (uint64_t)i), 0};
     return images;
 }
 
