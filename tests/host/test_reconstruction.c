@@ -21,7 +21,7 @@ static amc_dataset *images_new(const amc_layer_graph *graph) {
     amc_dataset *images = amc_memory_alloc(1, sizeof *images);
     images->n = IMAGES;
     images->images = amc_memory_alloc(IMAGES, sizeof *images->images);
-    images->list = amc_memory_text("made-up.list");
+    images->list = amc_memory_alloc(1, sizeof *images->list);
     for (int i = 0; i < IMAGES; i++)
         images->images[i] =
             (amc_image){graph->w, fixture_pixels(graph->w, graph->w, 3, (uint64_t)i), 0};
