@@ -98,8 +98,6 @@ static int open_checkpoint(search *s, const char *settings, amc_error *err) {
                              "%s: an unfinished search of %d plans is there; expected -resume to "
                              "go on with it or -force to start anew",
                              s->output->checkpoint_path, plans);
-    if (o->resume && !o->quiet)
-        fprintf(stderr, "%s: no search to resume is there, one is started\n", s->output->folder);
     amc_checkpoint_start(s->checkpoint, s->space, settings);
     return 0;
 }
@@ -163,6 +161,8 @@ static void print_aim(const amc_search_given *o) {
 
 static void print_start(const search *s, amc_accuracy base) {
     bool by_weights = s->space->granularity == AMC_GRANULARITY_WEIGHT;
+    if (s->options->resume && !amc_checkpoint_replays(s->checkpoint))
+        fprintf(stderr, "%s: no search to resume is there, one is started\n", s->output->folder);
     amc_scorer_print_held_out(s->scorer);
     fprintf(stderr, "%s: %s MACs, %s parameters, %d %s to decide\n", s->network->cfg_path,
             amc_cmd_count(amc_cost_macs(s->network->graph)),
@@ -331,7 +331,7 @@ static int check_found(const search *s, amc_error *err) {
     if (s->result.best.best) return 0;
     return amc_error_set(err,
                          "%s: none of %d plans lost at most %g points of %.2f%%, the best lost "
-                         "%.2f; expected a larger -max-drop or more -episodes",
+                         "%.2f; expected a larger -max-drop or, with -resume, more -episodes",
                          s->network->cfg_path, s->result.episodes, s->options->max_drop,
                          100 * s->base, 100 * (s->base - s->result.highest));
 }

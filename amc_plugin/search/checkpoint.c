@@ -89,6 +89,10 @@ void amc_checkpoint_close(amc_checkpoint *checkpoint) {
     free(checkpoint);
 }
 
+const char *amc_checkpoint_path(const amc_checkpoint *checkpoint) {
+    return checkpoint->path;
+}
+
 // ---- reading ------------------------------------------------------------------------------------
 
 static char *read_text(const amc_checkpoint *c, size_t *length, amc_error *err) {

@@ -35,6 +35,9 @@ amc_checkpoint *amc_checkpoint_open(const char *path, amc_error *err);
 // A file in which nothing is recorded is removed. NULL is fine.
 void amc_checkpoint_close(amc_checkpoint *checkpoint);
 
+// For messages.
+const char *amc_checkpoint_path(const amc_checkpoint *checkpoint);
+
 // Plans that the file records besides the whole network. -1 with err set if it is no checkpoint.
 int amc_checkpoint_plans(const amc_checkpoint *checkpoint, amc_error *err);
 

@@ -21,10 +21,11 @@ int amc_evaluation_whole(amc_evaluation *evaluation, const int *counts, amc_scor
     if (status <= 0) return status < 0 ? -1 : record(evaluation, counts, score, 0, err);
     if (then.accuracy == score.accuracy && then.images == score.images) return 0;
     return amc_error_set(err,
-                         "the whole network is right on %.4f%% of %d images, and was on %.4f%% of "
-                         "%d when the search began; expected the same images and processor to go "
-                         "on with it, or -force instead of -resume to start anew",
-                         100 * score.accuracy, score.images, 100 * then.accuracy, then.images);
+                         "%s: the whole network is right on %.4f%% of %d images, and was on %.4f%% "
+                         "of %d when the search began; expected the same images and processor to "
+                         "go on with it, or -force instead of -resume to start anew",
+                         amc_checkpoint_path(evaluation->checkpoint), 100 * score.accuracy,
+                         score.images, 100 * then.accuracy, then.images);
 }
 
 // All but which images the best plan is right on can be told from the record; that is scored again,
@@ -40,9 +41,11 @@ static int recall_best(amc_evaluation *e, amc_error *err) {
     free(e->best);
     e->best = NULL;
     if (amc_early_stop_recall(e->early_stop, e->some, e->context)) return 0;
-    return amc_error_set(err, "the best plan scores otherwise than when it was recorded; expected "
-                              "the same images and processor to go on with the search, or -force "
-                              "instead of -resume to start anew");
+    return amc_error_set(err,
+                         "%s: the best plan scores otherwise than when it was recorded; expected "
+                         "the same images and processor to go on with the search, or -force "
+                         "instead of -resume to start anew",
+                         amc_checkpoint_path(e->checkpoint));
 }
 
 static int score_now(amc_evaluation *e, const int *counts, amc_score *score, amc_error *err) {

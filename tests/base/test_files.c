@@ -315,6 +315,24 @@ static void test_stem(void **state) {
     }
 }
 
+static void test_put(void **state) {
+    (void)state;
+    amc_error err = {""};
+    char *path = fixture_path("put");
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(amc_files_put(file, path, "one ", 4, &err), 0);
+    assert_int_equal(amc_files_put(file, path, "", 0, &err), 0);
+    assert_int_equal(amc_files_put(file, path, "two", 3, &err), 0);
+    close(file);
+    assert_holds(path, "one two", 7);
+    unlink(path);
+    free(path);
+    file = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(amc_files_put(file, "/dev/full", "x", 1, &err), -1);
+    assert_says(&err, "/dev/full", "can't be written: No space left on device");
+    close(file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_read),
@@ -324,6 +342,7 @@ int main(void) {
         cmocka_unit_test(test_failed_open_leaves_nothing),
         cmocka_unit_test(test_read_refuses),
         cmocka_unit_test(test_open_and_take),
+        cmocka_unit_test(test_put),
         cmocka_unit_test(test_truncated_while_reading),
         cmocka_unit_test(test_pipes_are_refused),
         cmocka_unit_test(test_open_refuses),

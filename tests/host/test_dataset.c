@@ -65,6 +65,52 @@ static void test_data_file(void **state) {
     amc_data_file_free(data);
 }
 
+// ---- the hash ----
+
+static uint64_t hash_of_three_classes(void) {
+    amc_error err = {""};
+    uint64_t hash = 0;
+    amc_data_file *data = three_classes(true);
+    if (amc_data_file_hash(data, &hash, &err) < 0) fail_msg("%s", err.text);
+    amc_data_file_free(data);
+    return hash;
+}
+
+// What a search reads by it shows, what it doesn't read doesn't: the test set, and how files are
+// called.
+static void test_hash(void **state) {
+    (void)state;
+    amc_error err = {""};
+    free(fixture_write("train", "a_cat.png\n"));
+    free(fixture_write("search", "b_cat.png\n"));
+    uint64_t hash = hash_of_three_classes(), other;
+    assert_true(hash == hash_of_three_classes());
+    free(fixture_write("valid", "c_cat.png\n"));
+    assert_true(hash == hash_of_three_classes());
+    amc_data_file *data = three_classes(true);
+    free(data->train);
+    data->train = fixture_write("renamed", "a_cat.png\n");
+    assert_int_equal(amc_data_file_hash(data, &other, &err), 0);
+    assert_true(hash == other);
+    data->classes = 2;
+    assert_int_equal(amc_data_file_hash(data, &other, &err), 0);
+    assert_true(hash != other);
+    amc_data_file_free(data);
+
+    free(fixture_write("search", "b_dog.png\n"));
+    assert_true(hash != hash_of_three_classes());
+    free(fixture_write("search", "")); // the images of both lists, but in another one
+    free(fixture_write("train", "a_cat.png\nb_cat.png\n"));
+    assert_true(hash != hash_of_three_classes());
+    char *train = fixture_path("train");
+    unlink(train);
+    data = three_classes(true);
+    assert_int_equal(amc_data_file_hash(data, &other, &err), -1);
+    assert_contains(err.text, "train: can't be opened");
+    amc_data_file_free(data);
+    free(train);
+}
+
 // The values agree with Darknet's own reader of the same file.
 static void test_data_file_as_darknet(void **state) {
     (void)state;
@@ -467,6 +513,7 @@ static void test_search_list(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_data_file),
+        cmocka_unit_test(test_hash),
         cmocka_unit_test(test_data_file_as_darknet),
         cmocka_unit_test(test_bad_data_files),
         cmocka_unit_test(test_images_as_darknet),
