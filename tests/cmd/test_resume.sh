@@ -46,7 +46,11 @@ same_result() {
     for file in tiny-amc.cfg tiny-amc.weights policy.json episodes.csv; do
         cmp -s "out/$1/$file" "out/$2/$file" || return
     done
+    cmp -s <(facts "out/$1") <(facts "out/$2")
 }
+
+# What result.json says besides where it is, the command and the .data file.
+facts() { grep -v '"\(command\|data\)"' "$1/result.json" | sed "s#$1/##"; }
 
 check_same() { check "$1" "$(ls -A "out/$2" "out/$3"; tail -n 1 "$work.err")" same_result "$2" "$3"; }
 
