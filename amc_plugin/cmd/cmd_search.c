@@ -5,6 +5,7 @@
 #include "cmd/options.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "cmd/running.h"
 #include "cmd/scorer.h"
 #include "model/cost_model.h"
 #include "search/early_stop.h"
@@ -43,6 +44,7 @@ typedef struct search {
     int plans_scored, plans_stopped;
     amc_search_result result;
     amc_network *pruned; // the result as read back
+    amc_running running;
 } search;
 
 static volatile sig_atomic_t interrupted;
@@ -97,7 +99,7 @@ static int check(search_options *o, amc_error *err) {
     if (by_weights && reward == AMC_REWARD_FLOPS)
         return amc_error_set(err, "search: -reward flops is for channels, expected params with "
                                   "-granularity weight");
-    if (reward == AMC_REWARD_ERR && !o->aim.flops_given && !o->aim.params_given) {
+    if (reward == AMC_REWARD_ERR && !amc_aim_is_limited(&o->aim)) {
         o->aim.flops = o->aim.params = 0.5; // something has to be given up
         o->aim.flops_given = !by_weights;
         o->aim.params_given = by_weights;
@@ -110,6 +112,8 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     s->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!s->network || (o->skip && amc_network_skip(s->network, o->skip, err) < 0)) return -1;
     s->space = amc_network_space(s->network, o->scorer.repair.granularity);
+    if (amc_running_open(&s->running, &o->aim, s->network, s->space, o->scorer.threads, err) < 0)
+        return -1;
     s->env = amc_prune_env_new(s->space, amc_aim_limits(&o->aim), err);
     if (!s->env) return -1;
     if (amc_reward_find(o->reward) == AMC_REWARD_PARAMS)
@@ -128,18 +132,15 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
 }
 
 static void print_aim(const search_options *o) {
-    const amc_aim *aim = &o->aim;
+    char *budgets = amc_aim_text(&o->aim);
     if (strcmp(o->reward, "err") == 0)
         fprintf(stderr, "the best network");
     else
         fprintf(stderr, "as few %s as accuracy allows",
                 strcmp(o->reward, "flops") == 0 ? "FLOPs" : "parameters");
     if (o->max_drop_given) fprintf(stderr, ", losing %g points at most", o->max_drop);
-    if (aim->flops_given || aim->params_given) fprintf(stderr, " within");
-    if (aim->flops_given) fprintf(stderr, " %.2f%% of the FLOPs", 100 * aim->flops);
-    if (aim->flops_given && aim->params_given) fprintf(stderr, " and");
-    if (aim->params_given) fprintf(stderr, " %.2f%% of the parameters", 100 * aim->params);
-    fprintf(stderr, "\n");
+    fprintf(stderr, "%s%s\n", *budgets ? " within " : "", budgets);
+    free(budgets);
 }
 
 static void print_start(search *s) {
@@ -180,12 +181,14 @@ static void run_search(search *s) {
 
 // Weights that were zero already can make a network smaller than was found.
 static int verify_cost(const search *s, amc_resource resource, amc_error *err) {
-    int64_t cost = amc_network_cost(s->pruned, s->space->granularity, resource);
+    bool channels = s->space->granularity == AMC_GRANULARITY_CHANNEL;
+    int64_t cost = channels ? amc_prune_space_graph_cost(s->space, resource, s->pruned->graph)
+                            : amc_network_cost(s->pruned, s->space->granularity, resource);
     int64_t found = amc_prune_env_cost(s->env, resource, s->result.counts);
-    bool exact = cost == found || (s->space->granularity == AMC_GRANULARITY_WEIGHT && cost < found);
+    bool exact = cost == found || (!channels && cost < found);
     if (exact && cost <= amc_prune_env_budget(s->env, resource)) return 0;
-    return amc_error_set(err, "%s: has %lld %s when read back, expected %lld", s->output->cfg_path,
-                         (long long)cost, resource == AMC_RESOURCE_MACS ? "MACs" : "parameters",
+    return amc_error_set(err, "%s: has %lld of %s when read back, expected %lld",
+                         s->output->cfg_path, (long long)cost, amc_resource_name(resource),
                          (long long)found);
 }
 
@@ -215,6 +218,7 @@ static int write_result(search *s, amc_error *err) {
     free(episodes);
     if (status == 0) s->pruned = amc_output_read_back(s->output, err);
     if (!s->pruned || verify(s, err) < 0) return -1;
+    if (amc_running_compare(&s->running, s->pruned, err) < 0) return -1;
     return amc_output_publish(s->output, err);
 }
 
@@ -224,6 +228,7 @@ static void print_json(const search *s) {
     cJSON_AddNumberToObject(json, "reward", s->result.best.reward);
     cJSON_AddNumberToObject(json, "episodes", s->result.episodes);
     cJSON_AddNumberToObject(json, "images_scored", (double)s->images_scored);
+    amc_running_add_json(&s->running, json);
     amc_cmd_print_json(json);
 }
 
@@ -233,6 +238,7 @@ static void print_result(const search *s) {
         return;
     }
     amc_output_print_summary(s->output, s->pruned);
+    amc_running_print(&s->running);
     printf("accuracy %.2f%% on the held-out training images, before fine-tuning (episode %d of "
            "%d)\n",
            100 * s->result.best.accuracy, s->result.best.index + 1, s->result.episodes);
@@ -253,6 +259,7 @@ static void close_search(search *s) {
     amc_output_free(s->output);
     amc_prune_env_free(s->env);
     amc_prune_space_free(s->space);
+    amc_running_close(&s->running);
     amc_network_free(s->network);
 }
 
@@ -281,21 +288,29 @@ static int run(const search_options *o, const char *cfg, const char *weights, am
 }
 
 int amc_cmd_search(int argc, char **argv) {
-    search_options o = {
-        .reward = "err",
-        .agent = "ddpg",
-        .aim = {.granularity = "channel", .flops = NAN, .params = NAN, .min_keep = 0.1, .round = 1},
-        .max_drop = NAN,
-        .episodes = 200,
-        .warmup = 10,
-        .seed = 1,
-        .scorer = {.part = AMC_DATASET_SEARCH,
-                   .threads = amc_cmd_processors(),
-                   .repair = {.reconstruct = 2000, .calibrate = 256}}};
+    search_options o = {.reward = "err",
+                        .agent = "ddpg",
+                        .aim = {.granularity = "channel",
+                                .flops = NAN,
+                                .params = NAN,
+                                .latency = NAN,
+                                .memory = NAN,
+                                .min_keep = 0.1,
+                                .round = 1},
+                        .max_drop = NAN,
+                        .episodes = 200,
+                        .warmup = 10,
+                        .seed = 1,
+                        .scorer = {.part = AMC_DATASET_SEARCH,
+                                   .threads = amc_cmd_processors(),
+                                   .repair = {.reconstruct = 2000, .calibrate = 256}}};
     const amc_option table[] = {
         AMC_OPTION_DATA(&o.scorer.data),
         AMC_OPTION_FLOPS(&o.aim.flops, &o.aim.flops_given),
         AMC_OPTION_PARAMS(&o.aim.params, &o.aim.params_given),
+        AMC_OPTION_LATENCY(&o.aim.latency, &o.aim.latency_given),
+        AMC_OPTION_MEMORY(&o.aim.memory, &o.aim.memory_given),
+        AMC_OPTION_REMEASURE(&o.aim.remeasure),
         AMC_OPTION_GRANULARITY(&o.aim.granularity),
         {.name = "reward",
          .kind = AMC_OPTION_TEXT,

@@ -26,6 +26,7 @@ static const command commands[] = {
     {"prune", amc_cmd_prune,
      "apply a policy: uniform, shallow, deep, random, fp, greedy, surgeon or a policy.json"},
     {"eval", amc_cmd_eval, "measure accuracy, FLOPs and speed"},
+    {"latency", amc_cmd_latency, "measure how long one image takes, layer by layer"},
     {"info", amc_cmd_info, "show layers, costs and which channels go together"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -102,7 +103,7 @@ static int run_amc(int argc, char **argv) {
         print_usage();
         return finish(0);
     }
-    amc_error_set(&err, "%s%s, expected search, prune, eval or info (see darknet amc -h)",
+    amc_error_set(&err, "%s%s, expected search, prune, eval, latency or info (see darknet amc -h)",
                   *name ? name : "no command", *name ? " is not a command" : "");
     return amc_cmd_fail(&err);
 }
