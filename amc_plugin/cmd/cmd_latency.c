@@ -54,15 +54,15 @@ static int load(subject *s, const char *policy, const amc_files_given *files, am
     return policy ? apply_policy(s, policy, err) : 0;
 }
 
-static int measure(subject *s, int rounds, amc_error *err) {
+static int measure(subject *s, amc_latency_effort effort, amc_error *err) {
     const amc_network *network = s->network;
     if (s->graph)
         return amc_latency_pair_measure(&s->found, network->cfg_path, network->graph, s->weights,
-                                        s->graph, s->graph_weights, rounds, err);
+                                        s->graph, s->graph_weights, effort, err);
     amc_latency_probe *probe = amc_latency_probe_new(network->cfg_path, network->graph, err);
     if (!probe) return -1;
     amc_latency_probe_apply(probe, network->graph, s->weights);
-    s->found.small = amc_latency_probe_measure(probe, rounds);
+    s->found.small = amc_latency_probe_measure(probe, effort);
     amc_latency_probe_free(probe);
     return 0;
 }
@@ -184,7 +184,7 @@ static int run(const latency_options *o, const amc_files_given *files, amc_error
     subject s = {0};
     int status = load(&s, o->policy, files, err);
     if (status == 0 && o->predict) status = predict(&s, o->cache, err);
-    if (status == 0) status = measure(&s, o->rounds, err);
+    if (status == 0) status = measure(&s, (amc_latency_effort){o->rounds, 2}, err);
     if (status == 0 && o->json) print_json(&s, o->cache.threads);
     if (status == 0 && !o->json) print_table(&s, o->cache.threads);
     clear(&s);

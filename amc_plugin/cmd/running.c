@@ -34,7 +34,8 @@ static int compare_latency(amc_running *running, const amc_network *pruned, amc_
     const amc_network *network = running->network;
     amc_latency_pair pair;
     if (amc_latency_pair_measure(&pair, network->cfg_path, network->graph, network->weights,
-                                 pruned->graph, pruned->weights, 0, err) < 0)
+                                 pruned->graph, pruned->weights, (amc_latency_effort){0, 2},
+                                 err) < 0)
         return -1;
     running->before_ms = pair.whole.total.median / 1e6;
     running->after_ms = pair.small.total.median / 1e6;

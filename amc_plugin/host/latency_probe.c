@@ -16,7 +16,6 @@ enum {
     IMAGES = 4096,      // different ones
     NEXT_IMAGE = 67,    // pixels from an image to the next
 };
-static const double seconds_of_rounds = 2;
 
 struct amc_latency_probe {
     network *net;
@@ -148,16 +147,16 @@ static amc_latency summarize(samples *s) {
     return latency;
 }
 
-static bool goes_on(int done, int rounds, double start) {
-    if (rounds) return done < rounds;
+static bool goes_on(int done, amc_latency_effort effort, double start) {
+    if (effort.rounds) return done < effort.rounds;
     return done < LEAST_ROUNDS ||
-           (done < MOST_ROUNDS && amc_clock_seconds() - start < seconds_of_rounds);
+           (done < MOST_ROUNDS && amc_clock_seconds() - start < effort.seconds);
 }
 
-amc_latency amc_latency_probe_measure(amc_latency_probe *probe, int rounds) {
+amc_latency amc_latency_probe_measure(amc_latency_probe *probe, amc_latency_effort effort) {
     samples s = warm_up(probe);
     double start = amc_clock_seconds();
-    while (goes_on(s.n, rounds, start)) add_pass(&s);
+    while (goes_on(s.n, effort, start)) add_pass(&s);
     return summarize(&s);
 }
 
@@ -166,11 +165,11 @@ void amc_latency_clear(amc_latency *latency) {
     *latency = (amc_latency){0};
 }
 
-double amc_latency_probe_compare(amc_latency_probe *a, amc_latency_probe *b, int rounds,
-                                 amc_latency *of_a, amc_latency *of_b) {
+double amc_latency_probe_compare(amc_latency_probe *a, amc_latency_probe *b,
+                                 amc_latency_effort effort, amc_latency *of_a, amc_latency *of_b) {
     samples sa = warm_up(a), sb = warm_up(b);
     double start = amc_clock_seconds();
-    while (goes_on(sa.n, rounds, start)) {
+    while (goes_on(sa.n, effort, start)) {
         add_pass(&sa);
         add_pass(&sb);
     }
@@ -185,13 +184,14 @@ double amc_latency_probe_compare(amc_latency_probe *a, amc_latency_probe *b, int
 
 int amc_latency_pair_measure(amc_latency_pair *pair, const char *path, const amc_layer_graph *graph,
                              const amc_weights *weights, const amc_layer_graph *small,
-                             const amc_weights *small_weights, int rounds, amc_error *err) {
+                             const amc_weights *small_weights, amc_latency_effort effort,
+                             amc_error *err) {
     amc_latency_probe *a = amc_latency_probe_new(path, graph, err);
     amc_latency_probe *b = a ? amc_latency_probe_new(path, graph, err) : NULL;
     if (b) {
         amc_latency_probe_apply(a, graph, weights);
         amc_latency_probe_apply(b, small, small_weights);
-        pair->share = amc_latency_probe_compare(a, b, rounds, &pair->whole, &pair->small);
+        pair->share = amc_latency_probe_compare(a, b, effort, &pair->whole, &pair->small);
     }
     amc_latency_probe_free(a);
     amc_latency_probe_free(b);

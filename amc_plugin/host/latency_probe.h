@@ -38,15 +38,20 @@ typedef struct amc_latency {
     double *layer_ns; // (layers) medians
 } amc_latency;
 
-// Passes until the figures are steady: `rounds` of them, or with 0 as many as two seconds hold, at
-// least five; before them some that don't count.
-amc_latency amc_latency_probe_measure(amc_latency_probe *probe, int rounds);
+// For how long to measure: that many rounds, or with 0 as many as the seconds hold, at least five.
+typedef struct amc_latency_effort {
+    int rounds;
+    double seconds;
+} amc_latency_effort;
+
+// Before the rounds there are some passes that don't count.
+amc_latency amc_latency_probe_measure(amc_latency_probe *probe, amc_latency_effort effort);
 void amc_latency_clear(amc_latency *latency);
 
 // Two networks in turn, so that whatever else the machine does slows both alike. Returns the median
 // over rounds of b's time by a's.
-double amc_latency_probe_compare(amc_latency_probe *a, amc_latency_probe *b, int rounds,
-                                 amc_latency *of_a, amc_latency *of_b);
+double amc_latency_probe_compare(amc_latency_probe *a, amc_latency_probe *b,
+                                 amc_latency_effort effort, amc_latency *of_a, amc_latency *of_b);
 
 // A network beside a smaller one of the same .cfg, in turn.
 typedef struct amc_latency_pair {
@@ -58,7 +63,8 @@ typedef struct amc_latency_pair {
 // cleared then.
 int amc_latency_pair_measure(amc_latency_pair *pair, const char *path, const amc_layer_graph *graph,
                              const amc_weights *weights, const amc_layer_graph *small,
-                             const amc_weights *small_weights, int rounds, amc_error *err);
+                             const amc_weights *small_weights, amc_latency_effort effort,
+                             amc_error *err);
 void amc_latency_pair_clear(amc_latency_pair *pair);
 
 // The median of n values, which are put in order; n > 0.

@@ -45,14 +45,17 @@ static void test_rounds(void **state) {
     networks_net net = networks_new(networks_all[0].cfg, 1);
     amc_latency_probe *probe = new_probe(&net);
     amc_latency_probe_apply(probe, net.graph, net.weights);
-    amc_latency latency = amc_latency_probe_measure(probe, 7);
+    amc_latency latency = amc_latency_probe_measure(probe, (amc_latency_effort){7, 0});
     assert_int_equal(latency.rounds, 7);
     check_order(&latency);
     amc_latency_clear(&latency);
     assert_null(latency.layer_ns);
-    latency = amc_latency_probe_measure(probe, 1);
+    latency = amc_latency_probe_measure(probe, (amc_latency_effort){1, 0});
     assert_int_equal(latency.rounds, 1);
     assert_true(latency.total.low == latency.total.high);
+    amc_latency_clear(&latency);
+    latency = amc_latency_probe_measure(probe, (amc_latency_effort){0, 0});
+    assert_int_equal(latency.rounds, 5); // the least
     amc_latency_clear(&latency);
     amc_latency_probe_free(probe);
     networks_free(net);
@@ -70,7 +73,7 @@ static void test_compare(void **state) {
     amc_latency of_a, of_b;
     amc_latency_probe_apply(a, net.graph, net.weights);
     amc_latency_probe_apply(b, small, weights);
-    assert_true(amc_latency_probe_compare(a, b, 9, &of_a, &of_b) > 0);
+    assert_true(amc_latency_probe_compare(a, b, (amc_latency_effort){9, 0}, &of_a, &of_b) > 0);
     assert_int_equal(of_a.rounds, 9);
     assert_int_equal(of_b.rounds, 9);
     check_order(&of_a);
