@@ -157,6 +157,12 @@ $(B)/scripts/%: scripts/%.c $(LIB)
 
 $(B)/scripts/bench/onednn: BENCH_LIBS := -ldnnl
 
+# Names the kernels, so that times that were measured with others are told apart.
+KERNELS := $(wildcard amc_plugin/kernels/*.[ch] amc_plugin/host/hooks.c)
+$(B)/amc_plugin/host/hooks.o: $(KERNELS)
+$(B)/amc_plugin/host/hooks.o: CPPFLAGS_AMC += -DAMC_KERNELS='"$(FLAVOUR), gcc $(shell $(CC) -dumpversion), $(firstword \
+    $(shell cat $(KERNELS) | cksum))"'
+
 # Ours depend on the flags above too; Darknet's are many and theirs don't change.
 $(AMC_OBJ): Makefile
 

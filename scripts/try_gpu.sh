@@ -97,8 +97,8 @@ try_fashion() {
     compare 'Fashion-MNIST' cfg/fashion.cfg weights/fashion.weights
     for option in '-i 0' -nogpu; do
         # shellcheck disable=SC2086 # two words
-        printf '# %s: %s images/s\n' "$option" \
-            "$(evaluate images_per_s cfg/fashion.cfg weights/fashion.weights $option)"
+        printf '# %s: %s seconds for the test images\n' "$option" \
+            "$(evaluate seconds cfg/fashion.cfg weights/fashion.weights $option)"
     done
 }
 

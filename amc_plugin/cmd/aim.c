@@ -1,18 +1,59 @@
 #include "cmd/aim.h"
 
+#include "base/memory.h"
+
+#include <stdlib.h>
 #include <string.h>
 
-// What has no meaning for single weights: they leave the network's shape, their number isn't
-// rounded, they go by magnitude.
+// A budget as it was given.
+typedef struct budget {
+    bool given;
+    double share;
+} budget;
+
+static budget budget_of(const amc_aim *aim, amc_resource resource) {
+    const budget budgets[AMC_RESOURCES] = {
+        [AMC_RESOURCE_MACS] = {aim->flops_given, aim->flops},
+        [AMC_RESOURCE_PARAMS] = {aim->params_given, aim->params},
+        [AMC_RESOURCE_LATENCY] = {aim->latency_given, aim->latency},
+        [AMC_RESOURCE_MEMORY] = {aim->memory_given, aim->memory},
+    };
+    return budgets[resource];
+}
+
+bool amc_aim_is_limited(const amc_aim *aim) {
+    for (int r = 0; r < AMC_RESOURCES; r++)
+        if (budget_of(aim, (amc_resource)r).given) return true;
+    return false;
+}
+
+char *amc_aim_text(const amc_aim *aim) {
+    char *text = amc_memory_text("%s", "");
+    for (int r = 0; r < AMC_RESOURCES; r++) {
+        budget b = budget_of(aim, (amc_resource)r);
+        if (!b.given) continue;
+        char *more = amc_memory_text("%s%s%.2f%% of the %s", text, *text ? " and " : "",
+                                     100 * b.share, amc_resource_name((amc_resource)r));
+        free(text);
+        text = more;
+    }
+    return text;
+}
+
+// What has no meaning for single weights: they leave the network's shape and what it takes to run,
+// their number isn't rounded, they go by magnitude.
 static int refuse_for_weights(const amc_aim *aim, const char *command, amc_error *err) {
-    const char *option = aim->flops_given ? "-flops"
-                         : aim->round > 1 ? "-round"
-                         : aim->criterion ? "-criterion"
-                                          : NULL;
+    bool runs = aim->flops_given || aim->latency_given || aim->memory_given;
+    const char *option = aim->flops_given     ? "-flops"
+                         : aim->latency_given ? "-latency"
+                         : aim->memory_given  ? "-memory"
+                         : aim->round > 1     ? "-round"
+                         : aim->criterion     ? "-criterion"
+                                              : NULL;
     if (!option) return 0;
     return amc_error_set(err, "%s: %s is for channels, expected none with -granularity weight%s",
                          command, option,
-                         aim->flops_given ? " (zeros take as long to compute; use -params)" : "");
+                         runs ? " (zeros take as long to compute; use -params)" : "");
 }
 
 int amc_aim_check(const amc_aim *aim, const char *command, amc_granularity *granularity,
@@ -26,10 +67,10 @@ int amc_aim_check(const amc_aim *aim, const char *command, amc_granularity *gran
 }
 
 amc_prune_env_options amc_aim_limits(const amc_aim *aim) {
-    return (amc_prune_env_options){
-        .budget = {[AMC_RESOURCE_MACS] = aim->flops_given ? aim->flops : 1,
-                   [AMC_RESOURCE_PARAMS] = aim->params_given ? aim->params : 1},
-        .min_keep = aim->min_keep,
-        .round = aim->round,
-    };
+    amc_prune_env_options options = {.min_keep = aim->min_keep, .round = aim->round};
+    for (int r = 0; r < AMC_RESOURCES; r++) {
+        budget b = budget_of(aim, (amc_resource)r);
+        options.budget[r] = b.given ? b.share : 1;
+    }
+    return options;
 }

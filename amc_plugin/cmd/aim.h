@@ -10,14 +10,21 @@
 typedef struct amc_aim {
     const char *granularity; // "channel" or "weight"
     const char *criterion;
-    double flops, params, min_keep;
-    bool flops_given, params_given;
+    double flops, params, latency, memory, min_keep;
+    bool flops_given, params_given, latency_given, memory_given;
+    bool remeasure; // latencies, whatever is kept of them
     int round;
 } amc_aim;
 
 // Which kind of units the command is about. -1 with err set where options contradict each other.
 int amc_aim_check(const amc_aim *aim, const char *command, amc_granularity *granularity,
                   amc_error *err);
+
+// Whether there is a budget.
+bool amc_aim_is_limited(const amc_aim *aim);
+
+// "50.00% of the FLOPs and 60.00% of the latency", new text; "" without a budget.
+char *amc_aim_text(const amc_aim *aim);
 
 // The environment's limits; 1 for budgets that are not given.
 amc_prune_env_options amc_aim_limits(const amc_aim *aim);

@@ -1,6 +1,8 @@
 #include "cmd/commands.h"
 #include "cmd/options.h"
 #include "cmd/scorer.h"
+#include "host/gpu.h"
+#include "host/latency_probe.h"
 #include "model/cost_model.h"
 
 #include <cjson/cJSON.h>
@@ -26,7 +28,21 @@ static int find_part(const char *set, amc_dataset_part *part, amc_error *err) {
     return amc_error_set(err, "eval: -set %s, expected test, search or train", set);
 }
 
-static void print_json(const amc_network *network, const amc_accuracy *accuracy, int top) {
+// Milliseconds an image as `amc latency` measures them, in less time; 0 on a GPU. -1 with err set.
+static double measure_latency(const amc_network *network, amc_error *err) {
+    if (amc_gpu_started()) return 0;
+    amc_latency_probe *probe = amc_latency_probe_new(network->cfg_path, network->graph, err);
+    if (!probe) return -1;
+    amc_latency_probe_apply(probe, network->graph, network->weights);
+    amc_latency latency = amc_latency_probe_measure(probe, (amc_latency_effort){0, 0.2});
+    double ms = latency.total.median / 1e6;
+    amc_latency_clear(&latency);
+    amc_latency_probe_free(probe);
+    return ms;
+}
+
+static void print_json(const amc_network *network, const amc_accuracy *accuracy, int top,
+                       double ms) {
     char topk[16];
     snprintf(topk, sizeof topk, "top%d", top);
     cJSON *root = cJSON_CreateObject();
@@ -35,32 +51,36 @@ static void print_json(const amc_network *network, const amc_accuracy *accuracy,
     cJSON_AddNumberToObject(root, "images", accuracy->images);
     cJSON_AddNumberToObject(root, "macs", (double)amc_cost_macs(network->graph));
     cJSON_AddNumberToObject(root, "params", (double)amc_cost_params(network->graph));
-    cJSON_AddNumberToObject(root, "images_per_s", accuracy->images / accuracy->seconds);
+    cJSON_AddNumberToObject(root, "seconds", accuracy->seconds);
+    if (ms > 0) cJSON_AddNumberToObject(root, "latency_ms", ms);
     amc_cmd_print_json(root);
     cJSON_Delete(root);
 }
 
 static void print_text(const amc_network *network, const amc_accuracy *accuracy, int top,
-                       const char *list) {
+                       const char *list, double ms) {
     printf("top-1 %.2f%%", 100.0 * accuracy->top1 / accuracy->images);
     if (top > 1) printf(", top-%d %.2f%%", top, 100.0 * accuracy->topk / accuracy->images);
-    printf(" of %d images (%s), %s MACs, %s parameters, %.0f images/s\n", accuracy->images, list,
-           amc_cmd_count(amc_cost_macs(network->graph)),
-           amc_cmd_count(amc_cost_params(network->graph)), accuracy->images / accuracy->seconds);
+    printf(" of %d images (%s) in %.1f s, %s MACs, %s parameters", accuracy->images, list,
+           accuracy->seconds, amc_cmd_count(amc_cost_macs(network->graph)),
+           amc_cmd_count(amc_cost_params(network->graph)));
+    if (ms > 0) printf(", %.3g ms an image", ms);
+    printf("\n");
 }
 
 static int run(const eval_options *options, const char *cfg, const char *weights, amc_error *err) {
     amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     amc_scorer *scorer = network ? amc_scorer_new(network, options->scorer, err) : NULL;
-    if (scorer) {
+    double ms = scorer ? measure_latency(network, err) : -1;
+    if (ms >= 0) {
         amc_scorer_print_held_out(scorer);
         amc_accuracy accuracy = amc_scorer_network(scorer);
         if (options->json)
-            print_json(network, &accuracy, scorer->top);
+            print_json(network, &accuracy, scorer->top, ms);
         else
-            print_text(network, &accuracy, scorer->top, scorer->dataset->list->path);
+            print_text(network, &accuracy, scorer->top, scorer->dataset->list->path, ms);
     }
-    int status = scorer ? 0 : -1;
+    int status = ms < 0 ? -1 : 0;
     amc_scorer_free(scorer);
     amc_network_free(network);
     return status;

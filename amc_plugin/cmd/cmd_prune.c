@@ -5,6 +5,7 @@
 #include "cmd/measured_policy.h"
 #include "cmd/options.h"
 #include "cmd/output.h"
+#include "cmd/running.h"
 #include "search/policy.h"
 
 #include <cjson/cJSON.h>
@@ -41,7 +42,7 @@ static bool is_named(const char *policy) {
 
 // Each policy is told how much to leave in its own way.
 static int check_amount(const prune_options *o, amc_error *err) {
-    bool budget = o->aim.flops_given || o->aim.params_given;
+    bool budget = amc_aim_is_limited(&o->aim);
     if (!o->policy) return amc_error_set(err, "prune: no -policy, expected " POLICIES);
     if (!is_named(o->policy)) {
         if (!amc_files_exists(o->policy))
@@ -49,15 +50,15 @@ static int check_amount(const prune_options *o, amc_error *err) {
                                  o->policy);
         if (budget || o->keep_given)
             return amc_error_set(err,
-                                 "prune: -policy %s says what is kept, expected no -flops, -params "
-                                 "or -keep with it",
+                                 "prune: -policy %s says what is kept, expected no budget and no "
+                                 "-keep with it",
                                  o->policy);
     } else if (needs_budget(o->policy) && (!budget || o->keep_given)) {
-        return amc_error_set(err, "prune: -policy %s, expected -flops R or -params R and no -keep",
-                             o->policy);
+        return amc_error_set(
+            err, "prune: -policy %s, expected -flops R or another budget and no -keep", o->policy);
     } else if (budget == o->keep_given) {
         return amc_error_set(
-            err, "prune: -policy %s, expected either -flops R (or -params R) or -keep R",
+            err, "prune: -policy %s, expected either -flops R (or another budget) or -keep R",
             o->policy);
     }
     return 0;
@@ -86,6 +87,7 @@ typedef struct pruning {
     amc_pruned made;
     amc_network *pruned; // the result as read back
     cJSON *json;         // what is said of it
+    amc_running running;
 } pruning;
 
 static const amc_repair *repair_of(const pruning *p) {
@@ -174,6 +176,7 @@ static void print_result(const pruning *p) {
         return;
     }
     amc_output_print_summary(p->output, p->pruned);
+    amc_running_print(&p->running);
     char *data = amc_network_data_path(p->network, p->options->data);
     amc_output_print_commands(p->output, data);
     free(data);
@@ -185,7 +188,9 @@ static int open_pruning(pruning *p, const char *cfg, const char *weights, amc_er
     if (!p->network || (o->skip && amc_network_skip(p->network, o->skip, err) < 0)) return -1;
     p->space = amc_network_space(p->network, o->repair.granularity);
     p->output = amc_output_new(p->network, o->repair.granularity, o->out, err);
-    if (!p->output || amc_output_check(p->output, o->force, "-force", err) < 0) return -1;
+    if (!p->output || amc_output_check(p->output, o->force, "-force", err) < 0 ||
+        amc_running_open(&p->running, &o->aim, p->network, p->space, amc_cmd_processors(), err) < 0)
+        return -1;
     if (open_images(p, err) < 0) return -1;
     return make(p, err);
 }
@@ -196,8 +201,9 @@ static int write_result(pruning *p, amc_error *err) {
     amc_pruned_clear(&p->made);
     if (status < 0) return -1;
     p->pruned = amc_output_read_back(p->output, err);
-    if (!p->pruned) return -1;
+    if (!p->pruned || amc_running_compare(&p->running, p->pruned, err) < 0) return -1;
     p->json = amc_output_json(p->output, p->pruned);
+    amc_running_add_json(&p->running, p->json);
     return amc_output_publish(p->output, p->json, err);
 }
 
@@ -212,12 +218,18 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
     amc_output_free(p.output);
     amc_network_free(p.pruned);
     amc_prune_space_free(p.space);
+    amc_running_close(&p.running);
     amc_network_free(p.network);
     return status;
 }
 
 int amc_cmd_prune(int argc, char **argv) {
-    prune_options o = {.aim = {.granularity = "channel", .flops = NAN, .params = NAN, .round = 1},
+    prune_options o = {.aim = {.granularity = "channel",
+                               .flops = NAN,
+                               .params = NAN,
+                               .latency = NAN,
+                               .memory = NAN,
+                               .round = 1},
                        .keep = NAN,
                        .seed = 1};
     const amc_option table[] = {
@@ -228,6 +240,9 @@ int amc_cmd_prune(int argc, char **argv) {
          .help = POLICIES},
         AMC_OPTION_FLOPS(&o.aim.flops, &o.aim.flops_given),
         AMC_OPTION_PARAMS(&o.aim.params, &o.aim.params_given),
+        AMC_OPTION_LATENCY(&o.aim.latency, &o.aim.latency_given),
+        AMC_OPTION_MEMORY(&o.aim.memory, &o.aim.memory_given),
+        AMC_OPTION_REMEASURE(&o.aim.remeasure),
         {.name = "keep",
          .kind = AMC_OPTION_NUMBER,
          .value = &o.keep,

@@ -6,6 +6,7 @@
 #include "cmd/commands.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "cmd/running.h"
 #include "cmd/search_options.h"
 #include "cmd/shell.h"
 #include "cmd/tuning.h"
@@ -38,6 +39,7 @@ typedef struct search {
     amc_search_result result;
     amc_network *pruned; // the result as read back
     cJSON *json;         // what is said of it
+    amc_running running;
 } search;
 
 static volatile sig_atomic_t interrupted;
@@ -131,8 +133,11 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
     s->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!s->network || (o->skip && amc_network_skip(s->network, o->skip, err) < 0)) return -1;
     s->space = amc_network_space(s->network, o->scorer.repair.granularity);
+    if (amc_scorer_check(s->network, err) < 0 || open_output(s, err) < 0 ||
+        amc_running_open(&s->running, &o->aim, s->network, s->space, o->scorer.threads, err) < 0)
+        return -1;
     s->env = amc_prune_env_new(s->space, amc_aim_limits(&o->aim), err);
-    if (!s->env || amc_scorer_check(s->network, err) < 0 || open_output(s, err) < 0) return -1;
+    if (!s->env) return -1;
     if (o->reward == AMC_REWARD_PARAMS) amc_prune_env_set_resource(s->env, AMC_RESOURCE_PARAMS);
     s->scorer = amc_scorer_new(s->network, o->scorer, err);
     if (!s->scorer) return -1;
@@ -145,18 +150,15 @@ static int open_search(search *s, const char *cfg, const char *weights, amc_erro
 }
 
 static void print_aim(const amc_search_given *o) {
-    const amc_aim *aim = &o->aim;
+    char *budgets = amc_aim_text(&o->aim);
     if (o->reward == AMC_REWARD_ERR)
         fprintf(stderr, "the best network");
     else
         fprintf(stderr, "as few %s as accuracy allows",
                 o->reward == AMC_REWARD_FLOPS ? "FLOPs" : "parameters");
     if (o->max_drop_given) fprintf(stderr, ", losing %g points at most", o->max_drop);
-    if (aim->flops_given || aim->params_given) fprintf(stderr, " within");
-    if (aim->flops_given) fprintf(stderr, " %.2f%% of the FLOPs", 100 * aim->flops);
-    if (aim->flops_given && aim->params_given) fprintf(stderr, " and");
-    if (aim->params_given) fprintf(stderr, " %.2f%% of the parameters", 100 * aim->params);
-    fprintf(stderr, "\n");
+    fprintf(stderr, "%s%s\n", *budgets ? " within " : "", budgets);
+    free(budgets);
 }
 
 static void print_start(const search *s, amc_accuracy base) {
@@ -247,12 +249,14 @@ static void score_references(search *s, cJSON *references) {
 
 // Weights that were zero already can make a network smaller than was found.
 static int verify_cost(const search *s, amc_resource resource, amc_error *err) {
-    int64_t cost = amc_network_cost(s->pruned, s->space->granularity, resource);
+    bool channels = s->space->granularity == AMC_GRANULARITY_CHANNEL;
+    int64_t cost = channels ? amc_prune_space_graph_cost(s->space, resource, s->pruned->graph)
+                            : amc_network_cost(s->pruned, s->space->granularity, resource);
     int64_t found = amc_prune_env_cost(s->env, resource, s->result.counts);
-    bool exact = cost == found || (s->space->granularity == AMC_GRANULARITY_WEIGHT && cost < found);
+    bool exact = cost == found || (!channels && cost < found);
     if (exact && cost <= amc_prune_env_budget(s->env, resource)) return 0;
-    return amc_error_set(err, "%s: has %lld %s when read back, expected %lld", s->output->cfg_path,
-                         (long long)cost, resource == AMC_RESOURCE_MACS ? "MACs" : "parameters",
+    return amc_error_set(err, "%s: has %lld of %s when read back, expected %lld",
+                         s->output->cfg_path, (long long)cost, amc_resource_name(resource),
                          (long long)found);
 }
 
@@ -282,6 +286,7 @@ static cJSON *result_json(search *s) {
     cJSON_AddNumberToObject(json, "reward", s->result.best.reward);
     cJSON_AddNumberToObject(json, "episodes", s->result.episodes);
     cJSON_AddNumberToObject(json, "images_scored", (double)s->evaluation.images);
+    amc_running_add_json(&s->running, json);
     score_references(s, cJSON_AddArrayToObject(json, "references"));
     return json;
 }
@@ -295,12 +300,14 @@ static int write_result(search *s, amc_error *err) {
     free(episodes);
     if (status == 0) s->pruned = amc_output_read_back(s->output, err);
     if (!s->pruned || verify(s, err) < 0) return -1;
+    if (amc_running_compare(&s->running, s->pruned, err) < 0) return -1;
     s->json = result_json(s);
     return amc_output_publish(s->output, s->json, err);
 }
 
 static void print_result(const search *s) {
     amc_output_print_summary(s->output, s->pruned);
+    amc_running_print(&s->running);
     printf("accuracy %.2f%% on the held-out training images, before fine-tuning (episode %d of "
            "%d)\n",
            100 * s->result.best.accuracy, s->result.best.index + 1, s->result.episodes);
@@ -324,6 +331,7 @@ static void close_search(search *s) {
     amc_output_free(s->output);
     amc_prune_env_free(s->env);
     amc_prune_space_free(s->space);
+    amc_running_close(&s->running);
     amc_network_free(s->network);
 }
 

@@ -11,6 +11,7 @@
 
 int amc_cmd_info(int argc, char **argv);
 int amc_cmd_eval(int argc, char **argv);
+int amc_cmd_latency(int argc, char **argv);
 int amc_cmd_prune(int argc, char **argv);
 int amc_cmd_search(int argc, char **argv);
 int amc_cmd_finetune(int argc, char **argv);

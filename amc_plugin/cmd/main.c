@@ -29,6 +29,7 @@ static const command commands[] = {
     {"finetune", amc_cmd_finetune, "train a pruned network on, with Darknet's training loop"},
     {"report", amc_cmd_report, "make a page with pictures of what a search did"},
     {"eval", amc_cmd_eval, "measure accuracy, FLOPs and speed"},
+    {"latency", amc_cmd_latency, "measure how long one image takes, layer by layer"},
     {"info", amc_cmd_info, "show layers, costs and which channels go together"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -105,9 +106,10 @@ static int run_amc(int argc, char **argv) {
         print_usage();
         return finish(0);
     }
-    amc_error_set(
-        &err, "%s%s, expected search, prune, finetune, report, eval or info (see darknet amc -h)",
-        *name ? name : "no command", *name ? " is not a command" : "");
+    amc_error_set(&err,
+                  "%s%s, expected search, prune, finetune, report, eval, latency or info (see "
+                  "darknet amc -h)",
+                  *name ? name : "no command", *name ? " is not a command" : "");
     return amc_cmd_fail(&err);
 }
 

@@ -46,6 +46,23 @@ typedef struct amc_option {
         .help = "budget: share of the parameters left", .high = 1, .open = true,                   \
         .given = (is_given)                                                                        \
     }
+#define AMC_OPTION_LATENCY(to, is_given)                                                           \
+    {                                                                                              \
+        .name = "latency", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",              \
+        .help = "budget: share of the time for one image left, as predicted", .high = 1,           \
+        .open = true, .given = (is_given)                                                          \
+    }
+#define AMC_OPTION_MEMORY(to, is_given)                                                            \
+    {                                                                                              \
+        .name = "memory", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",               \
+        .help = "budget: share of the most activations that live at a time left", .high = 1,       \
+        .open = true, .given = (is_given)                                                          \
+    }
+#define AMC_OPTION_REMEASURE(to)                                                                   \
+    {                                                                                              \
+        .name = "remeasure", .kind = AMC_OPTION_FLAG, .value = (to),                               \
+        .help = "predict latency from new measurements, whatever is kept of old ones"              \
+    }
 #define AMC_OPTION_GRANULARITY(to)                                                                 \
     {                                                                                              \
         .name = "granularity", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "NAME",         \

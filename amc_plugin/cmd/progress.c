@@ -23,6 +23,7 @@ struct amc_progress {
 
 static void write_header(amc_progress *progress) {
     fprintf(progress->csv, "episode,reward,accuracy,flops,macs,params");
+    if (progress->space->latency) fprintf(progress->csv, ",latency_ms");
     for (int g = 0; g < progress->space->n; g++)
         if (progress->space->groups[g].prunable)
             fprintf(progress->csv, ",g%d_layer%d", g, progress->space->groups[g].layers[0]);
@@ -52,11 +53,17 @@ void amc_progress_free(amc_progress *progress) {
     free(progress);
 }
 
+static int64_t latency_of(const amc_progress *progress, const amc_search_episode *episode) {
+    return amc_prune_space_cost(progress->space, AMC_RESOURCE_LATENCY, episode->counts);
+}
+
 static void write_row(amc_progress *progress, const amc_search_episode *episode) {
     FILE *csv = progress->csv;
     fprintf(csv, "%d,%.6f,%.6f,%.6f,%lld,%lld", episode->index + 1, episode->reward,
             episode->accuracy, (double)episode->macs / progress->whole[AMC_RESOURCE_MACS],
             (long long)episode->macs, (long long)episode->params);
+    if (progress->space->latency)
+        fprintf(csv, ",%.6f", (double)latency_of(progress, episode) / 1e6);
     for (int g = 0; g < progress->space->n; g++) {
         const amc_prune_group *group = &progress->space->groups[g];
         if (group->prunable) fprintf(csv, ",%.4f", (double)episode->counts[g] / group->n_units);
@@ -67,8 +74,9 @@ static void write_row(amc_progress *progress, const amc_search_episode *episode)
 // The accuracy stands in brackets, with a ~ where it is an estimate. At most 79 columns, so that a
 // terminal can rewrite the line.
 static void show(const amc_progress *progress, const amc_search_episode *episode) {
-    bool by_params = progress->resource == AMC_RESOURCE_PARAMS;
-    double size = (double)(by_params ? episode->params : episode->macs);
+    const char *names[AMC_RESOURCES] = {"FLOPs", "params", "latency", "memory"};
+    double size =
+        (double)amc_prune_space_cost(progress->space, progress->resource, episode->counts);
     int done = episode->index + 1;
     double pace = progress->seconds / (done - progress->recorded);
     int left = (int)(pace * (progress->episodes - done));
@@ -78,7 +86,7 @@ static void show(const amc_progress *progress, const amc_search_episode *episode
              "episode %d/%d: reward %.4f (%s%.2f%%), %.2f%% %s, best %s, %d:%02d left", done,
              progress->episodes, episode->reward, episode->stopped ? "~" : "",
              100 * episode->accuracy, 100 * size / progress->whole[progress->resource],
-             by_params ? "params" : "FLOPs", best, left / 60, left % 60);
+             names[progress->resource], best, left / 60, left % 60);
     if (progress->terminal)
         fprintf(stderr, "\r%.79s\033[K", line);
     else

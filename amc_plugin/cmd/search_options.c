@@ -35,7 +35,7 @@ static int check(amc_search_given *o, amc_error *err) {
     if (by_weights && reward == AMC_REWARD_FLOPS)
         return amc_error_set(err, "search: -reward flops is for channels, expected params with "
                                   "-granularity weight");
-    if (reward == AMC_REWARD_ERR && !o->aim.flops_given && !o->aim.params_given) {
+    if (reward == AMC_REWARD_ERR && !amc_aim_is_limited(&o->aim)) {
         o->aim.flops = o->aim.params = 0.5; // something has to be given up
         o->aim.flops_given = !by_weights;
         o->aim.params_given = by_weights;
@@ -47,21 +47,29 @@ static int check(amc_search_given *o, amc_error *err) {
 int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc_files_given *files,
                              amc_error *err) {
     amc_search_given *o = given;
-    *o = (amc_search_given){
-        .reward_name = "err",
-        .agent = "ddpg",
-        .aim = {.granularity = "channel", .flops = NAN, .params = NAN, .min_keep = 0.1, .round = 1},
-        .max_drop = NAN,
-        .episodes = 200,
-        .warmup = 10,
-        .seed = 1,
-        .scorer = {.part = AMC_DATASET_SEARCH,
-                   .threads = amc_cmd_processors(),
-                   .repair = {.reconstruct = 2000, .calibrate = 256}}};
+    *o = (amc_search_given){.reward_name = "err",
+                            .agent = "ddpg",
+                            .aim = {.granularity = "channel",
+                                    .flops = NAN,
+                                    .params = NAN,
+                                    .latency = NAN,
+                                    .memory = NAN,
+                                    .min_keep = 0.1,
+                                    .round = 1},
+                            .max_drop = NAN,
+                            .episodes = 200,
+                            .warmup = 10,
+                            .seed = 1,
+                            .scorer = {.part = AMC_DATASET_SEARCH,
+                                       .threads = amc_cmd_processors(),
+                                       .repair = {.reconstruct = 2000, .calibrate = 256}}};
     const amc_option table[] = {
         AMC_OPTION_DATA(&o->scorer.data),
         AMC_OPTION_FLOPS(&o->aim.flops, &o->aim.flops_given),
         AMC_OPTION_PARAMS(&o->aim.params, &o->aim.params_given),
+        AMC_OPTION_LATENCY(&o->aim.latency, &o->aim.latency_given),
+        AMC_OPTION_MEMORY(&o->aim.memory, &o->aim.memory_given),
+        AMC_OPTION_REMEASURE(&o->aim.remeasure),
         AMC_OPTION_GRANULARITY(&o->aim.granularity),
         {.name = "reward",
          .kind = AMC_OPTION_TEXT,
@@ -167,6 +175,8 @@ static void print_options(FILE *to, const amc_search_given *o) {
     fprintf(to, "reward %s\n", o->reward_name);
     print_number(to, "flops", aim->flops_given, aim->flops);
     print_number(to, "params", aim->params_given, aim->params);
+    print_number(to, "latency", aim->latency_given, aim->latency);
+    print_number(to, "memory", aim->memory_given, aim->memory);
     print_number(to, "max-drop", o->max_drop_given, o->max_drop);
     print_number(to, "min-keep", true, aim->min_keep);
     fprintf(to, "round %d\n", aim->round);

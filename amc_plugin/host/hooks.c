@@ -37,6 +37,10 @@ void amc_hooks_install(void) {
     amc_hooks_enable(!stock || strcmp(stock, "1") != 0);
 }
 
+const char *amc_hooks_kernels(void) {
+    return enabled ? AMC_KERNELS : "Darknet's own";
+}
+
 void amc_hooks_calm_threads(char **argv) {
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
     char path[4096]; // by its own name, which is what ps and killall show

@@ -20,6 +20,10 @@
 // it first thing in main: before it, everything is stock Darknet.
 void amc_hooks_install(void);
 
+// A text that differs where the kernels do with which layers are made from now on: what was
+// measured with some says nothing of others.
+const char *amc_hooks_kernels(void);
+
 // Makes waiting OpenMP threads sleep: by default they spin for milliseconds, which halves the speed
 // wherever Darknet's image loaders or anybody else want the processor too. OpenMP reads its
 // settings before main, so the program starts itself once more with GOMP_SPINCOUNT set; returns

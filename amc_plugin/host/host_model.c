@@ -27,15 +27,6 @@ struct amc_host_model {
     bool applied;       // there are weights to predict with
 };
 
-// Even in inference Darknet copies the output of a convolution to `x` before normalizing it. Nobody
-// reads it, so one array serves all layers.
-static float *share_x(network *net) {
-    float *x = amc_memory_alloc((size_t)net->batch * amc_host_network_widest(net), sizeof *x);
-    for (int i = 0; i < net->n; i++)
-        if (amc_host_network_normalizes(&net->layers[i])) net->layers[i].x = x;
-    return x;
-}
-
 // Small images are run together: their maps alone would leave vectors half empty, and each would
 // read all weights again.
 static int choose_batch(const amc_layer_graph *graph) {
@@ -71,7 +62,7 @@ amc_host_model *amc_host_model_new(const char *path, const amc_layer_graph *grap
     model->scratch = amc_memory_alloc((size_t)threads, sizeof *model->scratch);
     for (int t = 0; t < threads; t++) {
         model->replicas[t] = t ? amc_host_network_copy(net) : net;
-        model->scratch[t] = share_x(model->replicas[t]);
+        model->scratch[t] = amc_host_network_share_x(model->replicas[t]);
     }
     make_room(model);
     return model;

@@ -221,6 +221,13 @@ size_t amc_host_network_widest(const network *net) {
     return most;
 }
 
+float *amc_host_network_share_x(network *net) {
+    float *x = amc_memory_alloc((size_t)net->batch * amc_host_network_widest(net), sizeof *x);
+    for (int i = 0; i < net->n; i++)
+        if (amc_host_network_normalizes(&net->layers[i])) net->layers[i].x = x;
+    return x;
+}
+
 // ---- applying a graph ----
 
 static void apply_weights(layer *l, const amc_layer_weights *weights) {

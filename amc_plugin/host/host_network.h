@@ -39,4 +39,8 @@ void amc_host_network_apply(network *net, const amc_layer_graph *graph, const am
 // Floats in the largest output of one image.
 size_t amc_host_network_widest(const network *net);
 
+// Even in inference Darknet copies the output of a convolution to `x` before normalizing it. Nobody
+// reads it, so one new array serves all layers; the caller frees it after the network.
+float *amc_host_network_share_x(network *net);
+
 #endif

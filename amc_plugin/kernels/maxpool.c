@@ -5,6 +5,9 @@
 #include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+
+enum { LANES = 8 };
 
 // The part of a window from `first` that lies in 0 ... length - 1.
 static inline void clip(int first, int size, int length, int *from, int *to) {
@@ -12,26 +15,42 @@ static inline void clip(int first, int size, int length, int *from, int *to) {
     *to = first + size > length ? length : first + size;
 }
 
-// One row of outputs whose windows are 2 x 2 and lie side by side in the image; the first one's
-// upper left corner is x[at].
-AMC_CLONES static void forward_pairs(const float *x, int at, int w, int n, int base, float *y,
-                                     int *indexes) {
-    const float *above = x + at, *below = above + w;
+// n outputs whose windows are 2 x 2 and lie side by side: `above` and `below` are the rows that
+// they see, `first` where in the image the first one's upper left corner is, w the image's width.
+static inline __attribute__((always_inline)) void pool_pairs(const float *above, const float *below,
+                                                             int first, int w, int n, float *y,
+                                                             int *indexes) {
 #pragma omp simd
     for (int i = 0; i < n; i++) {
-        int first = base + at + 2 * i, best = -1;
+        int at = first + 2 * i, best = -1;
         float most = -FLT_MAX;
-        best = above[2 * i] > most ? first : best;
+        best = above[2 * i] > most ? at : best;
         most = above[2 * i] > most ? above[2 * i] : most;
-        best = above[2 * i + 1] > most ? first + 1 : best;
+        best = above[2 * i + 1] > most ? at + 1 : best;
         most = above[2 * i + 1] > most ? above[2 * i + 1] : most;
-        best = below[2 * i] > most ? first + w : best;
+        best = below[2 * i] > most ? at + w : best;
         most = below[2 * i] > most ? below[2 * i] : most;
-        best = below[2 * i + 1] > most ? first + w + 1 : best;
+        best = below[2 * i + 1] > most ? at + w + 1 : best;
         most = below[2 * i + 1] > most ? below[2 * i + 1] : most;
         y[i] = most;
         indexes[i] = best;
     }
+}
+
+// One row of outputs. What is left of it after full vectors is computed in one that is padded: one
+// by one, it would be a branch an input, each as likely as not.
+AMC_CLONES static void forward_pairs(const float *x, int at, int w, int n, int base, float *y,
+                                     int *indexes) {
+    const float *above = x + at, *below = above + w;
+    int full = n / LANES * LANES, rest = n - full, best[LANES];
+    float rows[2][2 * LANES] = {{0}}, most[LANES];
+    pool_pairs(above, below, base + at, w, full, y, indexes);
+    if (rest == 0) return;
+    memcpy(rows[0], above + 2 * full, 2 * rest * sizeof(float));
+    memcpy(rows[1], below + 2 * full, 2 * rest * sizeof(float));
+    pool_pairs(rows[0], rows[1], base + at + 2 * full, w, LANES, most, best);
+    memcpy(y + full, most, rest * sizeof(float));
+    memcpy(indexes + full, best, rest * sizeof(int));
 }
 
 static bool is_pairs(const amc_maxpool_shape *s) {

@@ -19,8 +19,9 @@ enum {
     MOST_TILES = 96,
     MANY_TILES = 64,
     MANY_KERNELS = 1 << 14,
-    LEAST_CHANNELS = 7, // with fewer the transforms cost more than is saved
-    SLACK = LANES,      // floats after a frame that are read
+    LEAST_KERNELS = 512, // to be transformed by one thread
+    LEAST_CHANNELS = 7,  // with fewer the transforms cost more than is saved
+    SLACK = LANES,       // floats after a frame that are read
 };
 
 #define NEAR AMC_WINOGRAD_NEAR
@@ -29,7 +30,8 @@ enum {
 // One convolution of a batch. A task is some tiles and some filters.
 typedef struct winograd_job {
     amc_winograd_grid grid;
-    const float *w; // (36, n, c)
+    const float *w; // (36, n, c), with
+    size_t step;    // floats from one frequency to the next
     const amc_finish *finish;
     bool add;
     int size;   // tiles of a full task, a multiple of AMC_PANELS_COLUMNS
@@ -73,8 +75,13 @@ static inline __attribute__((always_inline)) void transform_kernel(amc_v8 g[IN])
 
 // ---- weights ------------------------------------------------------------------------------------
 
+// Floats from one frequency to the next.
+static size_t weights_step(const amc_conv_shape *s) {
+    return (size_t)s->n * s->c + AMC_WINOGRAD_APART;
+}
+
 size_t amc_winograd_weights(const amc_conv_shape *s) {
-    return (size_t)FREQUENCIES * s->n * s->c;
+    return FREQUENCIES * weights_step(s);
 }
 
 // Eight kernels, or the `count` that there are, which lie side by side.
@@ -102,10 +109,12 @@ AMC_CLONES static void transform_some(const float *w, int from, int end, size_t 
 }
 
 void amc_winograd_transform(const amc_conv_shape *s, const float *w, float *transformed) {
-    int kernels = s->n * s->c, chunk = 1024;
+    int kernels = s->n * s->c;
+    int chunk = amc_ceiling(amc_ceiling(kernels, amc_parallel_threads()), LANES) * LANES;
+    if (chunk < LEAST_KERNELS) chunk = LEAST_KERNELS;
 #pragma omp parallel for if (kernels > chunk && amc_parallel_is_free())
     for (int i = 0; i < kernels; i += chunk)
-        transform_some(w, i, amc_min(i + chunk, kernels), kernels, transformed);
+        transform_some(w, i, amc_min(i + chunk, kernels), weights_step(s), transformed);
 }
 
 // ---- to the frequencies -------------------------------------------------------------------------
@@ -270,7 +279,7 @@ static void run_task(const winograd_job *job, int index) {
     give_memory(&t);
     transform_inputs(&t);
     for (int q = 0; q < FREQUENCIES; q++)
-        amc_panels_product(t.filters, panels, s->c, job->w + ((size_t)q * s->n + filter) * s->c,
+        amc_panels_product(t.filters, panels, s->c, job->w + q * job->step + (size_t)filter * s->c,
                            t.inputs + q * t.in, t.sums + q * t.out);
     finish_sums(&t);
 }
@@ -290,7 +299,7 @@ static void choose_tasks(winograd_job *job) {
 
 void amc_winograd_forward(const amc_conv_shape *s, int batch, const float *x,
                           const float *transformed, const amc_finish *finish, bool add, float *y) {
-    winograd_job job = {.w = transformed, .finish = finish, .add = add};
+    winograd_job job = {.w = transformed, .step = weights_step(s), .finish = finish, .add = add};
     job.grid = amc_winograd_grid_make(s, batch, x, y);
     choose_tasks(&job);
     int tasks = amc_ceiling(job.grid.tiles, job.size) * job.blocks;

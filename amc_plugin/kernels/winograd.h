@@ -4,7 +4,8 @@
 // comes out is taken back. conv.h hands over to it, with the same promises.
 //
 // Weights that don't change between calls are worth transforming once: an array of
-// amc_winograd_weights() floats, laid out as (36, n, c).
+// amc_winograd_weights() floats, laid out as (36, n, c) with a gap
+// after each of the 36.
 
 #ifndef AMC_KERNELS_WINOGRAD_H
 #define AMC_KERNELS_WINOGRAD_H
@@ -21,7 +22,7 @@ bool amc_winograd_fits(const amc_conv_shape *s);
 // Floats of transformed weights.
 size_t amc_winograd_weights(const amc_conv_shape *s);
 
-// transformed (36, n, c) from the weights (n, c, 3, 3).
+// transformed from the weights (n, c, 3, 3).
 void amc_winograd_transform(const amc_conv_shape *s, const float *w, float *transformed);
 
 // y = finish(x * w), or y += x * w where `add` is set; finish may be NULL.

@@ -42,8 +42,8 @@ typedef struct linear {
 struct amc_cost_model {
     const amc_layer_graph *graph;
     const amc_channel_groups *groups;
-    linear *in;  // (layers) channels of its first input; of layers that make channels
-    linear *out; // (layers) channels it makes; of layers that do
+    linear *in;  // (layers) channels of its first input
+    linear *out; // (layers) channels of its output
 };
 
 static linear count_channels(const amc_channel_groups *groups, const int *units, int n) {
@@ -80,7 +80,6 @@ amc_cost_model *amc_cost_model_new(const amc_layer_graph *graph, const amc_chann
     model->out = amc_memory_alloc((size_t)graph->n, sizeof *model->out);
     for (int l = 0; l < graph->n; l++) {
         const amc_layer *layer = &graph->layers[l];
-        if (layer->flow != AMC_FLOW_MAKES) continue;
         model->in[l] =
             count_channels(groups, amc_channel_groups_input(groups, graph, l, 0), layer->c);
         model->out[l] = count_channels(groups, groups->unit[l], layer->out_c);
@@ -112,6 +111,14 @@ static amc_layer shrunk(const amc_cost_model *model, const int *counts, int l) {
     // Blocks go whole, so as many groups are left as blocks of outputs.
     if (layer.groups > 1) layer.groups = layer.out_c / (full / layer.groups);
     return layer;
+}
+
+int amc_cost_model_layer_in(const amc_cost_model *model, const int *counts, int layer) {
+    return evaluate(&model->in[layer], counts);
+}
+
+int amc_cost_model_layer_out(const amc_cost_model *model, const int *counts, int layer) {
+    return evaluate(&model->out[layer], counts);
 }
 
 static int64_t sum_layers(const amc_cost_model *model, const int *counts,

@@ -30,6 +30,10 @@ int64_t amc_cost_model_params(const amc_cost_model *model, const int *counts);
 int64_t amc_cost_model_layer_macs(const amc_cost_model *model, const int *counts, int layer);
 int64_t amc_cost_model_layer_params(const amc_cost_model *model, const int *counts, int layer);
 
+// The channels that a layer reads from its first input, and those that it makes or hands on.
+int amc_cost_model_layer_in(const amc_cost_model *model, const int *counts, int layer);
+int amc_cost_model_layer_out(const amc_cost_model *model, const int *counts, int layer);
+
 // The channels that rounding works on: the smallest number of units s of group g such that keeping
 // s more keeps every layer of it at a multiple of `round` channels. At most the group's size.
 int amc_cost_model_step(const amc_cost_model *model, int g, int round);

@@ -6,7 +6,9 @@
 #ifndef AMC_MODEL_PRUNE_SPACE_H
 #define AMC_MODEL_PRUNE_SPACE_H
 
+#include "model/activation_memory.h"
 #include "model/cost_model.h"
+#include "model/latency_table.h"
 
 typedef enum amc_granularity {
     AMC_GRANULARITY_CHANNEL,
@@ -15,10 +17,16 @@ typedef enum amc_granularity {
 
 // What a network takes, and a budget limits.
 typedef enum amc_resource {
-    AMC_RESOURCE_MACS,   // multiply-accumulates, the paper's FLOPs; by weights: of those kept
-    AMC_RESOURCE_PARAMS, // parameters; by weights: without those that are set to zero
-    AMC_RESOURCES,       // how many there are
+    AMC_RESOURCE_MACS,    // multiply-accumulates, the paper's FLOPs; by weights: of those kept
+    AMC_RESOURCE_PARAMS,  // parameters; by weights: without those that are set to zero
+    AMC_RESOURCE_LATENCY, // nanoseconds an image, as predicted; 0 until there is a table, and by
+                          // weights, whose zeros take as long as others
+    AMC_RESOURCE_MEMORY,  // bytes of activations at a time (see activation_memory)
+    AMC_RESOURCES,        // how many there are
 } amc_resource;
+
+// "FLOPs", "parameters", "latency", "activation memory"
+const char *amc_resource_name(amc_resource resource);
 
 typedef struct amc_prune_group {
     int n_units;
@@ -34,6 +42,8 @@ typedef struct amc_prune_space {
     amc_prune_group *groups; // in network order
     amc_cost_model *cost;    // of channels; NULL for weights
     int *group_of;           // (layers) of weights: the group of a layer\'s, -1 if it has none
+    amc_activation_memory *memory;
+    const amc_latency_grid **latency; // (layers) times to predict from; NULL without a table
 } amc_prune_space;
 
 // The groups of channels. Borrows both.
@@ -45,17 +55,30 @@ amc_prune_space *amc_prune_space_of_channels(const amc_layer_graph *graph,
 amc_prune_space *amc_prune_space_of_weights(const amc_layer_graph *graph, const bool *skipped);
 void amc_prune_space_free(amc_prune_space *space);
 
+// Gives latency a meaning: grids (layers), of every layer, copied as pointers; borrows the grids.
+// Of channels only.
+void amc_prune_space_set_latency(amc_prune_space *space, const amc_latency_grid *const *grids);
+
 // How much the network takes of a resource. counts: (groups) units kept of each group.
 int64_t amc_prune_space_cost(const amc_prune_space *space, amc_resource resource,
                              const int *counts);
 
-// The same of one layer.
+// The same of one layer; of memory, what lives while it runs.
 int64_t amc_prune_space_layer_cost(const amc_prune_space *space, amc_resource resource,
                                    const int *counts, int layer);
 
 // Of all layers that group g is about.
 int64_t amc_prune_space_group_cost(const amc_prune_space *space, amc_resource resource,
                                    const int *counts, int g);
+
+// How much memory a plan takes beyond `bytes`, summed over the layers: falls with every cut that
+// helps, where the most alone often doesn't.
+double amc_prune_space_memory_beyond(const amc_prune_space *space, const int *counts,
+                                     int64_t bytes);
+
+// The same as cost of a graph that a plan of channels leaves.
+int64_t amc_prune_space_graph_cost(const amc_prune_space *space, amc_resource resource,
+                                   const amc_layer_graph *graph);
 
 // Of the network before anything is cut.
 int64_t amc_prune_space_whole_cost(const amc_prune_space *space, amc_resource resource);

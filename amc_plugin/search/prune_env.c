@@ -65,8 +65,6 @@ static void fill_last_steps(amc_prune_env *env) {
     }
 }
 
-static const char *const resource_names[AMC_RESOURCES] = {"FLOPs", "parameters"};
-
 static const char *units_name(const amc_prune_env *env) {
     return env->space->granularity == AMC_GRANULARITY_CHANNEL ? "channels" : "weights";
 }
@@ -79,8 +77,9 @@ static int check_budget(const amc_prune_env *env, amc_resource r, amc_error *err
     return amc_error_set(err,
                          "%s: a budget of %.2f%% of the %s can't be met; the smallest reachable is "
                          "%.2f%% when at least %g of each group's %s are kept, in multiples of %d",
-                         env->space->graph->path, 100 * env->options.budget[r], resource_names[r],
-                         smallest, env->options.min_keep, units_name(env), env->options.round);
+                         env->space->graph->path, 100 * env->options.budget[r],
+                         amc_resource_name(r), smallest, env->options.min_keep, units_name(env),
+                         env->options.round);
 }
 
 static int check_options(const amc_prune_env *env, amc_error *err) {
@@ -93,15 +92,24 @@ static int check_options(const amc_prune_env *env, amc_error *err) {
     return 0;
 }
 
+static bool limits(const amc_prune_env *env, int resource) {
+    return env->options.budget[resource] > 0 && env->options.budget[resource] < 1;
+}
+
+static amc_resource choose_resource(const amc_prune_env *env) {
+    if (env->space->granularity == AMC_GRANULARITY_WEIGHT) return AMC_RESOURCE_PARAMS;
+    if (limits(env, AMC_RESOURCE_MACS)) return AMC_RESOURCE_MACS;
+    if (limits(env, AMC_RESOURCE_LATENCY)) return AMC_RESOURCE_LATENCY;
+    return limits(env, AMC_RESOURCE_PARAMS) ? AMC_RESOURCE_PARAMS : AMC_RESOURCE_MACS;
+}
+
 static void fill_budgets(amc_prune_env *env) {
     for (int r = 0; r < AMC_RESOURCES; r++) {
         double all = (double)amc_prune_space_whole_cost(env->space, (amc_resource)r);
-        env->budget[r] = (int64_t)floor(env->options.budget[r] * all + 1e-6);
+        double share = limits(env, r) ? env->options.budget[r] : 1;
+        env->budget[r] = (int64_t)floor(share * all + 1e-6);
     }
-    bool by_params = env->space->granularity == AMC_GRANULARITY_WEIGHT ||
-                     (env->options.budget[AMC_RESOURCE_PARAMS] < 1 &&
-                      env->options.budget[AMC_RESOURCE_MACS] >= 1);
-    env->resource = by_params ? AMC_RESOURCE_PARAMS : AMC_RESOURCE_MACS;
+    env->resource = choose_resource(env);
 }
 
 amc_prune_env *amc_prune_env_new(const amc_prune_space *space, amc_prune_env_options options,
@@ -317,10 +325,6 @@ int64_t amc_prune_env_budget(const amc_prune_env *env, amc_resource resource) {
     return env->budget[resource];
 }
 
-static bool limits(const amc_prune_env *env, int resource) {
-    return env->options.budget[resource] < 1;
-}
-
 bool amc_prune_env_is_limited(const amc_prune_env *env) {
     for (int r = 0; r < AMC_RESOURCES; r++)
         if (limits(env, r)) return true;
@@ -342,4 +346,11 @@ double amc_prune_env_load(const amc_prune_env *env, const int *counts) {
         load = fmax(load, cost / (double)env->budget[r]);
     }
     return load;
+}
+
+double amc_prune_env_pressure(const amc_prune_env *env, const int *counts) {
+    double load = amc_prune_env_load(env, counts);
+    int64_t memory = env->budget[AMC_RESOURCE_MEMORY];
+    if (!limits(env, AMC_RESOURCE_MEMORY)) return load;
+    return load + amc_prune_space_memory_beyond(env->space, counts, memory) / (double)memory;
 }

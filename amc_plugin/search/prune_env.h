@@ -15,7 +15,7 @@
 typedef struct amc_prune_env amc_prune_env;
 
 typedef struct amc_prune_env_options {
-    double budget[AMC_RESOURCES]; // as shares of what the whole network takes; 1: no limit
+    double budget[AMC_RESOURCES]; // as shares of what the whole network takes; 0 or 1: no limit
     double min_keep;              // least share of a group's units that is kept, in [0, 1]
     int round;                    // keep a multiple of this many channels where a group allows it
 } amc_prune_env_options;
@@ -28,8 +28,8 @@ void amc_prune_env_free(amc_prune_env *env);
 
 const amc_prune_space *amc_prune_env_space(const amc_prune_env *env);
 
-// What states tell of: parameters where single weights are decided about or only parameters are
-// limited, else multiply-accumulates; until another is set.
+// What states tell of: parameters where single weights are decided about or they are all that is
+// limited, latency where that is, else multiply-accumulates; until another is set.
 amc_resource amc_prune_env_resource(const amc_prune_env *env);
 void amc_prune_env_set_resource(amc_prune_env *env, amc_resource resource);
 
@@ -99,5 +99,9 @@ bool amc_prune_env_meets(const amc_prune_env *env, const int *counts);
 // What a plan takes of the resource that it exceeds most, as a share of that budget: at most 1
 // where it meets them all, 0 where there is none.
 double amc_prune_env_load(const amc_prune_env *env, const int *counts);
+
+// The load, and on top what memory is exceeded by at every layer: what a cut has to bring down. The
+// most memory alone often stays the same until several groups are cut.
+double amc_prune_env_pressure(const amc_prune_env *env, const int *counts);
 
 #endif

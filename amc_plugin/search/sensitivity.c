@@ -144,18 +144,36 @@ static int next_count(const amc_prune_env *env, int t, int count) {
     return next < count ? next : count;
 }
 
-// What the next smaller count costs for what it saves of the load; infinite if there is none.
-static double price(const amc_sensitivity *s, int t, int *counts, double load) {
+// A group's next smaller count, what it costs for what it saves of the pressure, and what it costs
+// at all.
+typedef struct offer {
+    int count;
+    double price; // infinite if nothing is saved
+    double cost;  // infinite if there is no smaller count
+} offer;
+
+// Times may stay the same over several counts, which are then given up together.
+static offer make_offer(const amc_sensitivity *s, int t, int *counts, double pressure) {
     const amc_prune_env *env = s->env;
-    int g = amc_prune_env_group(env, t), count = counts[g], next = next_count(env, t, count);
-    if (next == count) return INFINITY;
-    double cost = amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, next)) -
-                  amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, count));
-    counts[g] = next;
-    double saved = load - amc_prune_env_load(env, counts);
+    int g = amc_prune_env_group(env, t), count = counts[g];
+    double saved = 0;
+    for (int before = -1; saved <= 0 && counts[g] != before;) {
+        before = counts[g];
+        counts[g] = next_count(env, t, before);
+        saved = pressure - amc_prune_env_pressure(env, counts);
+    }
+    offer made = {counts[g], INFINITY, INFINITY};
     counts[g] = count;
+    if (made.count == count) return made;
+    made.cost = amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, made.count)) -
+                amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, count));
     const double least = 1e-9; // where accuracy doesn't fall, what saves most comes first
-    return saved > 0 ? (cost + least) / saved : INFINITY;
+    if (saved > 0) made.price = (made.cost + least) / saved;
+    return made;
+}
+
+static bool is_better(offer a, offer b) {
+    return a.price < b.price || (a.price == b.price && a.cost < b.cost);
 }
 
 void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts) {
@@ -163,13 +181,13 @@ void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts) {
     amc_prune_env_whole(env, counts);
     while (!amc_prune_env_meets(env, counts)) {
         int best = -1;
-        double lowest = INFINITY, load = amc_prune_env_load(env, counts);
+        offer cheapest = {0, INFINITY, INFINITY};
+        double pressure = amc_prune_env_pressure(env, counts);
         for (int t = 0; t < amc_prune_env_steps(env); t++) {
-            double p = price(sensitivity, t, counts, load);
-            if (p < lowest) lowest = p, best = t;
+            offer made = make_offer(sensitivity, t, counts, pressure);
+            if (is_better(made, cheapest)) cheapest = made, best = t;
         }
         assert(best >= 0); // the environment knows that the budgets can be met
-        int g = amc_prune_env_group(env, best);
-        counts[g] = next_count(env, best, counts[g]);
+        counts[amc_prune_env_group(env, best)] = cheapest.count;
     }
 }

@@ -12,6 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work" "$work".*' EXIT
 mkdir "$work/home"
 cd "$work/home" || exit 1
+export XDG_CACHE_HOME=$work/cache # not the user's
 
 ok() { printf 'ok %s\n' "$1"; }
 not_ok() { printf 'not ok %s: %s\n' "$1" "$2"; }

@@ -23,15 +23,15 @@ complaint() {
         echo "expected '$2', found: $sentence"
     elif [ -s "$work.out" ]; then
         echo "printed on stdout: $(head -c 200 "$work.out")"
-    elif ! snapshot | cmp -s "$work.before" -; then
-        echo "changed files: $(snapshot | diff "$work.before" - | tr '\n' ' ')"
+    elif [ "$(snapshot)" != "$before" ]; then
+        echo "changed files: $(snapshot | diff <(echo "$before") - | tr '\n' ' ')"
     fi
 }
 
 # refuse NAME WORDS ARGS...: `darknet amc ARGS` is refused. WORDS is a shell pattern for a part of the sentence.
 refuse() {
     local why
-    snapshot >"$work.before"
+    before=$(snapshot)
     timeout 60 "$DARKNET" amc "${@:3}" >"$work.out" 2>"$work.err" </dev/null
     why=$(complaint $? "$2")
     if [ -z "$why" ]; then ok "$1"; else not_ok "$1" "$why"; fi
@@ -77,10 +77,10 @@ bad_policy() {
 }
 
 options() {
-    refuse 'no command' 'no command, expected search, prune, eval or info'
+    refuse 'no command' 'no command, expected search, prune, finetune, report, eval, latency or info'
     refuse 'an unknown command' 'frobnicate is not a command' frobnicate cfg/tiny.cfg
     local command more
-    for command in info eval prune search; do
+    for command in info eval latency prune search; do
         more=() && [ $command = prune ] && more=(-policy uniform -keep .5)
         refuse "$command without arguments" "$command: *0 arguments, expected <cfg>" "$command" "${more[@]}"
         refuse "$command with too many arguments" "$command: 3 arguments, expected <cfg>" "$command" a b c "${more[@]}"
@@ -96,12 +96,12 @@ options() {
     refuse 'an unknown reward' 'search: -reward acc, expected err' search cfg/tiny.cfg -reward acc
     refuse 'an unknown agent' 'search: -agent sarsa, expected ddpg or random' search cfg/tiny.cfg -agent sarsa
     refuse 'prune without a policy' 'prune: no -policy' prune cfg/tiny.cfg -keep .5
-    refuse 'a policy without a budget' 'expected either -flops R (or -params R) or -keep R' prune cfg/tiny.cfg -policy deep
-    refuse 'a policy with two budgets' 'expected either -flops R (or -params R) or -keep R' \
+    refuse 'a policy without a budget' 'expected either -flops R (or another budget) or -keep R' prune cfg/tiny.cfg -policy deep
+    refuse 'a policy with two budgets' 'expected either -flops R (or another budget) or -keep R' \
         prune cfg/tiny.cfg -policy deep -flops .5 -keep .5
     refuse 'a policy that knows nothing' '-policy surgeon goes by channels and -criterion obs, expected -reconstruct N' \
         prune cfg/tiny.cfg -policy surgeon -flops .5
-    refuse 'a policy that measures, without a budget' '-policy greedy, expected -flops R or -params R and no -keep' \
+    refuse 'a policy that measures, without a budget' '-policy greedy, expected -flops R or another budget and no -keep' \
         prune cfg/tiny.cfg -policy greedy -keep .5
     refuse 'a policy that is no name and no file' '-policy unifrom is not there, expected uniform, shallow' \
         prune cfg/tiny.cfg -policy unifrom -keep .5
@@ -113,6 +113,10 @@ granularities() {
     refuse 'an unknown reward' '-reward acc, expected err, flops or params' search cfg/tiny.cfg -reward acc
     refuse 'FLOPs of weights' '-flops is for channels, expected none with -granularity weight*use -params' \
         search cfg/tiny.cfg -granularity weight -flops .5
+    refuse 'latency of weights' '-latency is for channels, expected none with -granularity weight*use -params' \
+        search cfg/tiny.cfg -granularity weight -latency .5
+    refuse 'memory of weights' '-memory is for channels, expected none with -granularity weight*use -params' \
+        prune cfg/tiny.cfg -policy uniform -granularity weight -memory .5
     refuse 'rounded weights' '-round is for channels' prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -round 8
     refuse 'a criterion of weights' '-criterion is for channels' search cfg/tiny.cfg -granularity weight -criterion l1
     refuse 'a reward of FLOPs for weights' '-reward flops is for channels' search cfg/tiny.cfg -granularity weight -reward flops
@@ -139,6 +143,15 @@ numbers() {
         refuse "search -episodes $value" "search: -episodes $value, expected an integer from 1 to 1000000" \
             search cfg/tiny.cfg -episodes "$value"
     done
+    for value in 0 1.5 nan; do
+        refuse "search -latency $value" "-latency $value, expected a number above 0 and at most 1" \
+            search cfg/tiny.cfg -latency "$value"
+        refuse "prune -memory $value" "-memory $value, expected a number above 0 and at most 1" \
+            prune cfg/tiny.cfg -policy uniform -memory "$value"
+    done
+    refuse 'latency -rounds -1' '-rounds -1, expected an integer from 0' latency cfg/tiny.cfg -rounds -1
+    refuse 'latency -threads 0' '-threads 0, expected an integer from 1' latency cfg/tiny.cfg -threads 0
+    refuse 'latency of a policy that is not there' 'none.json: *' latency cfg/tiny.cfg -policy none.json
     refuse 'search -round 0' '-round 0, expected an integer from 1' search cfg/tiny.cfg -round 0
     refuse 'prune -round -8' '-round -8, expected an integer from 1' \
         prune cfg/tiny.cfg -policy uniform -keep .5 -round -8
@@ -173,6 +186,8 @@ budgets() {
         -out "$work.smallest" >/dev/null 2>"$work.err"
     check 'the smallest reachable budget can be asked for' "$(cat "$work.err")" [ -s "$work.smallest/policy.json" ]
     refuse 'an infeasible budget of parameters' 'a budget of 0.50% of the parameters' search cfg/tiny.cfg -params .005
+    refuse 'an infeasible budget of memory' 'a budget of 0.50% of the activation memory can*t be met' \
+        search cfg/tiny.cfg -memory .005
     refuse 'an infeasible budget of weights' 'the parameters can*t be met;*of each group*s weights are kept' \
         prune cfg/tiny.cfg -granularity weight -policy uniform -params .01
     refuse 'nothing left to prune' 'no channel group can be pruned' search cfg/tiny.cfg -skip 0,2,6,8,9
@@ -372,7 +387,7 @@ policies() {
     refuse 'policy: no groups' 'bad.json: holds no "groups"' prune cfg/tiny.cfg -policy bad.json
     rm bad.json
     refuse 'policy: a folder' 'cfg: expected a regular file' prune cfg/tiny.cfg -policy cfg
-    refuse 'policy: a file and a budget' 'expected no -flops, -params or -keep' \
+    refuse 'policy: a file and a budget' 'expected no budget and no -keep' \
         prune cfg/tiny.cfg -policy cfg/tiny.cfg -flops .5
     bad_policy 'no layers' 'bad.json: a group has no "layers"' '{"ratio": 0.5}'
     bad_policy 'a layer that is not there' 'bad.json: "layers": \[99], expected the layers of one channel group' \

@@ -7,45 +7,9 @@ set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/cmd/fixture.sh
 . "$root/tests/cmd/fixture.sh"
+# shellcheck source=tests/cmd/amc_lib.sh
+. "$root/tests/cmd/amc_lib.sh"
 readonly STOCK=/usr/bin/darknet
-readonly RESULT_KEYS='command original_cfg original_weights cfg weights granularity macs macs_before params params_before'
-readonly SEARCH_KEYS='data accuracy_before accuracy reward episodes images_scored references'
-
-# amc ARGS...: runs the command; its stdout goes to $work.out, its stderr to $work.err.
-amc() { timeout 60 "$DARKNET" amc "$@" >"$work.out" 2>"$work.err" </dev/null; }
-
-# run NAME ARGS...: amc ARGS succeeds.
-run() {
-    if amc "${@:2}"; then ok "$1"; else not_ok "$1" "exit status $?: $(cat "$work.err")"; fi
-}
-
-# The number that key $1 of a JSON object has, the first one in file $2.
-number() { sed -n "s/^.*\"$1\":[[:space:]]*\([-0-9.e+]*\).*/\1/p" "$2" | head -n 1; }
-
-# Keys of the JSON object in file $1, as cJSON prints it: one a line, its own indented by one tab.
-keys() { sed -n 's/^\t"\([^"]*\)":.*/\1/p' "$1" | tr '\n' ' '; }
-
-# Whether an independent reader takes file $1 for JSON.
-is_json() {
-    if command -v jq; then
-        jq . "$1"
-    elif command -v python3; then
-        python3 -m json.tool "$1"
-    else
-        echo 'neither jq nor python3 is there to parse JSON' >&2
-    fi >/dev/null
-}
-
-# holds EXPRESSION: whether it is true of numbers, as awk reads them.
-holds() { awk "BEGIN { exit !($1) }"; }
-
-check_holds() { check "$1" "$2" holds "$2"; }
-
-# check_json NAME KEYS: what the last command printed is one JSON object with exactly these keys, in this order.
-check_json() {
-    check "$1: JSON" "$(head -c 300 "$work.out")" is_json "$work.out"
-    check "$1: keys" "found $(keys "$work.out")" [ "$(keys "$work.out")" = "$2 " ]
-}
 
 # A value of the section of layer $2 in .cfg $1, key $3.
 option_of() {
@@ -77,7 +41,7 @@ check_pruned() {
 help() {
     local command
     run 'help' -h
-    for command in info eval prune search; do
+    for command in info eval latency prune search; do
         run "$command -h" "$command" -h
         check "$command -h: usage" "$(head -1 "$work.out")" grep -q "^usage: darknet amc $command <cfg>" "$work.out"
     done
@@ -105,15 +69,15 @@ info() {
 evaluate() {
     local all
     run 'eval' eval cfg/tiny.cfg
-    check 'eval: text' "$(cat "$work.out")" grep -qE '^top-1 [0-9.]+%, top-2 [0-9.]+% of 300 images' "$work.out"
+    check 'eval: text' "$(cat "$work.out")" grep -qE '^top-1 [0-9.]+%, top-2 [0-9.]+% of 300 images .*, [0-9.e+-]+ ms an image$' "$work.out"
     run 'eval -json' eval cfg/tiny.cfg weights/tiny.weights -data cfg/tiny.data -top 1 -json
-    check_json 'eval' 'top1 images macs params images_per_s'
+    check_json 'eval' 'top1 images macs params seconds latency_ms'
     check_holds 'eval: values' "$(number top1 "$work.out") >= 0 && $(number top1 "$work.out") <= 1 &&
         $(number images "$work.out") == 300 && $(number macs "$work.out") == 94032 &&
-        $(number images_per_s "$work.out") > 0"
+        $(number seconds "$work.out") > 0 && $(number latency_ms "$work.out") > 0"
     all=$(number top1 "$work.out")
     run 'eval -threads 3' eval cfg/tiny.cfg -threads 3 -top 4 -json
-    check_json 'eval -top 4' 'top1 top4 images macs params images_per_s'
+    check_json 'eval -top 4' 'top1 top4 images macs params seconds latency_ms'
     check_holds 'eval: the same on any number of threads' "$(number top1 "$work.out") == $all"
     check_holds 'eval: one of four is among four' "$(number top4 "$work.out") == 1"
     run 'eval -limit' eval cfg/tiny.cfg -limit 8 -set train -json
@@ -167,7 +131,7 @@ prune() {
     check_pruned 'lasso' out/lasso .5
 
     run 'prune -force -json' prune cfg/tiny.cfg -policy deep -flops .3 -force -json
-    check_json 'prune' "$RESULT_KEYS bytes bytes_before layers"
+    check_json 'prune' "$CHANNEL_KEYS"
     check_holds 'prune: values' "$(number macs "$work.out") <= .3 * 94032 && $(number macs_before "$work.out") == 94032 &&
         $(number params "$work.out") < 8276 && $(number params_before "$work.out") == 8276"
     check_pruned 'prune -force' amc-out/tiny .3
@@ -220,7 +184,7 @@ fine_grained() {
         cmp -s out/weights/tiny-amc.weights out/weights_again/tiny-amc.weights
     run 'search weights' search cfg/tiny.cfg -granularity weight -params .5 -episodes 8 -warmup 4 -out out/search_weights -threads 2 -json
     check_sparse 'search weights' out/search_weights .5
-    check_json 'search weights' "$RESULT_KEYS zstd_bytes zstd_bytes_before layers $SEARCH_KEYS"
+    check_json 'search weights' "$WEIGHT_KEYS $SEARCH_KEYS references"
     check_holds 'search weights: zstd would make of it what is said' "$(number zstd_bytes "$work.out") - $(
         zstd -q -c out/search_weights/tiny-amc.weights | wc -c) < 64 && $(
         zstd -q -c out/search_weights/tiny-amc.weights | wc -c) - $(number zstd_bytes "$work.out") < 64"
@@ -260,7 +224,7 @@ search() {
     local accuracy
     search_to 'search' first -threads 2 -json
     check 'search: shows where it is' "$(cat "$work.err")" grep -qE '^episode 10/12: reward -0\.[0-9]+ \([0-9.]+%\), [0-9.]+% FLOPs, best [0-9.]+%, [0-9]+:[0-9]{2} left$' "$work.err"
-    check_json 'search' "$RESULT_KEYS bytes bytes_before layers $SEARCH_KEYS"
+    check_json 'search' "$CHANNEL_KEYS $SEARCH_KEYS references"
     accuracy=$(number accuracy "$work.out")
     check_holds 'search: values' "$(number macs "$work.out") <= .6 * 94032 && $(number macs_before "$work.out") == 94032 &&
         $(number episodes "$work.out") == 12 && $(number reward "$work.out") < $accuracy - .999999 &&
@@ -401,7 +365,7 @@ interrupt() {
     done
     kill -INT $process
     check 'Ctrl-C: exit status 0' "$(tail -n 2 "$work.err")" wait $process
-    check_json 'Ctrl-C' "$RESULT_KEYS bytes bytes_before layers $SEARCH_KEYS"
+    check_json 'Ctrl-C' "$CHANNEL_KEYS $SEARCH_KEYS references"
     check_episodes 'Ctrl-C' out/interrupted "$(number episodes "$work.out")" .5 "$(number accuracy "$work.out")"
     check_pruned 'Ctrl-C' out/interrupted .5
 }

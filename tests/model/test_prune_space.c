@@ -2,8 +2,9 @@
 // layer, counted one by one.
 
 #include "model/prune_space.h"
+#include "model/slice.h"
 #include "model/weight_ranking.h"
-#include "support/networks.h"
+#include "support/latencies.h"
 
 static int *random_counts(const amc_prune_space *space, amc_rng *rng) {
     int *counts = amc_memory_alloc((size_t)space->n, sizeof *counts);
@@ -37,6 +38,48 @@ static void test_channels(void **state) {
         free(counts);
         amc_cost_model_free(cost);
         networks_free(net);
+    }
+}
+
+// What a plan takes to run is what the graph takes that it leaves.
+static void test_running(void **state) {
+    (void)state;
+    amc_rng rng;
+    amc_rng_init(&rng, 3);
+    for (int i = 0; i < NETWORKS; i++) {
+        networks_net net = networks_new(networks_all[i].cfg, 1);
+        amc_latency_table *table = latencies_new(&net, &rng);
+        int *counts = random_counts(net.space, &rng);
+        assert_int_equal(amc_prune_space_cost(net.space, AMC_RESOURCE_LATENCY, counts), 0);
+        latencies_set(&net, table);
+        amc_prune_plan *plan = networks_plan(net.groups, counts, &rng);
+        amc_layer_graph *small = amc_slice_graph(net.graph, net.groups, plan);
+        int64_t latency = 0;
+        for (int l = 0; l < small->n; l++) {
+            const amc_layer *layer = &small->layers[l];
+            int64_t ns = amc_latency_grid_predict(net.space->latency[l], layer->c, layer->out_c);
+            assert_int_equal(amc_prune_space_layer_cost(net.space, AMC_RESOURCE_LATENCY, counts, l),
+                             ns);
+            latency += ns;
+        }
+        assert_int_equal(amc_prune_space_cost(net.space, AMC_RESOURCE_LATENCY, counts), latency);
+        int64_t peak = amc_activation_memory_peak(small), most = 0;
+        assert_int_equal(amc_prune_space_cost(net.space, AMC_RESOURCE_MEMORY, counts), peak);
+        for (int l = 0; l < small->n; l++) {
+            int64_t live = amc_prune_space_layer_cost(net.space, AMC_RESOURCE_MEMORY, counts, l);
+            most = live > most ? live : most;
+        }
+        assert_int_equal(most, peak);
+        assert_true(amc_prune_space_memory_beyond(net.space, counts, peak) == 0);
+        assert_true(amc_prune_space_memory_beyond(net.space, counts, peak - 1) >= 1);
+        for (int r = 0; r < AMC_RESOURCES; r++)
+            assert_int_equal(amc_prune_space_graph_cost(net.space, (amc_resource)r, small),
+                             amc_prune_space_cost(net.space, (amc_resource)r, counts));
+        amc_layer_graph_free(small);
+        amc_prune_plan_free(plan);
+        free(counts);
+        networks_free(net);
+        amc_latency_table_free(table);
     }
 }
 
@@ -116,6 +159,7 @@ static void test_skipped_layers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_running),
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_skipped_layers),
     };

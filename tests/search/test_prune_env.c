@@ -3,7 +3,7 @@
 
 #include "model/slice.h"
 #include "search/prune_env.h"
-#include "support/networks.h"
+#include "support/latencies.h"
 
 // ---- networks to walk: a graph and its groups, without weights ----
 
@@ -226,6 +226,102 @@ static void test_budgets_on_parameters(void **state) {
         amc_prune_env_free(env);
     }
     networks_free(net);
+}
+
+static void check_within(const networks_net *net, const amc_prune_env *env,
+                         const amc_prune_env_options *options) {
+    const int *counts = amc_prune_env_counts(env);
+    assert_true(amc_prune_env_meets(env, counts));
+    assert_true(amc_prune_env_load(env, counts) <= 1);
+    assert_true(amc_prune_env_pressure(env, counts) == amc_prune_env_load(env, counts));
+    for (int r = 0; r < AMC_RESOURCES; r++) {
+        int64_t cost = amc_prune_env_cost(env, (amc_resource)r, counts);
+        int64_t whole = amc_prune_space_whole_cost(net->space, (amc_resource)r);
+        assert_true(cost >= amc_prune_env_smallest(env, (amc_resource)r));
+        if (options->budget[r] > 0) {
+            assert_true((double)cost <= options->budget[r] * (double)whole);
+            assert_true(cost <= amc_prune_env_budget(env, (amc_resource)r));
+        } else {
+            assert_int_equal(amc_prune_env_budget(env, (amc_resource)r), whole);
+        }
+    }
+}
+
+// A share of the resource between the smallest that can be left and all.
+static double some_share(const networks_net *net, amc_resource r, amc_rng *rng) {
+    amc_prune_env *env = new_env(net, 1, 0.1, 1);
+    double least =
+        (double)amc_prune_env_smallest(env, r) / (double)amc_prune_space_whole_cost(net->space, r);
+    amc_prune_env_free(env);
+    return least + (0.05 + 0.5 * amc_rng_uniform(rng)) * (1 - least);
+}
+
+// Budgets on latency and memory, alone, together and with FLOPs, are kept whatever is asked for.
+static void test_budgets_on_running(void **state) {
+    (void)state;
+    amc_error err = {""};
+    amc_rng rng;
+    amc_rng_init(&rng, 10);
+    static const char *paths[] = {"cfg/fashion.cfg", "cfg/resnet56.cfg", "cfg/mobilenetv2.cfg"};
+    for (int i = 0; i < 3; i++) {
+        networks_net net = networks_load(paths[i], 1);
+        amc_latency_table *table = latencies_new(&net, &rng);
+        latencies_set(&net, table);
+        for (int k = 1; k < 8; k++) {
+            amc_prune_env_options options = {.min_keep = 0.1, .round = 1};
+            if (k & 1)
+                options.budget[AMC_RESOURCE_LATENCY] = some_share(&net, AMC_RESOURCE_LATENCY, &rng);
+            if (k & 2)
+                options.budget[AMC_RESOURCE_MEMORY] = some_share(&net, AMC_RESOURCE_MEMORY, &rng);
+            if (k & 4)
+                options.budget[AMC_RESOURCE_MACS] = some_share(&net, AMC_RESOURCE_MACS, &rng);
+            amc_prune_env *env = amc_prune_env_new(net.space, options, &err);
+            if (!env) fail_msg("%s", err.text);
+            assert_int_equal(amc_prune_env_resource(env),
+                             k == 1 || k == 3 ? AMC_RESOURCE_LATENCY : AMC_RESOURCE_MACS);
+            for (int episode = 0; episode < 10; episode++) {
+                actor who = (actor)(episode % ACTORS);
+                amc_prune_env_reset(env);
+                for (int t = 0; t < amc_prune_env_steps(env); t++) {
+                    float features[AMC_PRUNE_ENV_STATE];
+                    amc_prune_env_state(env, features);
+                    for (int f = 0; f < AMC_PRUNE_ENV_STATE; f++)
+                        assert_true(features[f] >= 0 && features[f] <= 1);
+                    amc_prune_env_step(env, act(who, &rng));
+                }
+                check_within(&net, env, &options);
+            }
+            amc_prune_env_free(env);
+        }
+        networks_free(net);
+        amc_latency_table_free(table);
+    }
+}
+
+// What can't be met says what can.
+static void test_infeasible_running(void **state) {
+    (void)state;
+    amc_rng rng;
+    amc_rng_init(&rng, 11);
+    networks_net net = networks_load("cfg/fashion.cfg", 1);
+    amc_latency_table *table = latencies_new(&net, &rng);
+    latencies_set(&net, table);
+    static const char *said[] = {"of the latency can't be met",
+                                 "of the activation memory can't be met"};
+    for (int i = 0; i < 2; i++) {
+        amc_error err = {""};
+        amc_resource r = i ? AMC_RESOURCE_MEMORY : AMC_RESOURCE_LATENCY;
+        amc_prune_env_options options = {.min_keep = 0.3, .round = 1};
+        options.budget[r] = 0.001;
+        assert_null(amc_prune_env_new(net.space, options, &err));
+        networks_assert_error(&err, net.path, 0, said[i]);
+        options.budget[r] = strtod(strstr(err.text, "reachable is ") + 13, NULL) / 100;
+        amc_prune_env *env = amc_prune_env_new(net.space, options, &err);
+        assert_non_null(env); // what is said can be asked for
+        amc_prune_env_free(env);
+    }
+    networks_free(net);
+    amc_latency_table_free(table);
 }
 
 // Whether the budgets are met when this group and all later ones keep that share.
@@ -541,6 +637,8 @@ int main(void) {
         cmocka_unit_test(test_budget_holds),
         cmocka_unit_test(test_no_more_is_cut_than_needed),
         cmocka_unit_test(test_budgets_on_parameters),
+        cmocka_unit_test(test_budgets_on_running),
+        cmocka_unit_test(test_infeasible_running),
         cmocka_unit_test(test_fair_share),
         cmocka_unit_test(test_prior),
         cmocka_unit_test(test_walk_over_weights),

@@ -2,7 +2,7 @@
 // what was cut of it, squared, times a weight of its own.
 
 #include "search/sensitivity.h"
-#include "support/networks.h"
+#include "support/latencies.h"
 
 typedef struct subject {
     networks_net net; // without weights
@@ -104,6 +104,42 @@ static void test_exchange(void **state) {
     }
 }
 
+// Times that stay the same over several counts and memory that several groups take alike don't
+// hold an exchange up.
+static void test_exchange_for_running(void **state) {
+    (void)state;
+    amc_error err = {""};
+    amc_rng rng;
+    amc_rng_init(&rng, 4);
+    static const char *paths[] = {"cfg/plain20.cfg", "cfg/resnet56.cfg", "cfg/mobilenetv2.cfg"};
+    for (int i = 0; i < 3; i++) {
+        networks_net net = networks_load(paths[i], 1);
+        amc_latency_table *table = latencies_new(&net, &rng);
+        latencies_set(&net, table);
+        int *counts = amc_memory_alloc((size_t)net.space->n, sizeof *counts);
+        for (int k = 1; k < 4; k++) {
+            amc_prune_env_options options = {.min_keep = 0.1, .round = 1};
+            if (k & 1) options.budget[AMC_RESOURCE_LATENCY] = 0.75;
+            if (k & 2) options.budget[AMC_RESOURCE_MEMORY] = 0.6;
+            subject s = {.env = amc_prune_env_new(net.space, options, &err)};
+            if (!s.env) fail_msg("%s", err.text);
+            int steps = amc_prune_env_steps(s.env);
+            s.weights = amc_memory_alloc((size_t)steps, sizeof *s.weights);
+            for (int t = 0; t < steps; t++) s.weights[t] = 0.1 + 0.05 * amc_rng_uniform(&rng);
+            s.sensitivity = amc_sensitivity_measure(s.env, score, &s);
+            amc_sensitivity_exchange(s.sensitivity, counts);
+            assert_true(amc_prune_env_meets(s.env, counts));
+            assert_true(amc_prune_env_load(s.env, counts) > 0.85);
+            amc_sensitivity_free(s.sensitivity);
+            free(s.weights);
+            amc_prune_env_free(s.env);
+        }
+        free(counts);
+        networks_free(net);
+        amc_latency_table_free(table);
+    }
+}
+
 // The mildest plan: nothing has to go.
 static void test_whole(void **state) {
     (void)state;
@@ -150,7 +186,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_drops),    cmocka_unit_test(test_level),
         cmocka_unit_test(test_exchange), cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_losses),   cmocka_unit_test(test_exchange_for_running),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

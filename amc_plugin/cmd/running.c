@@ -1,0 +1,72 @@
+#include "cmd/running.h"
+
+#include "cmd/commands.h"
+#include "host/latency_probe.h"
+#include "model/activation_memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int open_latency(amc_running *running, amc_prune_space *space, int threads, amc_error *err) {
+    const amc_network *network = running->network;
+    const amc_latency_options options = {threads, running->aim->remeasure};
+    running->table = amc_latency_cache_load(network, options, err);
+    if (!running->table) return -1;
+    const amc_latency_grid **grids =
+        amc_latency_table_of(running->table, network->graph, network->cfg);
+    amc_prune_space_set_latency(space, grids);
+    free(grids);
+    return 0;
+}
+
+int amc_running_open(amc_running *running, const amc_aim *aim, const amc_network *network,
+                     amc_prune_space *space, int threads, amc_error *err) {
+    *running = (amc_running){.aim = aim, .network = network};
+    return aim->latency_given ? open_latency(running, space, threads, err) : 0;
+}
+
+void amc_running_close(amc_running *running) {
+    amc_latency_table_free(running->table);
+    *running = (amc_running){0};
+}
+
+static int compare_latency(amc_running *running, const amc_network *pruned, amc_error *err) {
+    const amc_network *network = running->network;
+    amc_latency_pair pair;
+    if (amc_latency_pair_measure(&pair, network->cfg_path, network->graph, network->weights,
+                                 pruned->graph, pruned->weights, (amc_latency_effort){0, 2},
+                                 err) < 0)
+        return -1;
+    running->before_ms = pair.whole.total.median / 1e6;
+    running->after_ms = pair.small.total.median / 1e6;
+    running->speed_up = 1 / pair.share;
+    amc_latency_pair_clear(&pair);
+    return 0;
+}
+
+int amc_running_compare(amc_running *running, const amc_network *pruned, amc_error *err) {
+    running->before_bytes = amc_activation_memory_peak(running->network->graph);
+    running->after_bytes = amc_activation_memory_peak(pruned->graph);
+    return running->aim->latency_given ? compare_latency(running, pruned, err) : 0;
+}
+
+void amc_running_add_json(const amc_running *running, cJSON *json) {
+    if (running->aim->latency_given) {
+        cJSON_AddNumberToObject(json, "latency_ms", running->after_ms);
+        cJSON_AddNumberToObject(json, "latency_ms_before", running->before_ms);
+    }
+    if (running->aim->memory_given) {
+        cJSON_AddNumberToObject(json, "memory_bytes", (double)running->after_bytes);
+        cJSON_AddNumberToObject(json, "memory_bytes_before", (double)running->before_bytes);
+    }
+}
+
+void amc_running_print(const amc_running *running) {
+    if (running->aim->latency_given)
+        printf("milliseconds an image %.3g -> %.3g, %.2f times as fast (measured in turn)\n",
+               running->before_ms, running->after_ms, running->speed_up);
+    if (running->aim->memory_given)
+        printf("bytes of activations %s -> %s (%.2f%%)\n", amc_cmd_count(running->before_bytes),
+               amc_cmd_count(running->after_bytes),
+               100 * (double)running->after_bytes / (double)running->before_bytes);
+}

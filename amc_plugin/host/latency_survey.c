@@ -1,0 +1,286 @@
+#include "host/latency_survey.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "host/latency_probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LEAST_SWEEPS = 3, // over all points,
+    MOST_SWEEPS = 99,
+};
+
+// ---- points -------------------------------------------------------------------------------------
+
+// Filters go six at a time, and seven channels are the fewest that Winograd's algorithm is used
+// for.
+int amc_latency_survey_counts(int n, int *counts) {
+    static const int first[] = {1, 3, 6, 7};
+    int found = 0;
+    for (int i = 0; i < 4; i++)
+        if (first[i] < n) counts[found++] = first[i];
+    for (int count = 12; count < 0.9 * n && found < AMC_LATENCY_COUNTS - 2; count *= 2) {
+        counts[found++] = count;
+        if (count * 3 / 2 < 0.9 * n) counts[found++] = count * 3 / 2;
+    }
+    counts[found++] = n;
+    int few = 1; // far less than a plan leaves of many
+    while (few < found && counts[few] < n / 24) few++;
+    for (int i = few; i < found; i++) counts[i - few + 1] = counts[i];
+    return found > 1 ? found - few + 1 : 1;
+}
+
+// Of one layer, at each level of its channels.
+typedef struct subject {
+    bool two;        // input and output have counts of their own; else the input follows
+    int n_in, *in;   // (n_in) counts, different ones
+    int n_out, *out; // (n_out)
+    int *at_in;      // (levels of inputs) index into in
+    int *at_out;     // (levels of outputs)
+    double *ns;      // (n_in, n_out, MOST_SWEEPS)
+} subject;
+
+typedef struct survey {
+    const amc_layer_graph *graph;
+    int in_levels, out_levels;
+    subject *subjects; // (layers)
+    int sweeps;
+} survey;
+
+static bool makes_freely(const amc_layer *layer) {
+    return layer->flow == AMC_FLOW_MAKES && layer->groups == 1;
+}
+
+// Counts of what a filter makes; of grouped convolutions, whole groups.
+static int own_counts(const amc_layer *layer, int *counts) {
+    int groups = layer->groups,
+        n = amc_latency_survey_counts(groups > 1 ? groups : layer->out_c, counts);
+    for (int i = 0; i < n && groups > 1; i++) counts[i] *= layer->out_c / groups;
+    return n;
+}
+
+static void count_levels(survey *s) {
+    int counts[AMC_LATENCY_COUNTS];
+    s->in_levels = s->out_levels = 1;
+    for (int l = 0; l < s->graph->n; l++) {
+        const amc_layer *layer = &s->graph->layers[l];
+        if (layer->flow != AMC_FLOW_MAKES) continue;
+        int out = own_counts(layer, counts);
+        int in = makes_freely(layer) ? amc_latency_survey_counts(layer->c, counts) : 1;
+        if (out > s->out_levels) s->out_levels = out;
+        if (in > s->in_levels) s->in_levels = in;
+    }
+}
+
+// What input number `which` of layer l has at a level of outputs.
+static int input_at(const survey *s, int l, int which, int level) {
+    int from = s->graph->layers[l].inputs[which];
+    if (from == AMC_NETWORK_INPUT) return s->graph->c;
+    return s->subjects[from].out[s->subjects[from].at_out[level]];
+}
+
+// Channels that a layer without filters hands on at a level.
+static int handed_on(const survey *s, int l, int level) {
+    const amc_layer *layer = &s->graph->layers[l];
+    int in = input_at(s, l, 0, level), block = layer->stride * layer->stride, sum = 0;
+    switch (layer->flow) {
+    case AMC_FLOW_JOINS:
+        for (int i = 0; i < layer->n_inputs; i++) sum += input_at(s, l, i, level);
+        return sum;
+    case AMC_FLOW_SPREADS:
+        return (in < block ? block : in / block * block) * block;
+    case AMC_FLOW_GATHERS:
+        return in < block ? 1 : in / block;
+    case AMC_FLOW_NEEDS:
+        return layer->out_c;
+    default:
+        return in;
+    }
+}
+
+// Appends a level's count, where it is another.
+static void add_level(int *counts, int *n, int *at, int level, int count) {
+    if (*n == 0 || counts[*n - 1] != count) counts[(*n)++] = count;
+    at[level] = *n - 1;
+}
+
+// Layers of few counts stay longer at each, so that all get larger together.
+static void place(survey *s, int l) {
+    const amc_layer *layer = &s->graph->layers[l];
+    subject *subject = &s->subjects[l];
+    int counts[AMC_LATENCY_COUNTS], n = 0, ins = s->in_levels, outs = s->out_levels;
+    subject->two = makes_freely(layer);
+    subject->in = amc_memory_alloc((size_t)ins, sizeof(int));
+    subject->at_in = amc_memory_alloc((size_t)ins, sizeof(int));
+    subject->out = amc_memory_alloc((size_t)outs, sizeof(int));
+    subject->at_out = amc_memory_alloc((size_t)outs, sizeof(int));
+    n = subject->two ? amc_latency_survey_counts(layer->c, counts) : 0;
+    for (int i = 0; i < ins; i++)
+        add_level(subject->in, &subject->n_in, subject->at_in, i,
+                  subject->two ? counts[i * n / ins] : layer->c);
+    n = layer->flow == AMC_FLOW_MAKES ? own_counts(layer, counts) : 0;
+    for (int o = 0; o < outs; o++)
+        add_level(subject->out, &subject->n_out, subject->at_out, o,
+                  n ? counts[o * n / outs] : handed_on(s, l, o));
+    subject->ns =
+        amc_memory_alloc((size_t)subject->n_in * subject->n_out * MOST_SWEEPS, sizeof *subject->ns);
+}
+
+static survey new_survey(const amc_layer_graph *graph) {
+    survey s = {.graph = graph};
+    s.subjects = amc_memory_alloc((size_t)graph->n, sizeof *s.subjects);
+    count_levels(&s);
+    for (int l = 0; l < graph->n; l++) place(&s, l);
+    return s;
+}
+
+static void clear_survey(survey *s) {
+    for (int l = 0; l < s->graph->n; l++) {
+        subject *subject = &s->subjects[l];
+        free(subject->in);
+        free(subject->out);
+        free(subject->at_in);
+        free(subject->at_out);
+        free(subject->ns);
+    }
+    free(s->subjects);
+}
+
+// ---- measuring ----------------------------------------------------------------------------------
+
+// The graph whose layers have what the levels say, each for itself.
+static void set_levels(const survey *s, int in, int out, amc_layer_graph *graph) {
+    for (int l = 0; l < graph->n; l++) {
+        const amc_layer *whole = &s->graph->layers[l];
+        const subject *subject = &s->subjects[l];
+        amc_layer *layer = &graph->layers[l];
+        layer->out_c = subject->out[subject->at_out[out]];
+        if (subject->two)
+            layer->c = subject->in[subject->at_in[in]];
+        else if (whole->flow == AMC_FLOW_JOINS)
+            layer->c = input_at(s, l, 0, out);
+        else
+            layer->c = (int)((int64_t)layer->out_c * whole->c / whole->out_c);
+        if (whole->groups > 1) layer->groups = layer->out_c / (whole->out_c / whole->groups);
+    }
+}
+
+static bool is_last(const int *at, int levels, int level) {
+    return level + 1 == levels || at[level] != at[level + 1];
+}
+
+// Whether a point of a layer, which may stand for several levels, is to be noted at these; one
+// whose input follows is where inputs and outputs of all layers are about equally many.
+static bool is_noted(const survey *s, const subject *subject, int in, int out) {
+    if (!is_last(subject->at_out, s->out_levels, out)) return false;
+    return subject->two ? is_last(subject->at_in, s->in_levels, in)
+                        : in == out * s->in_levels / s->out_levels;
+}
+
+static void note(survey *s, int in, int out, const double *layer_ns) {
+    for (int l = 0; l < s->graph->n; l++) {
+        subject *subject = &s->subjects[l];
+        if (!is_noted(s, subject, in, out)) continue;
+        int point = subject->at_in[in] * subject->n_out + subject->at_out[out];
+        subject->ns[(size_t)point * MOST_SWEEPS + s->sweeps] = layer_ns[l];
+    }
+}
+
+// What shows how far it is, and when it is over.
+typedef struct watch {
+    amc_latency_survey_report *report;
+    void *context;
+    double start;
+    double seconds; // that it should take
+    int sweeps;     // that there will be
+} watch;
+
+// As many sweeps as the time holds, by those that are done.
+static int sweeps_for(const watch *w, int done) {
+    int sweeps = (int)(w->seconds * done / (amc_clock_seconds() - w->start + 1e-9));
+    return sweeps < LEAST_SWEEPS ? LEAST_SWEEPS : sweeps < MOST_SWEEPS ? sweeps : MOST_SWEEPS;
+}
+
+// The first pass of two finds the caches as another point left them.
+static void sweep(survey *s, amc_latency_probe *probe, amc_layer_graph *graph,
+                  const amc_weights *weights, const watch *w) {
+    double *ns = amc_memory_alloc((size_t)graph->n, sizeof *ns);
+    int points = s->in_levels * s->out_levels;
+    for (int out = 0; out < s->out_levels; out++) {
+        for (int in = 0; in < s->in_levels; in++) {
+            set_levels(s, in, out, graph);
+            amc_latency_probe_apply(probe, graph, weights);
+            for (int i = 0; i < 2; i++) amc_latency_probe_pass(probe, ns);
+            note(s, in, out, ns);
+            w->report(w->context, s->sweeps * points + out * s->in_levels + in + 1,
+                      w->sweeps * points);
+        }
+    }
+    free(ns);
+    s->sweeps++;
+}
+
+static void measure(survey *s, amc_latency_probe *probe, watch w) {
+    amc_layer_graph *graph = amc_layer_graph_copy(s->graph);
+    amc_weights *weights = amc_latency_probe_weights(s->graph);
+    w.start = amc_clock_seconds();
+    w.sweeps = LEAST_SWEEPS;
+    while (s->sweeps < w.sweeps) {
+        sweep(s, probe, graph, weights, &w);
+        w.sweeps = sweeps_for(&w, s->sweeps);
+    }
+    amc_weights_free(weights);
+    amc_layer_graph_free(graph);
+}
+
+// ---- the table ----------------------------------------------------------------------------------
+
+static int64_t time_of(const survey *s, const subject *subject, int point) {
+    double ns = amc_latency_probe_median(&subject->ns[(size_t)point * MOST_SWEEPS], s->sweeps);
+    return ns < 1 ? 1 : (int64_t)ns;
+}
+
+static bool is_alike(const subject *a, const subject *b) {
+    return a->n_in == b->n_in && a->n_out == b->n_out &&
+           memcmp(a->in, b->in, (size_t)a->n_in * sizeof(int)) == 0 &&
+           memcmp(a->out, b->out, (size_t)a->n_out * sizeof(int)) == 0;
+}
+
+// Enters the mean of all layers that are of the kind of layer l.
+static void enter(const survey *s, char *const *kinds, int l, amc_latency_table *table) {
+    const subject *subject = &s->subjects[l];
+    int points = subject->n_in * subject->n_out, alike = 0;
+    amc_latency_grid grid = {.kind = kinds[l],
+                             .n_in = subject->n_in,
+                             .n_out = subject->n_out,
+                             .in = subject->in,
+                             .out = subject->out,
+                             .ns = amc_memory_alloc((size_t)points, sizeof(int64_t))};
+    for (int k = 0; k < s->graph->n; k++) {
+        if (strcmp(kinds[k], kinds[l]) != 0 || !is_alike(&s->subjects[k], subject)) continue;
+        for (int p = 0; p < points; p++) grid.ns[p] += time_of(s, &s->subjects[k], p);
+        alike++;
+    }
+    for (int p = 0; p < points; p++) grid.ns[p] /= alike;
+    amc_latency_table_add(table, &grid);
+    free(grid.ns);
+}
+
+int amc_latency_survey_run(amc_latency_table *table, const amc_cfg_text *cfg,
+                           const amc_layer_graph *graph, double seconds,
+                           amc_latency_survey_report *report, void *context, amc_error *err) {
+    amc_latency_probe *probe = amc_latency_probe_new(cfg->path, graph, err);
+    if (!probe) return -1;
+    survey s = new_survey(graph);
+    measure(&s, probe, (watch){.report = report, .context = context, .seconds = seconds});
+    char **kinds = amc_memory_alloc((size_t)graph->n, sizeof *kinds);
+    for (int l = 0; l < graph->n; l++) kinds[l] = amc_latency_table_kind(graph, cfg, l);
+    for (int l = 0; l < graph->n; l++) enter(&s, kinds, l, table);
+    for (int l = 0; l < graph->n; l++) free(kinds[l]);
+    free(kinds);
+    amc_latency_probe_free(probe);
+    clear_survey(&s);
+    return 0;
+}
