@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # How tests of the commands call them and read what they say; to be sourced after fixture.sh.
 
+: "${DARKNET:?the binary to test}" "${work:?a folder of the test}"
+
 # amc ARGS...: runs the command; its stdout goes to $work.out, its stderr to $work.err.
 amc() { timeout 60 "$DARKNET" amc "$@" >"$work.out" 2>"$work.err" </dev/null; }
 
