@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # How tests of the commands call them and read what they say; to be sourced after fixture.sh.
 
+: "${DARKNET:?the binary to test}" "${work:?a folder of the test}"
+
 # Keys of a result of channels and of single weights, and what a search says besides.
 readonly RESULT_KEYS='command original_cfg original_weights cfg weights granularity macs macs_before params params_before'
 readonly CHANNEL_KEYS="$RESULT_KEYS bytes bytes_before layers"

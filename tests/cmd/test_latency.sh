@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Latency and memory end to end: what `latency` says, that times are kept between runs and survive a file that is none,
 # and that searches and prunings keep their budgets. How fast anything is is none of a test's business.
+# shellcheck disable=SC2016 # awk's own $1
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/cmd/fixture.sh
