@@ -4,10 +4,11 @@
 : "${DARKNET:?the binary to test}" "${work:?a folder of the test}"
 
 # Keys of a result of channels and of single weights, and what a search says besides.
-readonly RESULT_KEYS='command original_cfg original_weights cfg weights granularity macs macs_before params params_before'
-readonly CHANNEL_KEYS="$RESULT_KEYS bytes bytes_before layers"
 # shellcheck disable=SC2034 # read by tests
-readonly WEIGHT_KEYS="$RESULT_KEYS zstd_bytes zstd_bytes_before layers" \
+readonly RESULT_KEYS='command original_cfg original_weights cfg weights granularity macs macs_before params params_before'
+# shellcheck disable=SC2034
+readonly CHANNEL_KEYS="$RESULT_KEYS bytes bytes_before layers" \
+    WEIGHT_KEYS="$RESULT_KEYS zstd_bytes zstd_bytes_before layers" \
     SEARCH_KEYS='data accuracy_before accuracy reward episodes images_scored'
 
 # amc ARGS...: runs the command; its stdout goes to $work.out, its stderr to $work.err.
