@@ -46,20 +46,43 @@ static int out_of_range(const amc_options *options, const amc_option *option, co
                          option->open ? "and at most" : "to", option->high);
 }
 
+// Reads the number that ends at `stop`.
+static int read_number(const amc_options *options, const amc_option *option, const char *text,
+                       char stop, char **end, double *number, amc_error *err) {
+    errno = 0;
+    *number = strtod(text, end);
+    bool whole = option->kind != AMC_OPTION_INT || *number == floor(*number);
+    bool in_range = *number >= option->low && *number <= option->high &&
+                    !(option->open && *number == option->low);
+    if (*end == text || (**end && **end != stop) || errno || !whole || !in_range)
+        return out_of_range(options, option, text, err);
+    return 0;
+}
+
 static int set_number(const amc_options *options, const amc_option *option, const char *text,
                       amc_error *err) {
     char *end;
-    errno = 0;
-    double number = strtod(text, &end);
-    bool whole = option->kind != AMC_OPTION_INT || number == floor(number);
-    bool in_range =
-        number >= option->low && number <= option->high && !(option->open && number == option->low);
-    if (end == text || *end || errno || !whole || !in_range)
-        return out_of_range(options, option, text, err);
+    double number;
+    if (read_number(options, option, text, '\0', &end, &number, err) < 0) return -1;
     if (option->kind == AMC_OPTION_INT)
         *(int *)option->value = (int)number;
     else
         *(double *)option->value = number;
+    return 0;
+}
+
+static int set_list(const amc_options *options, const amc_option *option, const char *text,
+                    amc_error *err) {
+    amc_option_list *list = option->value;
+    const int room = sizeof list->values / sizeof *list->values;
+    list->n = 0;
+    for (char *end; text; text = *end ? end + 1 : NULL) {
+        if (list->n == room)
+            return amc_error_set(err, "%s: -%s has more than %d numbers", options->command,
+                                 option->name, room);
+        if (read_number(options, option, text, ',', &end, &list->values[list->n++], err) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -79,6 +102,7 @@ static int set_option(const amc_options *options, const amc_option *option, cons
     if (option->kind == AMC_OPTION_FLAG) *(bool *)option->value = true;
     if (option->kind == AMC_OPTION_FLAG) return 0;
     if (option->kind == AMC_OPTION_TEXT) return set_text(options, option, text, err);
+    if (option->kind == AMC_OPTION_LIST) return set_list(options, option, text, err);
     return set_number(options, option, text, err);
 }
 

@@ -13,8 +13,14 @@ typedef enum amc_option_kind {
     AMC_OPTION_FLAG,   // bool *value
     AMC_OPTION_INT,    // int *value in [low, high]
     AMC_OPTION_NUMBER, // double *value in [low, high]; low is left out where `open` is set
+    AMC_OPTION_LIST,   // amc_option_list *value: numbers as above, with commas between them
     AMC_OPTION_TEXT,   // const char **value
 } amc_option_kind;
+
+typedef struct amc_option_list {
+    int n;
+    double values[16];
+} amc_option_list;
 
 typedef struct amc_option {
     const char *name; // without its dash

@@ -14,6 +14,23 @@
 
 // ---- what is given ------------------------------------------------------------------------------
 
+static int compare_down(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+// The mildest first: what is found for one is where the next begins.
+static int sort_budgets(amc_search_given *o, amc_error *err) {
+    if (!o->aim.flops_given) return 0;
+    qsort(o->flops.values, (size_t)o->flops.n, sizeof *o->flops.values, compare_down);
+    for (int i = 1; i < o->flops.n; i++)
+        if (o->flops.values[i] == o->flops.values[i - 1])
+            return amc_error_set(err, "search: -flops has %g twice, expected different budgets",
+                                 o->flops.values[i]);
+    o->aim.flops = o->flops.values[0];
+    return 0;
+}
+
 // Checks the options and completes them.
 static int check(amc_search_given *o, amc_error *err) {
     int reward = amc_reward_find(o->reward_name);
@@ -30,6 +47,7 @@ static int check(amc_search_given *o, amc_error *err) {
     if (reward == AMC_REWARD_ERR && o->max_drop_given)
         return amc_error_set(err, "search: -max-drop is for searches that shrink a network as far "
                                   "as accuracy allows, expected -reward flops or params with it");
+    if (sort_budgets(o, err) < 0) return -1;
     if (amc_aim_check(&o->aim, "search", &o->scorer.repair.granularity, err) < 0) return -1;
     bool by_weights = o->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT;
     if (by_weights && reward == AMC_REWARD_FLOPS)
@@ -65,7 +83,15 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
                                        .repair = {.reconstruct = 2000, .calibrate = 256}}};
     const amc_option table[] = {
         AMC_OPTION_DATA(&o->scorer.data),
-        AMC_OPTION_FLOPS(&o->aim.flops, &o->aim.flops_given),
+        {.name = "flops",
+         .kind = AMC_OPTION_LIST,
+         .value = &o->flops,
+         .argument = "R[,R...]",
+         .help =
+             "budget: share of the FLOPs (multiply-accumulates) left; of several, a result each",
+         .high = 1,
+         .open = true,
+         .given = &o->aim.flops_given},
         AMC_OPTION_PARAMS(&o->aim.params, &o->aim.params_given),
         AMC_OPTION_LATENCY(&o->aim.latency, &o->aim.latency_given),
         AMC_OPTION_MEMORY(&o->aim.memory, &o->aim.memory_given),
@@ -169,8 +195,7 @@ static void print_number(FILE *to, const char *key, bool given, double value) {
     fprintf(to, "%s %s\n", key, given ? text : "none");
 }
 
-static void print_options(FILE *to, const amc_search_given *o) {
-    const amc_aim *aim = &o->aim;
+static void print_options(FILE *to, const amc_search_given *o, const amc_aim *aim) {
     fprintf(to, "granularity %s\n", aim->granularity);
     fprintf(to, "reward %s\n", o->reward_name);
     print_number(to, "flops", aim->flops_given, aim->flops);
@@ -222,24 +247,24 @@ static int print_data(FILE *to, const amc_search_given *o, const amc_network *ne
     return status;
 }
 
-static int print_settings(FILE *to, const amc_search_given *o, const amc_network *network,
-                          amc_error *err) {
+static int print_settings(FILE *to, const amc_search_given *o, const amc_aim *aim,
+                          const amc_network *network, amc_error *err) {
     if (print_file(to, "cfg", network->cfg_path, err) < 0 ||
         print_file(to, "weights", network->weights_path, err) < 0 ||
         print_data(to, o, network, err) < 0 || amc_gpu_start(err) < 0)
         return -1;
     fprintf(to, "processor %s\n", amc_gpu_started() ? "GPU" : "CPU"); // they differ by an image
-    print_options(to, o);
+    print_options(to, o, aim);
     print_skipped(to, network);
     return 0;
 }
 
-char *amc_search_options_settings(const amc_search_given *given, const amc_network *network,
-                                  amc_error *err) {
+char *amc_search_options_settings(const amc_search_given *given, const amc_aim *aim,
+                                  const amc_network *network, amc_error *err) {
     char *text;
     size_t length;
     FILE *to = open_memstream(&text, &length);
-    int status = print_settings(to, given, network, err);
+    int status = print_settings(to, given, aim, network, err);
     fclose(to);
     if (status == 0) return text;
     free(text);

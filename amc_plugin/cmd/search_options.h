@@ -15,6 +15,7 @@ typedef struct amc_search_given {
     double finetune; // epochs after the search; 0: none
     bool force, resume, json, quiet, paper, episodes_given, warmup_given, max_drop_given;
     int episodes, warmup, seed;
+    amc_option_list flops; // budgets, each for a search of its own; that of `aim` is the first
     amc_aim aim;
     amc_scorer_options scorer;
 } amc_search_given;
@@ -24,10 +25,11 @@ typedef struct amc_search_given {
 int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc_files_given *files,
                              amc_error *err);
 
-// All that decides what a search of the network finds, as the settings of its checkpoint (see
-// search/checkpoint.h), new text: contents of files, and options but for the number of episodes and
-// those that only say how and where. NULL with err set if a file can't be read.
-char *amc_search_options_settings(const amc_search_given *given, const amc_network *network,
-                                  amc_error *err);
+// All that decides what a search of the network within the budgets of `aim` finds, as the settings
+// of its checkpoint (see search/checkpoint.h), new text: contents of files, and options but for the
+// number of episodes and those that only say how and where. NULL with err set if a file can't be
+// read.
+char *amc_search_options_settings(const amc_search_given *given, const amc_aim *aim,
+                                  const amc_network *network, amc_error *err);
 
 #endif

@@ -77,6 +77,10 @@ bad_policy() {
 }
 
 options() {
+    refuse 'search: a budget twice' '-flops has 0.5 twice, expected different budgets' search cfg/tiny.cfg -flops .5,.7,.5
+    refuse 'search: a bad budget among good ones' '-flops 2, expected a number above 0 and at most 1' search cfg/tiny.cfg -flops .5,2
+    refuse 'search: a budget missing' 'expected a number above 0' search cfg/tiny.cfg -flops .5,
+    refuse 'search: no budget that can be met' "can't be met" search cfg/tiny.cfg -flops .5,.0001
     refuse 'no command' 'no command, expected search, prune, finetune, report, eval, latency or info'
     refuse 'an unknown command' 'frobnicate is not a command' frobnicate cfg/tiny.cfg
     local command more

@@ -355,6 +355,26 @@ printed() {
     run 'what was trained is a network' eval "$folder/tiny-amc.cfg" backup/tiny-amc.weights -data cfg/tiny.data
 }
 
+# Several budgets in one search: a result each, half as many plans more than for one.
+several() {
+    run 'several budgets' search cfg/tiny.cfg -flops .5,.8,.65 -episodes 10 -warmup 4 -out out/several
+    check 'several budgets: a table of them' "$(tail -n 4 "$work.out")" \
+        [ "$(tail -n 3 "$work.out" | sed 's/^ *\([0-9.]*%\).* \(out.*\)/\1 \2/' | tr '\n' ' ')" = \
+        '80.0% out/several/flops-0.8/tiny-amc.cfg 65.0% out/several/flops-0.65/tiny-amc.cfg 50.0% out/several/flops-0.5/tiny-amc.cfg ' ]
+    check_pruned 'several budgets: 80%' out/several/flops-0.8 .8
+    check_pruned 'several budgets: 65%' out/several/flops-0.65 .65
+    check_pruned 'several budgets: 50%' out/several/flops-0.5 .5
+    check 'several budgets: 15 plans' "$(cat out/several/*/episodes.csv | grep -c '^[0-9]')" \
+        [ "$(cat out/several/*/episodes.csv | grep -c '^[0-9]')" = 15 ]
+    cp -r out/several out/kept
+    run 'several budgets, -resume' search cfg/tiny.cfg -flops .8,.65,.5 -episodes 10 -warmup 4 -out out/several -resume -json
+    check 'several budgets, -resume: the same' "$(diff -rq out/kept out/several | head -n 3)" \
+        [ "$(diff -rq out/kept out/several | grep -vc result.json)" = 0 ]
+    check_json 'several budgets' results
+    check 'several budgets: three results' "$(grep -c '"accuracy_before"' "$work.out")" \
+        [ "$(grep -c '"accuracy_before"' "$work.out")" = 3 ]
+}
+
 # Ctrl-C: the best plan so far is exported.
 interrupt() {
     "$DARKNET" amc search cfg/tiny.cfg -episodes 1000000 -out out/interrupted -json >"$work.out" 2>"$work.err" </dev/null &
@@ -379,6 +399,7 @@ parameters
 max_drop
 fine_grained
 search
+several
 early_stop
 stock
 printed
