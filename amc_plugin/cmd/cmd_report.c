@@ -31,8 +31,21 @@ static int draw(const amc_result_file *result, const amc_episode_table *table, c
     return amc_report_draw_front(result, table, paths[FRONT], err);
 }
 
+static void print_files(char **paths, int n, const char *page, bool as_json) {
+    if (!as_json) {
+        for (int i = 0; i < n; i++) printf("%s\n", paths[i]);
+        printf("%s\n", page);
+        return;
+    }
+    cJSON *json = cJSON_CreateObject(), *pictures = cJSON_AddArrayToObject(json, "pictures");
+    for (int i = 0; i < n; i++) cJSON_AddItemToArray(pictures, cJSON_CreateString(paths[i]));
+    cJSON_AddStringToObject(json, "page", page);
+    amc_cmd_print_json(json);
+    cJSON_Delete(json);
+}
+
 static int write_report(const amc_result_file *result, const amc_episode_table *table,
-                        const char *folder, amc_error *err) {
+                        const char *folder, bool json, amc_error *err) {
     char *paths[PICTURES], *page = amc_memory_text("%s/report.html", folder);
     amc_report_picture pictures[PICTURES];
     for (int i = 0; i < PICTURES; i++) {
@@ -41,19 +54,18 @@ static int write_report(const amc_result_file *result, const amc_episode_table *
     }
     int n = table ? PICTURES : EPISODES, status = draw(result, table, paths, err);
     if (status == 0) status = amc_report_page_write(result, pictures, n, page, err);
-    for (int i = 0; i < n && status == 0; i++) printf("%s\n", paths[i]);
-    if (status == 0) printf("%s\n", page);
+    if (status == 0) print_files(paths, n, page, json);
     for (int i = 0; i < PICTURES; i++) free(paths[i]);
     free(page);
     return status;
 }
 
-static int run(const char *folder, amc_error *err) {
+static int run(const char *folder, bool json, amc_error *err) {
     char *path = amc_memory_text("%s/result.json", folder);
     amc_result_file *result = amc_result_file_load(path, err);
     amc_episode_table *table = NULL;
     int status = result ? load_episodes(folder, &table, err) : -1;
-    if (status == 0) status = write_report(result, table, folder, err);
+    if (status == 0) status = write_report(result, table, folder, json, err);
     amc_episode_table_free(table);
     amc_result_file_free(result);
     free(path);
@@ -61,15 +73,19 @@ static int run(const char *folder, amc_error *err) {
 }
 
 int amc_cmd_report(int argc, char **argv) {
+    bool json = false;
+    const amc_option table[] = {AMC_OPTION_JSON(&json)};
     const amc_options options = {
         .command = "report",
         .operands = "<folder>",
         .summary = "Makes report.html, a page that needs no other file, and its pictures as PNG "
                    "files, of\nwhat search or prune left in a folder. Draws with gnuplot.",
+        .options = table,
+        .n_options = sizeof table / sizeof *table,
     };
     amc_files_given given;
     amc_error err;
     int status = amc_options_parse(&options, argc, argv, &given, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
-    return run(given.cfg, &err) < 0 ? amc_cmd_fail(&err) : 0;
+    return run(given.cfg, json, &err) < 0 ? amc_cmd_fail(&err) : 0;
 }

@@ -46,6 +46,9 @@ amc report out
 check 'report' "$(cat "$work.err")" [ -f out/report.html ]
 check 'names what it made' "$(cat "$work.out")" \
     [ "$(tr '\n' ' ' <"$work.out")" = 'out/layers.png out/episodes.png out/front.png out/report.html ' ]
+amc report out -json
+check '-json names it too' "$(cat "$work.out")" \
+    [ "$(tr -d '\n\t ' <"$work.out")" = '{"pictures":["out/layers.png","out/episodes.png","out/front.png"],"page":"out/report.html"}' ]
 for picture in layers episodes front; do check_picture "$picture" out/$picture.png; done
 check_page 'the page' out 3
 check 'says the command' "$(grep '<pre>' out/report.html)" grep -q '<pre>.* amc search cfg/tiny.cfg -episodes 12' out/report.html
