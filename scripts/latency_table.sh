@@ -22,7 +22,7 @@ weights() {
         echo "weights/$name.weights"
         return
     fi
-    make -s $TOOL
+    make -s $TOOL >&2
     $TOOL "cfg/$name.cfg" "$work/$name.weights"
     echo "$work/$name.weights"
 }

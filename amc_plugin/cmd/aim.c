@@ -2,8 +2,19 @@
 
 #include "base/memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+amc_aim amc_aim_unlimited(double min_keep) {
+    return (amc_aim){.granularity = "channel",
+                     .flops = NAN,
+                     .params = NAN,
+                     .latency = NAN,
+                     .memory = NAN,
+                     .min_keep = min_keep,
+                     .round = 1};
+}
 
 // A budget as it was given.
 typedef struct budget {

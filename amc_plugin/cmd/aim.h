@@ -16,6 +16,9 @@ typedef struct amc_aim {
     int round;
 } amc_aim;
 
+// Channels, no budget: what there is before options are read.
+amc_aim amc_aim_unlimited(double min_keep);
+
 // Which kind of units the command is about. -1 with err set where options contradict each other.
 int amc_aim_check(const amc_aim *aim, const char *command, amc_granularity *granularity,
                   amc_error *err);

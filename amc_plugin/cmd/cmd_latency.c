@@ -2,6 +2,7 @@
 #include "cmd/commands.h"
 #include "cmd/latency_cache.h"
 #include "cmd/options.h"
+#include "host/gpu.h"
 #include "host/latency_probe.h"
 #include "model/cost_model.h"
 #include "model/prune_plan.h"
@@ -233,5 +234,6 @@ int amc_cmd_latency(int argc, char **argv) {
     int status = amc_options_parse(&options, argc, argv, &files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
     amc_cmd_use_threads(o.cache.threads);
+    amc_gpu_choose(-1);
     return run(&o, &files, &err) < 0 ? amc_cmd_fail(&err) : 0;
 }

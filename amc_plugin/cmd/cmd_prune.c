@@ -224,14 +224,7 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
 }
 
 int amc_cmd_prune(int argc, char **argv) {
-    prune_options o = {.aim = {.granularity = "channel",
-                               .flops = NAN,
-                               .params = NAN,
-                               .latency = NAN,
-                               .memory = NAN,
-                               .round = 1},
-                       .keep = NAN,
-                       .seed = 1};
+    prune_options o = {.aim = amc_aim_unlimited(0), .keep = NAN, .seed = 1};
     const amc_option table[] = {
         {.name = "policy",
          .kind = AMC_OPTION_TEXT,

@@ -94,15 +94,11 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double quantile(const double *ordered, int n, double share) {
+double amc_latency_probe_quantile(double *values, int n, double share) {
+    qsort(values, (size_t)n, sizeof *values, compare_doubles);
     double at = share * (n - 1);
     int below = (int)at, above = below + 1 < n ? below + 1 : below;
-    return ordered[below] + (at - below) * (ordered[above] - ordered[below]);
-}
-
-double amc_latency_probe_median(double *values, int n) {
-    qsort(values, (size_t)n, sizeof *values, compare_doubles);
-    return quantile(values, n, 0.5);
+    return values[below] + (at - below) * (values[above] - values[below]);
 }
 
 // The passes of one probe.
@@ -136,11 +132,11 @@ static amc_latency summarize(samples *s) {
     latency.layer_ns = amc_memory_alloc((size_t)s->layers, sizeof *latency.layer_ns);
     for (int l = 0; l < s->layers; l++) {
         for (int i = 0; i < s->n; i++) column[i] = s->layer[(size_t)i * s->layers + l];
-        latency.layer_ns[l] = amc_latency_probe_median(column, s->n);
+        latency.layer_ns[l] = amc_latency_probe_quantile(column, s->n, 0.5);
     }
-    latency.total.median = amc_latency_probe_median(s->total, s->n);
-    latency.total.low = quantile(s->total, s->n, 0.25);
-    latency.total.high = quantile(s->total, s->n, 0.75);
+    latency.total.median = amc_latency_probe_quantile(s->total, s->n, 0.5);
+    latency.total.low = amc_latency_probe_quantile(s->total, s->n, 0.25);
+    latency.total.high = amc_latency_probe_quantile(s->total, s->n, 0.75);
     free(column);
     free(s->total);
     free(s->layer);
@@ -175,7 +171,7 @@ double amc_latency_probe_compare(amc_latency_probe *a, amc_latency_probe *b,
     }
     double *ratios = amc_memory_alloc((size_t)sa.n, sizeof *ratios);
     for (int i = 0; i < sa.n; i++) ratios[i] = sb.total[i] / sa.total[i];
-    double ratio = amc_latency_probe_median(ratios, sa.n);
+    double ratio = amc_latency_probe_quantile(ratios, sa.n, 0.5);
     free(ratios);
     *of_a = summarize(&sa);
     *of_b = summarize(&sb);

@@ -47,6 +47,7 @@ typedef struct survey {
     int in_levels, out_levels;
     subject *subjects; // (layers)
     int sweeps;
+    double whole[MOST_SWEEPS]; // nanoseconds of the network with all channels
 } survey;
 
 static bool makes_freely(const amc_layer *layer) {
@@ -212,7 +213,8 @@ static void sweep(survey *s, amc_latency_probe *probe, amc_layer_graph *graph,
         for (int in = 0; in < s->in_levels; in++) {
             set_levels(s, in, out, graph);
             amc_latency_probe_apply(probe, graph, weights);
-            for (int i = 0; i < 2; i++) amc_latency_probe_pass(probe, ns);
+            amc_latency_probe_pass(probe, ns);
+            s->whole[s->sweeps] = amc_latency_probe_pass(probe, ns); // the last point is all of it
             note(s, in, out, ns);
             w->report(w->context, s->sweeps * points + out * s->in_levels + in + 1,
                       w->sweeps * points);
@@ -237,9 +239,18 @@ static void measure(survey *s, amc_latency_probe *probe, watch w) {
 
 // ---- the table ----------------------------------------------------------------------------------
 
-static int64_t time_of(const survey *s, const subject *subject, int point) {
-    double ns = amc_latency_probe_median(&subject->ns[(size_t)point * MOST_SWEEPS], s->sweeps);
-    return ns < 1 ? 1 : (int64_t)ns;
+static double time_of(const survey *s, const subject *subject, int point) {
+    return amc_latency_probe_quantile(&subject->ns[(size_t)point * MOST_SWEEPS], s->sweeps, 0.25);
+}
+
+// What times are to be multiplied by.
+static double scale_of(survey *s) {
+    double sum = 1; // lest it be 0
+    for (int l = 0; l < s->graph->n; l++) {
+        const subject *subject = &s->subjects[l];
+        sum += time_of(s, subject, subject->n_in * subject->n_out - 1);
+    }
+    return amc_latency_probe_quantile(s->whole, s->sweeps, 0.5) / sum;
 }
 
 static bool is_alike(const subject *a, const subject *b) {
@@ -248,24 +259,37 @@ static bool is_alike(const subject *a, const subject *b) {
            memcmp(a->out, b->out, (size_t)a->n_out * sizeof(int)) == 0;
 }
 
-// Enters the mean of all layers that are of the kind of layer l.
-static void enter(const survey *s, char *const *kinds, int l, amc_latency_table *table) {
+// The mean over all layers that are of the kind of layer l: times (points), scaled.
+static void average(const survey *s, char *const *kinds, int l, double scale, int64_t *ns) {
     const subject *subject = &s->subjects[l];
-    int points = subject->n_in * subject->n_out, alike = 0;
-    amc_latency_grid grid = {.kind = kinds[l],
-                             .n_in = subject->n_in,
-                             .n_out = subject->n_out,
-                             .in = subject->in,
-                             .out = subject->out,
-                             .ns = amc_memory_alloc((size_t)points, sizeof(int64_t))};
-    for (int k = 0; k < s->graph->n; k++) {
-        if (strcmp(kinds[k], kinds[l]) != 0 || !is_alike(&s->subjects[k], subject)) continue;
-        for (int p = 0; p < points; p++) grid.ns[p] += time_of(s, &s->subjects[k], p);
-        alike++;
+    for (int p = 0; p < subject->n_in * subject->n_out; p++) {
+        double sum = 0;
+        int alike = 0;
+        for (int k = 0; k < s->graph->n; k++) {
+            if (strcmp(kinds[k], kinds[l]) != 0 || !is_alike(&s->subjects[k], subject)) continue;
+            sum += time_of(s, &s->subjects[k], p);
+            alike++;
+        }
+        ns[p] = 1 + (int64_t)(scale * sum / alike);
     }
-    for (int p = 0; p < points; p++) grid.ns[p] /= alike;
-    amc_latency_table_add(table, &grid);
-    free(grid.ns);
+}
+
+static void enter(survey *s, amc_latency_table *table, const amc_cfg_text *cfg) {
+    int layers = s->graph->n;
+    double scale = scale_of(s);
+    char **kinds = amc_memory_alloc((size_t)layers, sizeof *kinds);
+    for (int l = 0; l < layers; l++) kinds[l] = amc_latency_table_kind(s->graph, cfg, l);
+    for (int l = 0; l < layers; l++) {
+        const subject *subject = &s->subjects[l];
+        size_t points = (size_t)subject->n_in * (size_t)subject->n_out;
+        int64_t *ns = amc_memory_alloc(points, sizeof *ns);
+        average(s, kinds, l, scale, ns);
+        amc_latency_table_add(table, &(amc_latency_grid){kinds[l], subject->n_in, subject->n_out,
+                                                         subject->in, subject->out, ns});
+        free(ns);
+    }
+    for (int l = 0; l < layers; l++) free(kinds[l]);
+    free(kinds);
 }
 
 int amc_latency_survey_run(amc_latency_table *table, const amc_cfg_text *cfg,
@@ -275,11 +299,7 @@ int amc_latency_survey_run(amc_latency_table *table, const amc_cfg_text *cfg,
     if (!probe) return -1;
     survey s = new_survey(graph);
     measure(&s, probe, (watch){.report = report, .context = context, .seconds = seconds});
-    char **kinds = amc_memory_alloc((size_t)graph->n, sizeof *kinds);
-    for (int l = 0; l < graph->n; l++) kinds[l] = amc_latency_table_kind(graph, cfg, l);
-    for (int l = 0; l < graph->n; l++) enter(&s, kinds, l, table);
-    for (int l = 0; l < graph->n; l++) free(kinds[l]);
-    free(kinds);
+    enter(&s, table, cfg);
     amc_latency_probe_free(probe);
     clear_survey(&s);
     return 0;

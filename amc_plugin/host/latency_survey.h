@@ -1,7 +1,8 @@
 // Measures the times that model/latency_table predicts from, on the network itself: its layers run
 // in their order, each with as many channels as the point at hand says and the caches as its
 // neighbours leave them. All points are visited in turn, again and again, so that what else the
-// machine does falls on all alike; a time is the median.
+// machine does falls on all alike; since that only ever adds, a layer's time is its lower quartile.
+// All are scaled together so that those of the whole network add up to its median.
 
 #ifndef AMC_HOST_LATENCY_SURVEY_H
 #define AMC_HOST_LATENCY_SURVEY_H

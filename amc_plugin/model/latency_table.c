@@ -41,13 +41,14 @@ const amc_latency_grid *amc_latency_table_find(const amc_latency_table *table, c
     return i < 0 ? NULL : table->grids[i];
 }
 
-// The running maximum in both directions.
-static void raise(amc_latency_grid *grid) {
-    for (int i = 0; i < grid->n_in; i++)
-        for (int o = 0; o < grid->n_out; o++) {
+// The running minimum in both directions, from the most channels down. A running maximum from the
+// fewest up would do too, but a single time that something else made long would spoil all after it.
+static void lower(amc_latency_grid *grid) {
+    for (int i = grid->n_in - 1; i >= 0; i--)
+        for (int o = grid->n_out - 1; o >= 0; o--) {
             int64_t *ns = &grid->ns[i * grid->n_out + o];
-            if (i && ns[-grid->n_out] > *ns) *ns = ns[-grid->n_out];
-            if (o && ns[-1] > *ns) *ns = ns[-1];
+            if (i + 1 < grid->n_in && ns[grid->n_out] < *ns) *ns = ns[grid->n_out];
+            if (o + 1 < grid->n_out && ns[1] < *ns) *ns = ns[1];
         }
 }
 
@@ -58,7 +59,7 @@ void amc_latency_table_add(amc_latency_table *table, const amc_latency_grid *gri
     copy->in = amc_memory_copy(grid->in, (size_t)grid->n_in, sizeof *grid->in);
     copy->out = amc_memory_copy(grid->out, (size_t)grid->n_out, sizeof *grid->out);
     copy->ns = amc_memory_copy(grid->ns, points, sizeof *grid->ns);
-    raise(copy);
+    lower(copy);
     int at = find(table, grid->kind);
     if (at < 0) {
         table->grids =

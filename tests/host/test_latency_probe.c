@@ -88,12 +88,15 @@ static void test_compare(void **state) {
     networks_free(net);
 }
 
-static void test_median(void **state) {
+static void test_quantiles(void **state) {
     (void)state;
-    double odd[] = {3, 1, 2}, even[] = {4, 1, 3, 2}, one[] = {5};
-    assert_true(amc_latency_probe_median(odd, 3) == 2);
-    assert_true(amc_latency_probe_median(even, 4) == 2.5);
-    assert_true(amc_latency_probe_median(one, 1) == 5);
+    double odd[] = {3, 1, 2}, even[] = {4, 1, 3, 2}, five[] = {50, 10, 40, 20, 30}, one[] = {5};
+    assert_true(amc_latency_probe_quantile(odd, 3, 0.5) == 2);
+    assert_true(amc_latency_probe_quantile(even, 4, 0.5) == 2.5);
+    assert_true(amc_latency_probe_quantile(five, 5, 0.25) == 20);
+    assert_true(amc_latency_probe_quantile(five, 5, 0.75) == 40);
+    assert_true(amc_latency_probe_quantile(five, 5, 1) == 50);
+    assert_true(amc_latency_probe_quantile(one, 1, 0.25) == 5);
 }
 
 // Numbers that neither vanish, which would be slow, nor overflow, in the deepest networks.
@@ -132,7 +135,7 @@ static int setup(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_pass),         cmocka_unit_test(test_rounds),
-        cmocka_unit_test(test_compare),        cmocka_unit_test(test_median),
+        cmocka_unit_test(test_compare),        cmocka_unit_test(test_quantiles),
         cmocka_unit_test(test_random_weights),
     };
     return cmocka_run_group_tests(tests, setup, fixture_teardown);

@@ -76,9 +76,8 @@ static void test_never_falls(void **state) {
                 assert_true(time <= amc_latency_grid_predict(grid, in + 1, out));
                 assert_true(time <= amc_latency_grid_predict(grid, in, out + 1));
             }
-        for (int i = 0; i < INS; i++) // raised only
-            for (int o = 0; o < OUTS; o++) assert_true(grid->ns[i * OUTS + o] >= ns[i * OUTS + o]);
-        assert_int_equal(grid->ns[0], ns[0]);
+        for (int i = 0; i < INS * OUTS; i++) assert_true(grid->ns[i] <= ns[i]); // lowered only
+        assert_int_equal(grid->ns[INS * OUTS - 1], ns[INS * OUTS - 1]);
         amc_latency_table_free(table);
     }
 }
