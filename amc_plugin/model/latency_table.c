@@ -41,15 +41,32 @@ const amc_latency_grid *amc_latency_table_find(const amc_latency_table *table, c
     return i < 0 ? NULL : table->grids[i];
 }
 
-// The running minimum in both directions, from the most channels down. A running maximum from the
-// fewest up would do too, but a single time that something else made long would spoil all after it.
-static void lower(amc_latency_grid *grid) {
-    for (int i = grid->n_in - 1; i >= 0; i--)
-        for (int o = grid->n_out - 1; o >= 0; o--) {
-            int64_t *ns = &grid->ns[i * grid->n_out + o];
-            if (i + 1 < grid->n_in && ns[grid->n_out] < *ns) *ns = ns[grid->n_out];
-            if (o + 1 < grid->n_out && ns[1] < *ns) *ns = ns[1];
-        }
+// The running maximum from the fewest channels up.
+static void raise(const amc_latency_grid *grid, int64_t *ns) {
+    int row = grid->n_out;
+    for (int i = 0; i < grid->n_in * row; i++) {
+        if (i >= row && ns[i - row] > ns[i]) ns[i] = ns[i - row];
+        if (i % row && ns[i - 1] > ns[i]) ns[i] = ns[i - 1];
+    }
+}
+
+// The running minimum from the most channels down.
+static void lower(const amc_latency_grid *grid, int64_t *ns) {
+    int row = grid->n_out, points = grid->n_in * row;
+    for (int i = points - 1; i >= 0; i--) {
+        if (i + row < points && ns[i + row] < ns[i]) ns[i] = ns[i + row];
+        if ((i + 1) % row && ns[i + 1] < ns[i]) ns[i] = ns[i + 1];
+    }
+}
+
+// The middle between both, which of all times that never fall goes least far from those measured.
+static void straighten(amc_latency_grid *grid) {
+    size_t points = (size_t)grid->n_in * (size_t)grid->n_out;
+    int64_t *low = amc_memory_copy(grid->ns, points, sizeof *low);
+    lower(grid, low);
+    raise(grid, grid->ns);
+    for (size_t i = 0; i < points; i++) grid->ns[i] = (grid->ns[i] + low[i]) / 2;
+    free(low);
 }
 
 void amc_latency_table_add(amc_latency_table *table, const amc_latency_grid *grid) {
@@ -59,7 +76,7 @@ void amc_latency_table_add(amc_latency_table *table, const amc_latency_grid *gri
     copy->in = amc_memory_copy(grid->in, (size_t)grid->n_in, sizeof *grid->in);
     copy->out = amc_memory_copy(grid->out, (size_t)grid->n_out, sizeof *grid->out);
     copy->ns = amc_memory_copy(grid->ns, points, sizeof *grid->ns);
-    lower(copy);
+    straighten(copy);
     int at = find(table, grid->kind);
     if (at < 0) {
         table->grids =

@@ -31,8 +31,9 @@ void amc_latency_table_free(amc_latency_table *table);
 // The grid of that kind; NULL if there is none.
 const amc_latency_grid *amc_latency_table_find(const amc_latency_table *table, const char *kind);
 
-// Adds times, copied, in place of those of the same kind. What fewer channels would take longer for
-// is lowered to what more take. in and out are rising, times positive.
+// Adds times, copied, in place of those of the same kind. Where fewer channels would take longer,
+// their times are lowered and those of more raised, until they meet in the middle. in and out are
+// rising, times positive.
 void amc_latency_table_add(amc_latency_table *table, const amc_latency_grid *grid);
 
 // Nanoseconds of a layer with so many channels: those of the grid at its points, between them in
