@@ -202,6 +202,35 @@ $(awk -F, 'NR > 1 { printf "| %s | %.1f%% | %.2f | %.2f | %.2f | %.2f | %.0f%% |
 TEXT
 }
 
+latency() {
+    has_rows latency || return 0
+    cat <<TEXT
+
+### Latency, predicted and measured
+
+Twenty random plans of 20% to 90% of the FLOPs (\`scripts/latency_table.sh $name\`): how far the predicted time of an
+image is from the measured one, as a share of the whole network's, which \`-latency\` is about, and in milliseconds,
+which depend on what else the machine does.
+
+| threads | share: worst | median | milliseconds: worst | median |
+|---|---|---|---|---|
+$(sort -t, -k2,2n "$folder/latency.csv" | awk -F, '
+    function size(x) { return x < 0 ? -x : x }
+    function insert(list, n, x) { for (; n > 0 && list[n] > x; n--) list[n + 1] = list[n]; list[n + 1] = x }
+    function middle(list, n) { return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2 }
+    function row() { if (n) printf "| %s | %.1f%% | %.1f%% | %.1f%% | %.1f%% |\n", threads, shares[n], middle(shares, n),
+        times[n], middle(times, n); n = 0 }
+    $1 + 0 > 0 {
+        if ($2 != threads) row()
+        threads = $2
+        insert(shares, n, size(100 * ($9 / $10 - 1)))
+        insert(times, n, size(100 * ($5 / $6 - 1)))
+        n++
+    }
+    END { row() }')
+TEXT
+}
+
 [ -d "$folder" ] || exit 0
 scripts/plots.sh "$folder"
 printf '\n## %s\n' "$title"
@@ -211,3 +240,4 @@ agents
 repairs
 correlation
 weights
+latency
