@@ -89,7 +89,13 @@ int amc_cmd_finetune(int argc, char **argv) {
          .help = "go on where it was interrupted"},
         {.name = "quiet", .kind = AMC_OPTION_FLAG, .value = &o.tuning.quiet, .help = "no progress"},
         AMC_OPTION_SEED(&seed, "holding images out"),
-        AMC_OPTION_THREADS(&o.tuning.threads),
+        {.name = "threads",
+         .kind = AMC_OPTION_INT,
+         .value = &o.tuning.threads,
+         .argument = "N",
+         .help = "threads; Darknet draws its images by the clock, so no two runs are the same",
+         .low = 1,
+         .high = 1024},
         AMC_OPTION_JSON(&o.json),
     };
     const amc_options options = {
