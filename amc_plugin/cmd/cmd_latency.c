@@ -147,6 +147,7 @@ static void print_json(const subject *s, int threads) {
     cJSON *layers = cJSON_AddArrayToObject(root, "layers");
     for (int l = 0; l < graph_of(s)->n; l++) cJSON_AddItemToArray(layers, layer_json(s, l));
     amc_cmd_print_json(root);
+    cJSON_Delete(root);
 }
 
 static void print_layer(const subject *s, int l) {
