@@ -2,20 +2,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "kernels/parallel.h"
 
 #include <assert.h>
 #include <darknet.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-static int thread_number(void) {
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
 
 static bool contains(const int *items, int n, int item) {
     for (int i = 0; i < n; i++)
@@ -61,7 +51,8 @@ static void predict_list(amc_host_model *model, const image_list *list, int k, i
 #pragma omp for schedule(dynamic)
         for (int first = 0; first < list->n; first += batch) {
             int n = list->n - first < batch ? list->n - first : batch;
-            predict(model, thread_number(), list, first, n, input, k, best + (size_t)first * k);
+            predict(model, amc_parallel_thread(), list, first, n, input, k,
+                    best + (size_t)first * k);
         }
         free(input);
     }

@@ -1,11 +1,8 @@
 #include "host/teacher.h"
 
-#include "base/memory.h"
+#include "kernels/parallel.h"
 
 #include <darknet.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 static amc_host_model *teacher;
 static float share; // of the truth that is the teacher's
@@ -13,14 +10,6 @@ static float share; // of the truth that is the teacher's
 void amc_teacher_install(amc_host_model *model, float of_truth) {
     teacher = model;
     share = of_truth;
-}
-
-static int thread_number(void) {
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
 }
 
 // y <- share * teacher(x) + (1 - share) * y, of n images on one thread.
@@ -38,8 +27,8 @@ static void blend_batch(int n, const float *x, float *y) {
     if (part > most) part = most;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int first = 0; first < n; first += part)
-        blend(thread_number(), n - first < part ? n - first : part, x + (size_t)first * c * h * w,
-              y + (size_t)first * amc_host_model_classes(teacher));
+        blend(amc_parallel_thread(), n - first < part ? n - first : part,
+              x + (size_t)first * c * h * w, y + (size_t)first * amc_host_model_classes(teacher));
 }
 
 void __real_get_next_batch(data d, int n, int offset, float *X, float *y);

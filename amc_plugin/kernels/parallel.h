@@ -26,6 +26,15 @@ static inline int amc_parallel_threads(void) {
 #endif
 }
 
+// Which of its region's threads this one is.
+static inline int amc_parallel_thread(void) {
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
 // Eight floats at any address. The order of every sum is written out with these, so that results
 // depend neither on addresses nor on what the compiler feels like.
 typedef float amc_v8 __attribute__((vector_size(32), aligned(4), may_alias));
