@@ -265,10 +265,7 @@ static int refuse_early_end(const tuning *t, amc_error *err) {
 // What is left at the end of the schedule is the last epoch's.
 static int finish(tuning *t, amc_error *err) {
     int last = last_epoch(t);
-    char *path = amc_memory_text("%s/net_%d.weights", t->folder->path, last);
-    bool moved = rename(t->folder->end, path) == 0;
-    free(path);
-    if (moved && score_epoch(t, last, err) < 0) return -1;
+    if (amc_tuning_folder_end(t->folder, last) && score_epoch(t, last, err) < 0) return -1;
     if (t->state.scored < last) return refuse_early_end(t, err);
     if (rename(t->folder->best, t->options->result) == 0) return 0;
     return amc_error_set(err, "%s: can't be written: %s", t->options->result, strerror(errno));

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,10 +75,8 @@ static void free_folder(amc_tuning_folder *folder) {
     free(folder);
 }
 
-static void remove_epoch(void *context, int epoch, const char *path) {
-    (void)context;
-    (void)epoch;
-    unlink(path);
+static void remove_before(void *context, int epoch, const char *path) {
+    if (epoch < *(const int *)context) unlink(path);
 }
 
 static void remove_files(const amc_tuning_folder *folder) {
@@ -85,7 +84,7 @@ static void remove_files(const amc_tuning_folder *folder) {
     const char *files[] = {folder->cfg, folder->data, folder->list, folder->best,
                            folder->end, folder->log,  backup};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(files[i]);
-    each_epoch(folder, remove_epoch, NULL);
+    each_epoch(folder, remove_before, &(int){INT_MAX});
     free(backup);
 }
 
@@ -148,18 +147,14 @@ void amc_tuning_folder_close(amc_tuning_folder *folder, bool done) {
 
 // ---- epochs -------------------------------------------------------------------------------------
 
-typedef struct epochs {
+typedef struct last_epoch {
     const amc_tuning_folder *folder;
-    int last, but; // the last one that is whole; the one that is not removed
-} epochs;
+    int epoch; // the last one that is whole
+} last_epoch;
 
 static void find_last(void *context, int epoch, const char *path) {
-    epochs *e = context;
-    if (epoch > e->last && is_whole(e->folder, path)) e->last = epoch;
-}
-
-static void remove_others(void *context, int epoch, const char *path) {
-    if (epoch < ((epochs *)context)->but) unlink(path);
+    last_epoch *last = context;
+    if (epoch > last->epoch && is_whole(last->folder, path)) last->epoch = epoch;
 }
 
 static int read_table(const amc_tuning_folder *folder, const amc_text_lines *lines,
@@ -182,14 +177,21 @@ static int read_table(const amc_tuning_folder *folder, const amc_text_lines *lin
 
 int amc_tuning_folder_state(const amc_tuning_folder *folder, amc_tuning_state *state,
                             amc_error *err) {
-    epochs e = {.folder = folder};
-    each_epoch(folder, find_last, &e);
-    *state = (amc_tuning_state){.trained = e.last};
+    last_epoch last = {.folder = folder};
+    each_epoch(folder, find_last, &last);
+    *state = (amc_tuning_state){.trained = last.epoch};
     amc_text_lines lines;
     if (amc_text_lines_read(&lines, folder->table, err) < 0) return -1;
     int status = read_table(folder, &lines, state, err);
     amc_text_lines_clear(&lines);
     return status;
+}
+
+bool amc_tuning_folder_end(const amc_tuning_folder *folder, int epoch) {
+    char *path = weights_path(folder, epoch);
+    bool moved = rename(folder->end, path) == 0;
+    free(path);
+    return moved;
 }
 
 static int keep_best(const amc_tuning_folder *folder, const char *path, amc_error *err) {
@@ -208,7 +210,6 @@ int amc_tuning_folder_add(amc_tuning_folder *folder, int epoch, double accuracy,
     free(path);
     snprintf(line, sizeof line, "%d,%.6f\n", epoch, accuracy);
     if (status == 0) status = append(folder, line, err);
-    epochs e = {.but = epoch};
-    each_epoch(folder, remove_others, &e);
+    each_epoch(folder, remove_before, &epoch);
     return status;
 }

@@ -32,6 +32,10 @@ void amc_tuning_folder_close(amc_tuning_folder *folder, bool done);
 // The weights after an epoch, new text; NULL where they aren't there, or not whole.
 char *amc_tuning_folder_weights(const amc_tuning_folder *folder, int epoch);
 
+// What Darknet left at the end of its schedule is the weights after `epoch` from now on. False
+// where it left nothing.
+bool amc_tuning_folder_end(const amc_tuning_folder *folder, int epoch);
+
 // Remembers what an epoch scored; as the best, its weights are kept. -1 with err set.
 int amc_tuning_folder_add(amc_tuning_folder *folder, int epoch, double accuracy, bool best,
                           amc_error *err);
