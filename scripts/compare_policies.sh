@@ -112,7 +112,7 @@ row() { # policy seed
     [ "$policy" = scratch ] || before=$(accuracy_of "$cfg" "$net" "$data" test)
     say "$policy, seed $seed: ${before:+test accuracy $before, }training"
     if [ "$policy" = scratch ]; then
-        train_resumably "$data" "$cfg" - "$out/scratch" || fail "training failed, see $out/scratch/log"
+        train_resumably "$data" "$cfg" "$out/scratch" || fail "training failed, see $out/scratch/log"
         after=$(accuracy_of "$cfg" "$out/scratch/$name-amc.weights" "$data" test)
     elif [ "$policy" != base ] && [ "$epochs" != 0 ]; then
         finetune "$policy" "$cfg" "$net" "$out"

@@ -26,7 +26,7 @@ for file in "$cfg" "$data"; do [ -f "$file" ] || fail "expected $file"; done
 declare -A again=([plain20]=30)
 readonly first=$out/$name.weights second=$out/again.weights
 
-train_resumably "$data" "$cfg" - "$out" || fail "training failed, see $out/log"
+train_resumably "$data" "$cfg" "$out" || fail "training failed, see $out/log"
 trained=$first
 if [ -n "${again[$name]:-}" ]; then
     trained=$second
