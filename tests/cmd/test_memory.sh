@@ -11,13 +11,15 @@ measure() {
         400 -warmup 5 -calibrate 16 >"$work.out" 2>&1
 }
 
-# One that takes 1 KiB an episode and keeps it.
+# One that takes 1 KiB an episode and keeps it; it goes on from the first reading when that is done.
 write_growing() {
     cat >growing <<'SH'
 #!/usr/bin/env bash
+trap 'seen=1' CONT
 for ((i = 10; i <= 440; i += 10)); do
     printf -v "kept$i" '%10240s' ''
     echo "episode $i/440: " >&2
+    until [ -n "${seen:-}" ]; do sleep 0.01; done
 done
 sleep 2
 SH
