@@ -40,10 +40,14 @@ int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_da
         amc_repair_close(repair);
         return -1;
     }
+    if (repair->grams && repair->calibrator && options.granularity == AMC_GRANULARITY_CHANNEL)
+        repair->refit =
+            amc_refit_new(repair->calibrator, network->graph, network->groups, network->weights);
     return 0;
 }
 
 void amc_repair_close(amc_repair *repair) {
+    amc_refit_free(repair->refit);
     amc_grams_free(repair->grams);
     amc_calibrator_free(repair->calibrator);
     *repair = (amc_repair){0};
@@ -73,7 +77,10 @@ amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *pla
         NULL,
     };
     if (repair->grams) amc_reconstruct(repair->grams, plan, pruned.weights);
-    if (repair->calibrator) amc_calibrator_run(repair->calibrator, pruned.graph, pruned.weights);
+    if (repair->refit)
+        amc_refit_run(repair->refit, plan, pruned.graph, pruned.weights);
+    else if (repair->calibrator)
+        amc_calibrator_run(repair->calibrator, pruned.graph, pruned.weights, NULL, NULL);
     return pruned;
 }
 
@@ -87,7 +94,8 @@ amc_pruned amc_pruned_make_sparse(const amc_network *network, const amc_weight_r
         amc_memory_copy(counts, groups, sizeof *counts),
     };
     if (repair->grams) amc_reconstruct_sparse(repair->grams, pruned.weights);
-    if (repair->calibrator) amc_calibrator_run(repair->calibrator, pruned.graph, pruned.weights);
+    if (repair->calibrator)
+        amc_calibrator_run(repair->calibrator, pruned.graph, pruned.weights, NULL, NULL);
     return pruned;
 }
 

@@ -6,6 +6,7 @@
 #include "cmd/network.h"
 #include "host/calibrator.h"
 #include "host/grams.h"
+#include "host/refit.h"
 #include "model/prune_plan.h"
 #include "model/weight_ranking.h"
 
@@ -21,6 +22,7 @@ typedef struct amc_repair_options {
 typedef struct amc_repair {
     amc_grams *grams;           // NULL: weights aren't reconstructed
     amc_calibrator *calibrator; // NULL: batch normalization isn't re-estimated
+    amc_refit *refit;           // with both, of channels; else NULL
 } amc_repair;
 
 // Prepares what the options ask for, on images of the .data file; `network` is borrowed. -1 with

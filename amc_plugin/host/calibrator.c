@@ -5,6 +5,8 @@
 #include "host/gpu_network.h"
 #include "host/host_network.h"
 
+#include <assert.h>
+
 #define MOST_BYTES (1LL << 30)
 
 struct amc_calibrator {
@@ -89,9 +91,14 @@ int amc_calibrator_images(const amc_calibrator *calibrator) {
     return calibrator->net->batch;
 }
 
-// As Darknet's forward_network, but only normalization is in training mode: dropout drops nothing,
-// crop takes the middle, and yolo does without truth.
-static void forward(const amc_calibrator *calibrator) {
+bool amc_calibrator_visits(const amc_calibrator *calibrator) {
+    return !amc_gpu_network_is(calibrator->net);
+}
+
+// As Darknet's forward_network, but at most normalization is in training mode: dropout drops
+// nothing, crop takes the middle, and yolo does without truth.
+static void forward(const amc_calibrator *calibrator, bool normalize, amc_calibrator_visit *visit,
+                    void *context) {
     if (amc_gpu_network_is(calibrator->net)) {
         amc_gpu_network_normalize(calibrator->net, calibrator->input);
         return;
@@ -100,10 +107,18 @@ static void forward(const amc_calibrator *calibrator) {
     net.input = calibrator->input;
     for (net.index = 0; net.index < net.n; net.index++) {
         layer l = net.layers[net.index];
-        net.train = amc_host_network_normalizes(&l);
+        if (visit) visit(context, net.index, net.input);
+        net.train = normalize && amc_host_network_normalizes(&l);
         l.forward(l, net);
         net.input = l.output;
     }
+}
+
+void amc_calibrator_look(amc_calibrator *calibrator, const amc_layer_graph *graph,
+                         const amc_weights *weights, amc_calibrator_visit *visit, void *context) {
+    assert(amc_calibrator_visits(calibrator));
+    amc_host_network_apply(calibrator->net, graph, weights);
+    forward(calibrator, false, visit, context);
 }
 
 // The pass nudged the rolling averages, which are those of `weights`, towards these.
@@ -113,10 +128,10 @@ static void take_statistics(const layer *l, amc_layer_weights *weights) {
 }
 
 void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph,
-                        amc_weights *weights) {
+                        amc_weights *weights, amc_calibrator_visit *visit, void *context) {
     network *net = calibrator->net;
     amc_host_network_apply(net, graph, weights);
-    forward(calibrator);
+    forward(calibrator, true, visit, context);
     for (int i = 0; i < net->n; i++) {
         const layer *l = &net->layers[i];
         if (!amc_host_network_normalizes(l)) continue;

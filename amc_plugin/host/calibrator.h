@@ -10,6 +10,8 @@
 #include "model/layer_graph.h"
 #include "model/weights_file.h"
 
+#include <stdbool.h>
+
 typedef struct amc_calibrator amc_calibrator;
 
 // Takes the images of `dataset` (resized copies, so it may be freed); where they and their
@@ -23,9 +25,21 @@ void amc_calibrator_free(amc_calibrator *calibrator);
 // How many images it took.
 int amc_calibrator_images(const amc_calibrator *calibrator);
 
+// Told before a layer runs what it is going to read of all images: input (images, c, h, w). May
+// change the weights that the layer is going to use.
+typedef void amc_calibrator_visit(void *context, int layer, const float *input);
+
+// Whether visits are made: not on a GPU.
+bool amc_calibrator_visits(const amc_calibrator *calibrator);
+
+// Runs the images through `graph` with `weights` as they are, in inference.
+void amc_calibrator_look(amc_calibrator *calibrator, const amc_layer_graph *graph,
+                         const amc_weights *weights, amc_calibrator_visit *visit, void *context);
+
 // Replaces the means and variances in `weights`, those of `graph`: one that the calibrator's
-// network can take on (see host_model). The same bits whatever the number of threads.
+// network can take on (see host_model). The same bits whatever the number of threads. visit may be
+// NULL.
 void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph,
-                        amc_weights *weights);
+                        amc_weights *weights, amc_calibrator_visit *visit, void *context);
 
 #endif

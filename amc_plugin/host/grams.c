@@ -1,8 +1,8 @@
 #include "host/grams.h"
 
 #include "base/memory.h"
-#include "base/rng.h"
 #include "host/host_model.h"
+#include "host/patch_rows.h"
 #include "kernels/gemm.h"
 
 #include <stdlib.h>
@@ -15,16 +15,11 @@ enum {
 
 // ---- what a filter reads ------------------------------------------------------------------------
 
-// Numbers of one input channel that a filter reads.
-static int reads_each(const amc_layer *layer) {
-    return layer->type == AMC_CONNECTED ? layer->h * layer->w : layer->size * layer->size;
-}
-
 // Whether a plan may remove some of what the layer's filters read, but not all.
 static bool may_lose_inputs(const amc_layer_graph *graph, const amc_channel_groups *groups, int l) {
     const amc_layer *layer = &graph->layers[l];
     if (layer->flow != AMC_FLOW_MAKES || layer->groups > 1) return false;
-    long d = (long)layer->c * reads_each(layer);
+    long d = (long)layer->c * amc_patch_rows_each(layer);
     if (!groups) return d <= AMC_GRAMS_MOST_SINGLE;
     if (d > AMC_GRAMS_MOST) return false;
     const int *in = amc_channel_groups_input(groups, graph, l, 0);
@@ -35,43 +30,12 @@ static bool may_lose_inputs(const amc_layer_graph *graph, const amc_channel_grou
     return false;
 }
 
-// The patch of x (c, h, w) that the filters see at output pixel (oy, ox).
-static void read_patch(const amc_layer *layer, const float *x, int oy, int ox, float *to) {
-    int size = layer->size, top = oy * layer->stride - layer->pad,
-        left = ox * layer->stride - layer->pad;
-    for (int c = 0; c < layer->c; c++, x += (size_t)layer->h * layer->w)
-        for (int i = top; i < top + size; i++)
-            for (int j = left; j < left + size; j++) {
-                bool inside = i >= 0 && i < layer->h && j >= 0 && j < layer->w;
-                *to++ = inside ? x[(size_t)i * layer->w + j] : 0;
-            }
-}
-
 // ---- moments ------------------------------------------------------------------------------------
 
 // Places of each image that are looked at.
 static int count_places(const amc_layer *layer, int d, int images) {
-    int pixels = layer->type == AMC_CONNECTED ? 1 : layer->out_h * layer->out_w;
     int wanted = ROWS_EACH * d > LEAST_ROWS ? ROWS_EACH * d : LEAST_ROWS;
-    int places = (wanted + images - 1) / images;
-    return places < pixels ? places : pixels;
-}
-
-// `places` rows of what the layer's filters read of one image, spread over its pixels by chance.
-static void read_rows(const amc_layer *layer, const float *x, int d, int places, uint64_t seed,
-                      float *rows) {
-    if (layer->type == AMC_CONNECTED) {
-        memcpy(rows, x, (size_t)d * sizeof *rows);
-        return;
-    }
-    amc_rng rng;
-    amc_rng_init(&rng, seed);
-    int pixels = layer->out_h * layer->out_w;
-    for (int k = 0; k < places; k++, rows += d) {
-        int from = (int)((long)pixels * k / places), end = (int)((long)pixels * (k + 1) / places);
-        int pixel = from + (int)amc_rng_below(&rng, (uint64_t)(end - from));
-        read_patch(layer, x, pixel / layer->out_w, pixel % layer->out_w, rows);
-    }
+    return amc_patch_rows_places(layer, images, wanted);
 }
 
 static void add_rows(amc_gram *g, const float *rows, int n) {
@@ -91,8 +55,8 @@ static void add_images(amc_gram *g, const amc_layer *layer, const amc_host_model
     float *rows = amc_memory_alloc((size_t)n * places * g->d, sizeof *rows);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++)
-        read_rows(layer, x + i * inputs, g->d, places, (uint64_t)(first + i),
-                  rows + (size_t)i * places * g->d);
+        amc_patch_rows_read(layer, x + i * inputs, places, (uint64_t)(first + i),
+                            rows + (size_t)i * places * g->d);
     add_rows(g, rows, n * places);
     free(rows);
 }
@@ -139,7 +103,7 @@ static amc_grams *grams_alloc(const amc_layer_graph *graph, const amc_channel_gr
     grams->layers = amc_memory_alloc((size_t)graph->n, sizeof *grams->layers);
     for (int l = 0; l < graph->n; l++) {
         if (!may_lose_inputs(graph, groups, l)) continue;
-        int each = reads_each(&graph->layers[l]), d = graph->layers[l].c * each;
+        int each = amc_patch_rows_each(&graph->layers[l]), d = graph->layers[l].c * each;
         grams->layers[l] = (amc_gram){d, each, amc_memory_alloc((size_t)d * d, sizeof(float)),
                                       amc_memory_alloc((size_t)d, sizeof(double))};
     }

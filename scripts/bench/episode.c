@@ -53,7 +53,7 @@ static int score(void *context, const int *counts, amc_score *scored, amc_error 
     e->parts[APPLY] = lap(&moment);
     amc_reconstruct(e->scorer->repair.grams, pruned.plan, pruned.weights);
     e->parts[RECONSTRUCT] = lap(&moment);
-    amc_calibrator_run(e->scorer->repair.calibrator, pruned.graph, pruned.weights);
+    amc_calibrator_run(e->scorer->repair.calibrator, pruned.graph, pruned.weights, NULL, NULL);
     e->parts[CALIBRATE] = lap(&moment);
     amc_host_model_apply(e->scorer->model, pruned.graph, pruned.weights);
     amc_pruned_clear(&e->pruned); // only now: the model borrowed it

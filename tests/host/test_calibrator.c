@@ -84,7 +84,7 @@ static void pruned_free(pruned small) {
 static amc_weights *calibrated(amc_calibrator *calibrator, const amc_layer_graph *graph,
                                const amc_weights *weights) {
     amc_weights *copy = amc_weights_copy(weights);
-    amc_calibrator_run(calibrator, graph, copy);
+    amc_calibrator_run(calibrator, graph, copy, NULL, NULL);
     return copy;
 }
 
@@ -396,7 +396,7 @@ static void test_memory_of_run(void **state) {
     for (int i = 0; i < 1100; i++) {
         if (i == 100) before = memory_in_use(); // the allocator's caches are full
         pruned small = pruned_new(&s.net, (uint64_t)i);
-        amc_calibrator_run(s.calibrator, small.graph, small.weights);
+        amc_calibrator_run(s.calibrator, small.graph, small.weights, NULL, NULL);
         pruned_free(small);
     }
     assert_true(memory_in_use() < before + 4096); // four bytes a run
@@ -411,7 +411,7 @@ static void test_memory_of_calibrators(void **state) {
     for (int i = 0; i < 60; i++) {
         if (i == 20) before = memory_in_use();
         amc_calibrator *calibrator = calibrator_new(&net, images);
-        amc_calibrator_run(calibrator, net.graph, net.weights);
+        amc_calibrator_run(calibrator, net.graph, net.weights, NULL, NULL);
         amc_calibrator_free(calibrator);
     }
     assert_true(memory_in_use() < before + 4096); // a hundred bytes a calibrator
@@ -465,7 +465,7 @@ static void test_capped_choice(void **state) {
     amc_prune_plan *plan = narrowest_plan(&net); // quick to run
     amc_layer_graph *graph = amc_slice_graph(net.graph, net.groups, plan);
     amc_weights *weights = amc_slice_weights(net.graph, net.groups, plan, net.weights);
-    amc_calibrator_run(calibrator, graph, weights);
+    amc_calibrator_run(calibrator, graph, weights, NULL, NULL);
     assert_true(weights->layers[0].variances[0] > 0);
     amc_weights_free(weights);
     amc_layer_graph_free(graph);

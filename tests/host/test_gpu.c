@@ -176,7 +176,7 @@ static amc_weights *calibrated(const networks_net *net, const amc_dataset *image
     amc_weights *weights = amc_weights_copy(net->weights);
     amc_calibrator *calibrator = amc_calibrator_new(net->path, net->graph, images, &err);
     if (!calibrator) fail_msg("%s", err.text);
-    amc_calibrator_run(calibrator, net->graph, weights);
+    amc_calibrator_run(calibrator, net->graph, weights, NULL, NULL);
     amc_calibrator_free(calibrator);
     return weights;
 }
