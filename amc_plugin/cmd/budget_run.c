@@ -27,6 +27,8 @@ struct amc_budget_run {
     amc_evaluation evaluation;
     amc_progress *progress;
     amc_search_result result;
+    amc_refit *refit;    // NULL: the result is as its plan left it
+    amc_score found;     // what the result scores
     amc_network *pruned; // the result as read back
     cJSON *json;         // what is said of it
 };
@@ -131,6 +133,7 @@ void amc_budget_run_free(amc_budget_run *run) {
     if (!run) return;
     cJSON_Delete(run->json);
     amc_network_free(run->pruned);
+    amc_refit_free(run->refit);
     free(run->result.counts);
     amc_progress_free(run->progress);
     amc_evaluation_clear(&run->evaluation);
@@ -216,6 +219,32 @@ static int search(amc_budget_run *run, amc_error *err) {
     return run->result.counts ? 0 : -1;
 }
 
+static int open_refit(amc_budget_run *run, amc_error *err) {
+    const amc_search_given *o = run->session->given;
+    const amc_scorer *scorer = run->session->scorer;
+    amc_repair_options options = o->scorer.repair;
+    if (!options.refit) return 0;
+    options.seed = o->scorer.seed;
+    options.threads = o->scorer.threads;
+    if (!o->quiet) fprintf(stderr, "refitting the result on %d images\n", options.refit);
+    run->refit = amc_repair_refit_new(run->session->network, scorer->data, options, err);
+    return run->refit ? 0 : -1;
+}
+
+// Scores a plan's network as it is in the end: refitted, unless that makes it worse. The scorer has
+// it then.
+static amc_score finish(const amc_budget_run *run, const int *counts) {
+    amc_scorer *scorer = run->session->scorer;
+    const amc_chooser *chooser = &run->session->chooser;
+    amc_score before = amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
+    if (!run->refit) return before;
+    amc_pruned refitted = amc_chooser_make(chooser, counts);
+    amc_pruned_refit(&refitted, run->refit);
+    amc_score after = amc_scorer_pruned(scorer, refitted);
+    if (after.accuracy >= before.accuracy) return after;
+    return amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
+}
+
 // What a person would have done without a search: policies made by hand, within the same budgets.
 static void score_references(amc_budget_run *run, cJSON *references) {
     static const char *const names[] = {"uniform", "shallow", "deep"};
@@ -224,8 +253,7 @@ static void score_references(amc_budget_run *run, cJSON *references) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         amc_policy policy = (amc_policy)amc_policy_find(names[i]);
         amc_policy_meet_budget(policy, run->env, NULL, counts);
-        amc_score scored = amc_scorer_pruned(run->session->scorer,
-                                             amc_chooser_make(&run->session->chooser, counts));
+        amc_score scored = finish(run, counts);
         cJSON *reference = cJSON_CreateObject();
         cJSON_AddStringToObject(reference, "policy", names[i]);
         cJSON_AddNumberToObject(reference, "macs",
@@ -265,16 +293,17 @@ static int verify(amc_budget_run *run, amc_error *err) {
     amc_accuracy accuracy = amc_scorer_network(again);
     amc_scorer_free(again);
     float found = (float)accuracy.top1 / (float)accuracy.images;
-    if (found == run->result.best.accuracy) return 0;
+    if (found == run->found.accuracy) return 0;
     return amc_error_set(err, "%s: scores %.4f when read back, expected %.4f",
-                         run->output->weights_path, found, run->result.best.accuracy);
+                         run->output->weights_path, found, run->found.accuracy);
 }
 
 static cJSON *result_json(amc_budget_run *run) {
     cJSON *json = amc_output_json(run->output, run->pruned);
     cJSON_AddStringToObject(json, "data", run->session->scorer->data_path);
     cJSON_AddNumberToObject(json, "accuracy_before", amc_search_session_accuracy(run->session));
-    cJSON_AddNumberToObject(json, "accuracy", run->result.best.accuracy);
+    cJSON_AddNumberToObject(json, "accuracy", run->found.accuracy);
+    cJSON_AddNumberToObject(json, "accuracy_in_search", run->result.best.accuracy);
     cJSON_AddNumberToObject(json, "reward", run->result.best.reward);
     cJSON_AddNumberToObject(json, "episodes", run->result.episodes);
     cJSON_AddNumberToObject(json, "images_scored", (double)run->evaluation.images);
@@ -295,11 +324,11 @@ static int check_found(const amc_budget_run *run, amc_error *err) {
 }
 
 static int write_result(amc_budget_run *run, amc_error *err) {
+    if (open_refit(run, err) < 0) return -1;
+    run->found = finish(run, run->result.counts);
     char *episodes = amc_progress_csv(run->progress);
-    amc_pruned best = amc_chooser_make(&run->session->chooser, run->result.counts);
     amc_output_sweep(run->output); // the folder is locked
-    int status = amc_output_stage(run->output, &best, episodes, err);
-    amc_pruned_clear(&best);
+    int status = amc_output_stage(run->output, &run->session->scorer->pruned, episodes, err);
     free(episodes);
     if (status == 0) run->pruned = amc_output_read_back(run->output, err);
     if (!run->pruned || verify(run, err) < 0) return -1;
@@ -372,8 +401,9 @@ void amc_budget_run_print(const amc_budget_run *run) {
     amc_output_print_summary(run->output, run->pruned);
     amc_running_print(&run->session->running);
     printf("accuracy %.2f%% on the held-out training images, before fine-tuning (episode %d of "
-           "%d)\n",
-           100 * run->result.best.accuracy, run->result.best.index + 1, run->result.episodes);
+           "%d, %.2f%% there)\n",
+           100 * run->found.accuracy, run->result.best.index + 1, run->result.episodes,
+           100 * run->result.best.accuracy);
     if (run->early_stop)
         printf("%d of %d plans were stopped early; images scored: %.1f%%\n",
                run->evaluation.stopped, run->evaluation.plans,

@@ -67,7 +67,8 @@ static int check_amount(const prune_options *o, amc_error *err) {
 // Checks the options and completes them.
 static int check(prune_options *o, amc_error *err) {
     if (check_amount(o, err) < 0 ||
-        amc_aim_check(&o->aim, "prune", &o->repair.granularity, err) < 0)
+        amc_aim_check(&o->aim, "prune", &o->repair.granularity, err) < 0 ||
+        amc_repair_options_check(&o->repair, "prune", err) < 0)
         return -1;
     if (!o->data) return 0;
     amc_data_file *data = amc_data_file_load(o->data, err);
@@ -94,12 +95,24 @@ static const amc_repair *repair_of(const pruning *p) {
     return p->scorer ? &p->scorer->repair : &p->repair;
 }
 
-// What the network is measured and repaired with, as far as that was asked for. -1 with err set.
-static int open_images(pruning *p, amc_error *err) {
-    const prune_options *o = p->options;
+static amc_repair_options repair_options(const prune_options *o) {
     amc_repair_options repair = o->repair;
     repair.seed = (uint64_t)o->seed;
     repair.threads = amc_cmd_processors();
+    return repair;
+}
+
+static amc_data_file *load_data(const pruning *p, amc_error *err) {
+    char *path = amc_network_data_path(p->network, p->options->data);
+    amc_data_file *data = amc_data_file_load(path, err);
+    free(path);
+    return data;
+}
+
+// What the network is measured and repaired with, as far as that was asked for. -1 with err set.
+static int open_images(pruning *p, amc_error *err) {
+    const prune_options *o = p->options;
+    amc_repair_options repair = repair_options(o);
     if (amc_measured_policy_is(o->policy)) {
         amc_scorer_options options = {.data = o->data,
                                       .part = AMC_DATASET_SEARCH,
@@ -111,9 +124,7 @@ static int open_images(pruning *p, amc_error *err) {
         return p->scorer ? 0 : -1;
     }
     if (!repair.reconstruct && !repair.calibrate) return 0;
-    char *path = amc_network_data_path(p->network, o->data);
-    amc_data_file *data = amc_data_file_load(path, err);
-    free(path);
+    amc_data_file *data = load_data(p, err);
     if (!data) return -1;
     int status = amc_repair_open(&p->repair, p->network, data, repair, err);
     amc_data_file_free(data);
@@ -151,6 +162,18 @@ static int make_named(pruning *p, amc_error *err) {
     free(counts);
     amc_prune_env_free(env);
     return status;
+}
+
+// Refits what was made, where that was asked for. -1 with err set.
+static int refit(pruning *p, amc_error *err) {
+    amc_repair_options options = repair_options(p->options);
+    if (!options.refit) return 0;
+    amc_data_file *data = load_data(p, err);
+    amc_refit *refit = data ? amc_repair_refit_new(p->network, data, options, err) : NULL;
+    if (refit) amc_pruned_refit(&p->made, refit);
+    amc_refit_free(refit);
+    amc_data_file_free(data);
+    return refit ? 0 : -1;
 }
 
 static int make(pruning *p, amc_error *err) {
@@ -192,7 +215,7 @@ static int open_pruning(pruning *p, const char *cfg, const char *weights, amc_er
         amc_running_open(&p->running, &o->aim, p->network, p->space, amc_cmd_processors(), err) < 0)
         return -1;
     if (open_images(p, err) < 0) return -1;
-    return make(p, err);
+    return make(p, err) < 0 ? -1 : refit(p, err);
 }
 
 static int write_result(pruning *p, amc_error *err) {
@@ -257,6 +280,7 @@ int amc_cmd_prune(int argc, char **argv) {
          .high = INT_MAX},
         AMC_OPTION_RECONSTRUCT(&o.repair.reconstruct),
         AMC_OPTION_CALIBRATE(&o.repair.calibrate),
+        AMC_OPTION_REFIT(&o.repair.refit, NULL),
         AMC_OPTION_SEED(&o.seed, "everything random"),
         AMC_OPTION_DATA(&o.data),
         AMC_OPTION_OUT(&o.out),

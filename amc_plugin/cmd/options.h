@@ -99,6 +99,12 @@ typedef struct amc_option {
         .name = "calibrate", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",               \
         .help = "training images to re-estimate batch normalization on; 0: don't", .high = 100000  \
     }
+#define AMC_OPTION_REFIT(to, flag)                                                                 \
+    {                                                                                              \
+        .name = "refit", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",                   \
+        .help = "training images to refit the result on, layer by layer; 0: don't",                \
+        .high = 100000, .given = (flag)                                                            \
+    }
 #define AMC_OPTION_CRITERION(to)                                                                   \
     {                                                                                              \
         .name = "criterion", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "NAME",           \

@@ -10,6 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+int amc_repair_options_check(const amc_repair_options *options, const char *command,
+                             amc_error *err) {
+    if (!options->refit || options->granularity == AMC_GRANULARITY_CHANNEL) return 0;
+    return amc_error_set(err, "%s: -refit is for channels, expected none with -granularity weight",
+                         command);
+}
+
 static int open_grams(amc_repair *repair, const amc_network *network, const amc_data_file *data,
                       amc_repair_options o, amc_error *err) {
     amc_dataset *images =
@@ -40,17 +47,24 @@ int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_da
         amc_repair_close(repair);
         return -1;
     }
-    if (repair->grams && repair->calibrator && options.granularity == AMC_GRANULARITY_CHANNEL)
-        repair->refit =
-            amc_refit_new(repair->calibrator, network->graph, network->groups, network->weights);
     return 0;
 }
 
 void amc_repair_close(amc_repair *repair) {
-    amc_refit_free(repair->refit);
     amc_grams_free(repair->grams);
     amc_calibrator_free(repair->calibrator);
     *repair = (amc_repair){0};
+}
+
+amc_refit *amc_repair_refit_new(const amc_network *network, const amc_data_file *data,
+                                amc_repair_options o, amc_error *err) {
+    amc_dataset *images =
+        amc_dataset_load(data, AMC_DATASET_TRAIN, o.refit, o.seed, o.threads, err);
+    if (!images) return NULL;
+    amc_refit *refit = amc_refit_new(network->cfg_path, network->graph, network->groups,
+                                     network->weights, images, err);
+    amc_dataset_free(images);
+    return refit;
 }
 
 double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
@@ -77,9 +91,7 @@ amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *pla
         NULL,
     };
     if (repair->grams) amc_reconstruct(repair->grams, plan, pruned.weights);
-    if (repair->refit)
-        amc_refit_run(repair->refit, plan, pruned.graph, pruned.weights);
-    else if (repair->calibrator)
+    if (repair->calibrator)
         amc_calibrator_run(repair->calibrator, pruned.graph, pruned.weights, NULL, NULL);
     return pruned;
 }
@@ -105,4 +117,8 @@ void amc_pruned_clear(amc_pruned *pruned) {
     amc_prune_plan_free(pruned->plan);
     free(pruned->counts);
     *pruned = (amc_pruned){0};
+}
+
+void amc_pruned_refit(amc_pruned *pruned, amc_refit *refit) {
+    amc_refit_run(refit, pruned->plan, pruned->graph, pruned->weights);
 }

@@ -15,14 +15,18 @@ typedef struct amc_repair_options {
     amc_granularity granularity; // of what the networks lose
     int reconstruct;             // images to reconstruct weights from; 0: they stay
     int calibrate;               // images to re-estimate batch normalization on; 0: it stays
+    int refit;                   // images to refit a result on; 0: it is as the plan left it
     uint64_t seed;
     int threads;
 } amc_repair_options;
 
+// -1 with err set, said by `command`, where the granularity doesn't go with them.
+int amc_repair_options_check(const amc_repair_options *options, const char *command,
+                             amc_error *err);
+
 typedef struct amc_repair {
     amc_grams *grams;           // NULL: weights aren't reconstructed
     amc_calibrator *calibrator; // NULL: batch normalization isn't re-estimated
-    amc_refit *refit;           // with both, of channels; else NULL
 } amc_repair;
 
 // Prepares what the options ask for, on images of the .data file; `network` is borrowed. -1 with
@@ -30,6 +34,11 @@ typedef struct amc_repair {
 int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_data_file *data,
                     amc_repair_options options, amc_error *err);
 void amc_repair_close(amc_repair *repair);
+
+// What results are refitted with, which takes too long for each plan of a search, from the images
+// that the options ask for. NULL with err set.
+amc_refit *amc_repair_refit_new(const amc_network *network, const amc_data_file *data,
+                                amc_repair_options options, amc_error *err);
 
 // Scores of the channels, larger is more important: by the criterion of that name (see
 // model/importance) or from the images that weights are reconstructed from, "obs" (see
@@ -54,6 +63,10 @@ amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *pla
 // The network with the counts[g] largest weights of each layer.
 amc_pruned amc_pruned_make_sparse(const amc_network *network, const amc_weight_ranking *ranking,
                                   const int *counts, const amc_repair *repair);
+
+// Refits a network of which channels were removed.
+void amc_pruned_refit(amc_pruned *pruned, amc_refit *refit);
+
 void amc_pruned_clear(amc_pruned *pruned);
 
 #endif

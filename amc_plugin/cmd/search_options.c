@@ -31,6 +31,14 @@ static int sort_budgets(amc_search_given *o, amc_error *err) {
     return 0;
 }
 
+// Refitting is for channels, on the CPU.
+static int check_refit(amc_search_given *o, amc_error *err) {
+    amc_repair_options *repair = &o->scorer.repair;
+    bool by_weights = repair->granularity == AMC_GRANULARITY_WEIGHT;
+    if (!o->refit_given && (by_weights || amc_gpu_chosen() >= 0)) repair->refit = 0;
+    return amc_repair_options_check(repair, "search", err);
+}
+
 // Checks the options and completes them.
 static int check(amc_search_given *o, amc_error *err) {
     int reward = amc_reward_find(o->reward_name);
@@ -53,6 +61,7 @@ static int check(amc_search_given *o, amc_error *err) {
     if (by_weights && reward == AMC_REWARD_FLOPS)
         return amc_error_set(err, "search: -reward flops is for channels, expected params with "
                                   "-granularity weight");
+    if (check_refit(o, err) < 0) return -1;
     if (reward == AMC_REWARD_ERR && !amc_aim_is_limited(&o->aim)) {
         o->aim.flops = o->aim.params = 0.5; // something has to be given up
         o->aim.flops_given = !by_weights;
@@ -65,16 +74,17 @@ static int check(amc_search_given *o, amc_error *err) {
 int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc_files_given *files,
                              amc_error *err) {
     amc_search_given *o = given;
-    *o = (amc_search_given){.reward_name = "err",
-                            .agent = "ddpg",
-                            .aim = amc_aim_unlimited(0.1),
-                            .max_drop = NAN,
-                            .episodes = 200,
-                            .warmup = 10,
-                            .seed = 1,
-                            .scorer = {.part = AMC_DATASET_SEARCH,
-                                       .threads = amc_cmd_processors(),
-                                       .repair = {.reconstruct = 2000, .calibrate = 256}}};
+    *o = (amc_search_given){
+        .reward_name = "err",
+        .agent = "ddpg",
+        .aim = amc_aim_unlimited(0.1),
+        .max_drop = NAN,
+        .episodes = 200,
+        .warmup = 10,
+        .seed = 1,
+        .scorer = {.part = AMC_DATASET_SEARCH,
+                   .threads = amc_cmd_processors(),
+                   .repair = {.reconstruct = 2000, .calibrate = 256, .refit = 3000}}};
     const amc_option table[] = {
         AMC_OPTION_DATA(&o->scorer.data),
         {.name = "flops",
@@ -137,6 +147,7 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
          .high = 0.5},
         AMC_OPTION_RECONSTRUCT(&o->scorer.repair.reconstruct),
         AMC_OPTION_CALIBRATE(&o->scorer.repair.calibrate),
+        AMC_OPTION_REFIT(&o->scorer.repair.refit, &o->refit_given),
         AMC_OPTION_MIN_KEEP(&o->aim.min_keep),
         AMC_OPTION_ROUND(&o->aim.round),
         AMC_OPTION_SKIP(&o->skip),

@@ -13,7 +13,8 @@ typedef struct amc_search_given {
     const char *reward_name, *agent, *skip, *out;
     double early_stop, max_drop;
     double finetune; // epochs after the search; 0: none
-    bool force, resume, json, quiet, paper, episodes_given, warmup_given, max_drop_given;
+    bool force, resume, json, quiet, paper, episodes_given, warmup_given, max_drop_given,
+        refit_given;
     int episodes, warmup, seed;
     amc_option_list flops; // budgets, each for a search of its own; that of `aim` is the first
     amc_aim aim;

@@ -6,6 +6,7 @@
 #include "host/host_network.h"
 
 #include <assert.h>
+#include <stdbool.h>
 
 #define MOST_BYTES (1LL << 30)
 
@@ -91,8 +92,9 @@ int amc_calibrator_images(const amc_calibrator *calibrator) {
     return calibrator->net->batch;
 }
 
-bool amc_calibrator_visits(const amc_calibrator *calibrator) {
-    return !amc_gpu_network_is(calibrator->net);
+float amc_calibrator_slope(const amc_calibrator *calibrator, int layer) {
+    ACTIVATION activation = calibrator->net->layers[layer].activation;
+    return activation == RELU ? 0 : activation == LEAKY ? 0.1f : 1;
 }
 
 // As Darknet's forward_network, but at most normalization is in training mode: dropout drops
@@ -100,6 +102,7 @@ bool amc_calibrator_visits(const amc_calibrator *calibrator) {
 static void forward(const amc_calibrator *calibrator, bool normalize, amc_calibrator_visit *visit,
                     void *context) {
     if (amc_gpu_network_is(calibrator->net)) {
+        assert(!visit);
         amc_gpu_network_normalize(calibrator->net, calibrator->input);
         return;
     }
@@ -116,7 +119,7 @@ static void forward(const amc_calibrator *calibrator, bool normalize, amc_calibr
 
 void amc_calibrator_look(amc_calibrator *calibrator, const amc_layer_graph *graph,
                          const amc_weights *weights, amc_calibrator_visit *visit, void *context) {
-    assert(amc_calibrator_visits(calibrator));
+    assert(!amc_gpu_network_is(calibrator->net));
     amc_host_network_apply(calibrator->net, graph, weights);
     forward(calibrator, false, visit, context);
 }

@@ -10,8 +10,6 @@
 #include "model/layer_graph.h"
 #include "model/weights_file.h"
 
-#include <stdbool.h>
-
 typedef struct amc_calibrator amc_calibrator;
 
 // Takes the images of `dataset` (resized copies, so it may be freed); where they and their
@@ -29,16 +27,17 @@ int amc_calibrator_images(const amc_calibrator *calibrator);
 // change the weights that the layer is going to use.
 typedef void amc_calibrator_visit(void *context, int layer, const float *input);
 
-// Whether visits are made: not on a GPU.
-bool amc_calibrator_visits(const amc_calibrator *calibrator);
+// What the activation of a layer multiplies negative sums by: 0 for relu, 1 where it has none or
+// one that isn't made of two straight lines.
+float amc_calibrator_slope(const amc_calibrator *calibrator, int layer);
 
-// Runs the images through `graph` with `weights` as they are, in inference.
+// Runs the images through `graph` with `weights` as they are, in inference, on the CPU.
 void amc_calibrator_look(amc_calibrator *calibrator, const amc_layer_graph *graph,
                          const amc_weights *weights, amc_calibrator_visit *visit, void *context);
 
 // Replaces the means and variances in `weights`, those of `graph`: one that the calibrator's
 // network can take on (see host_model). The same bits whatever the number of threads. visit may be
-// NULL.
+// NULL, and is on a GPU.
 void amc_calibrator_run(amc_calibrator *calibrator, const amc_layer_graph *graph,
                         amc_weights *weights, amc_calibrator_visit *visit, void *context);
 

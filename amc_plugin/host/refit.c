@@ -1,17 +1,25 @@
 #include "host/refit.h"
 
 #include "base/memory.h"
+#include "host/calibrator.h"
+#include "host/gpu.h"
 #include "host/patch_rows.h"
 #include "kernels/gemm.h"
-#include "kernels/least_squares.h"
+#include "kernels/regression.h"
+#include "model/importance.h"
 
+#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum {
-    ROWS = 1 << 13,   // places at which a layer's outputs are noted, about
+    ROWS = 1 << 15,   // places at which a layer's outputs are noted, about
     LEAST_EACH = 6,   // rows for each number that a filter reads, at least
-    MOST_READ = 1300, // numbers: a solve grows with their cube
+    MOST_READ = 4608, // numbers: moments grow with their square, a solve with their cube
 };
+
+// A filter is left alone where its sums times less than this are what normalization makes of them.
+#define LEAST_FACTOR 1e-6f
 
 // Towards the filters as they are.
 #define RIDGE 1e-2
@@ -23,7 +31,7 @@ typedef struct target {
 } target;
 
 struct amc_refit {
-    amc_calibrator *calibrator;
+    amc_calibrator *calibrator; // its own
     const amc_layer_graph *graph;
     const amc_channel_groups *groups;
     const amc_weights *weights;
@@ -75,9 +83,15 @@ static void note(void *context, int l, const float *input) {
     free(rows);
 }
 
-amc_refit *amc_refit_new(amc_calibrator *calibrator, const amc_layer_graph *graph,
-                         const amc_channel_groups *groups, const amc_weights *weights) {
-    if (!amc_calibrator_visits(calibrator)) return NULL;
+amc_refit *amc_refit_new(const char *path, const amc_layer_graph *graph,
+                         const amc_channel_groups *groups, const amc_weights *weights,
+                         const amc_dataset *dataset, amc_error *err) {
+    if (amc_gpu_started()) {
+        amc_error_set(err, "-refit computes on the CPU, expected -nogpu or -refit 0");
+        return NULL;
+    }
+    amc_calibrator *calibrator = amc_calibrator_new(path, graph, dataset, err);
+    if (!calibrator) return NULL;
     amc_refit *refit = amc_memory_alloc(1, sizeof *refit);
     *refit = (amc_refit){calibrator, graph, groups, weights, NULL, NULL, NULL, NULL};
     refit->targets = amc_memory_alloc((size_t)graph->n, sizeof *refit->targets);
@@ -89,6 +103,7 @@ void amc_refit_free(amc_refit *refit) {
     if (!refit) return;
     for (int l = 0; l < refit->graph->n; l++) free(refit->targets[l].y);
     free(refit->targets);
+    amc_calibrator_free(refit->calibrator);
     free(refit);
 }
 
@@ -105,18 +120,87 @@ static float *kept_targets(const amc_refit *refit, int l, int n, int kept) {
     return y;
 }
 
-// Without normalization, whose means are re-estimated anyway, biases take up what is missing in the
-// mean.
-static void set_biases(const amc_refit *refit, int l, const float *intercepts) {
+// What makes a sum of one of the original's filters what its activation gets: factor * sum + shift.
+typedef struct unit_scale {
+    float factor, shift;
+} unit_scale;
+
+static unit_scale scale_of(const amc_layer_weights *w, int o) {
+    if (!w->scales) return (unit_scale){1, w->biases[o]};
+    float factor = (float)amc_importance_factor(w, o);
+    return (unit_scale){factor, w->biases[o] - factor * w->means[o]};
+}
+
+// Those of the filters that stay; new memory.
+static unit_scale *kept_scales(const amc_refit *refit, int l) {
     const amc_layer_weights *whole = &refit->weights->layers[l];
-    amc_layer_weights *small = &refit->small->layers[l];
-    if (small->means) return;
     const int *units = refit->groups->unit[l];
-    for (int o = 0, f = 0; o < whole->n; o++)
-        if (refit->plan->kept[units[o]]) {
-            small->biases[f] = whole->biases[o] + intercepts[f];
-            f++;
-        }
+    unit_scale *scales = amc_memory_alloc((size_t)whole->n, sizeof *scales), *to = scales;
+    for (int o = 0; o < whole->n; o++)
+        if (refit->plan->kept[units[o]]) *to++ = scale_of(whole, o);
+    return scales;
+}
+
+static void scale_targets(const unit_scale *scales, int n, int filters, float *y) {
+    for (int i = 0; i < n; i++)
+        for (int f = 0; f < filters; f++, y++) *y = *y * scales[f].factor + scales[f].shift;
+}
+
+static void scale_filters(const unit_scale *scales, int filters, int d, const float *from,
+                          float *to) {
+    for (int f = 0; f < filters; f++)
+        for (int j = 0; j < d; j++) *to++ = *from++ * scales[f].factor;
+}
+
+// Normalization takes away mean and deviation of what filter f computes, and has to bring them back
+// as they are in the fitted (n, filters).
+static void set_normalization(const float *fitted, int n, int filters, int f, bool negative,
+                              amc_layer_weights *w) {
+    double mean = 0, squares = 0;
+    for (int i = 0; i < n; i++) mean += fitted[(size_t)i * filters + f];
+    mean /= n;
+    for (int i = 0; i < n; i++) squares += pow(fitted[(size_t)i * filters + f] - mean, 2);
+    float deviation = (float)sqrt(squares / n);
+    w->scales[f] = negative ? -deviation : deviation;
+    w->biases[f] = (float)mean;
+}
+
+// The filters in the sizes that they had before; those that normalization takes nothing of stay.
+static void store(const unit_scale *scales, const float *filters, const float *intercepts,
+                  const float *fitted, int n, int d, amc_layer_weights *w) {
+    for (int f = 0; f < w->n; f++) {
+        float factor = scales[f].factor;
+        if (fabsf(factor) < LEAST_FACTOR) continue;
+        for (int j = 0; j < d; j++)
+            w->weights[(size_t)f * d + j] = filters[(size_t)f * d + j] / factor;
+        if (w->scales)
+            set_normalization(fitted, n, w->n, f, factor < 0, w);
+        else
+            w->biases[f] = intercepts[f];
+    }
+}
+
+// To rows x (n, what filters read) and the original's sums y (n, filters), of which it makes
+// others.
+static void fit(const amc_refit *refit, int l, float *x, float *y, int n) {
+    amc_layer_weights *w = &refit->small->layers[l];
+    int d = reads(&refit->small_graph->layers[l]);
+    float slope = amc_calibrator_slope(refit->calibrator, l);
+    float *filters = amc_memory_alloc((size_t)w->n * d, sizeof *filters);
+    float *intercepts = amc_memory_alloc((size_t)w->n, sizeof *intercepts);
+    unit_scale *scales = kept_scales(refit, l);
+    scale_targets(scales, n, w->n, y);
+    scale_filters(scales, w->n, d, w->weights, filters);
+    amc_regression *regression = amc_regression_new(x, n, d, RIDGE);
+    if (slope < 1)
+        amc_regression_fit_activated(regression, y, w->n, slope, filters, intercepts);
+    else
+        amc_regression_fit(regression, y, w->n, filters, intercepts);
+    store(scales, filters, intercepts, y, n, d, w);
+    amc_regression_free(regression);
+    free(scales);
+    free(intercepts);
+    free(filters);
 }
 
 static void refit_layer(void *context, int l, const float *input) {
@@ -127,11 +211,7 @@ static void refit_layer(void *context, int l, const float *input) {
     int images = amc_calibrator_images(refit->calibrator), n = images * t->places;
     float *x = read_rows(layer, input, images, t->places);
     float *y = kept_targets(refit, l, n, layer->out_c);
-    float *intercepts = amc_memory_alloc((size_t)layer->out_c, sizeof *intercepts);
-    amc_least_squares_fit(x, y, n, reads(layer), layer->out_c, RIDGE,
-                          refit->small->layers[l].weights, intercepts);
-    set_biases(refit, l, intercepts);
-    free(intercepts);
+    fit(refit, l, x, y, n);
     free(y);
     free(x);
 }

@@ -1,9 +1,9 @@
 #include "kernels/least_squares.h"
 
 #include "base/memory.h"
+#include "kernels/cholesky.h"
 #include "kernels/gemm.h"
 
-#include <lapack.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,72 +45,15 @@ static float *right_side(const float *moments, int d, const int *kept, int n, in
     return right;
 }
 
-static void to_double(const float *from, size_t n, double *to) {
-    for (size_t i = 0; i < n; i++) to[i] = from[i];
-}
-
-static double mean_diagonal(const float *square, int n) {
-    double sum = 0;
-    for (int i = 0; i < n; i++) sum += square[(size_t)i * n + i];
-    return sum / n;
-}
-
-// Solves (square + ridge) v = right for each row of right (filters, n), and adds v to `to`.
-static void solve(const float *square, const float *right, int n, double ridge, int filters,
-                  float *to) {
-    double *factor = amc_memory_alloc((size_t)n * n, sizeof *factor);
-    double *solution = amc_memory_alloc((size_t)filters * n, sizeof *solution);
-    double add = mean_diagonal(square, n) * ridge;
-    int failed = add > 0; // features that never vary explain nothing
-    while (failed) {
-        to_double(square, (size_t)n * n, factor);
-        to_double(right, (size_t)filters * n, solution);
-        for (int i = 0; i < n; i++) factor[(size_t)i * n + i] += add;
-        LAPACK_dposv("L", &n, &filters, factor, &n, solution, &n, &failed); // rows: its columns
-        add *= 10;
-    }
-    for (size_t i = 0; i < (size_t)filters * n; i++) to[i] += (float)solution[i];
-    free(solution);
-    free(factor);
-}
-
 void amc_least_squares_regress(const float *moments, int d, const int *kept, int n, double ridge,
                                int filters, const float *from, float *to) {
     float *square = gather(moments, d, kept, n, kept, n);
-    float *right = right_side(moments, d, kept, n, filters, from);
-    solve(square, right, n, ridge, filters, to);
-    free(right);
-    free(square);
-}
-
-// Takes the mean from each column of x (n, d); returns them, new memory.
-static double *centre(float *x, int n, int d) {
-    double *means = amc_memory_alloc((size_t)d, sizeof *means);
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < d; j++) means[j] += x[(size_t)i * d + j];
-    for (int j = 0; j < d; j++) means[j] /= n;
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < d; j++) x[(size_t)i * d + j] -= (float)means[j];
-    return means;
-}
-
-void amc_least_squares_fit(float *x, float *y, int n, int d, int filters, double ridge,
-                           float *weights, float *intercepts) {
-    float *square = amc_memory_alloc((size_t)d * d, sizeof *square);
-    float *right = amc_memory_alloc((size_t)filters * d, sizeof *right);
-    double *mean_x = centre(x, n, d), *mean_y = centre(y, n, filters);
-    /* y <- y - x w^T */
-    amc_gemm_parallel(false, true, n, filters, d, -1, x, d, weights, d, 1, y, filters);
-    amc_gemm_parallel(true, false, d, d, n, 1.f / (float)n, x, d, x, d, 0, square, d);
-    amc_gemm_parallel(true, false, filters, d, n, 1.f / (float)n, y, filters, x, d, 0, right, d);
-    solve(square, right, d, ridge, filters, weights);
-    for (int f = 0; f < filters; f++) {
-        double above = mean_y[f];
-        for (int j = 0; j < d; j++) above -= weights[(size_t)f * d + j] * mean_x[j];
-        intercepts[f] = (float)above;
+    double *factor = amc_cholesky_new(square, n, ridge);
+    if (factor) { // features that never vary explain nothing
+        float *right = right_side(moments, d, kept, n, filters, from);
+        amc_cholesky_solve(factor, n, right, filters, to);
+        free(right);
     }
-    free(mean_y);
-    free(mean_x);
-    free(right);
+    free(factor);
     free(square);
 }

@@ -1,4 +1,4 @@
-// Linear regression: from second moments that were summed once, or from samples.
+// Linear regression from second moments that were summed once.
 
 #ifndef AMC_KERNELS_LEAST_SQUARES_H
 #define AMC_KERNELS_LEAST_SQUARES_H
@@ -15,16 +15,5 @@
 // leaves the matrix without one, with ten times the ridge.
 void amc_least_squares_regress(const float *moments, int d, const int *kept, int n, double ridge,
                                int filters, const float *from, float *to);
-
-// Filters are changed so that what they compute comes nearer to what it should be. For each filter
-// w over n samples x_i, whose targets are y_i, both less their means,
-//
-//     minimise sum_i (y_i - (w + v) x_i)^2 / n + ridge * |v|^2,    then   w += v,
-//
-// with the ridge as above. x: (n, d) and y: (n, filters), which are overwritten; weights: (filters,
-// d); intercepts: (filters), by how much the targets then lie above w x in the mean. Where rounding
-// leaves no factorization, with ten times the ridge.
-void amc_least_squares_fit(float *x, float *y, int n, int d, int filters, double ridge,
-                           float *weights, float *intercepts);
 
 #endif

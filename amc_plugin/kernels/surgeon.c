@@ -1,6 +1,7 @@
 #include "kernels/surgeon.h"
 
 #include "base/memory.h"
+#include "kernels/cholesky.h"
 
 #include <cblas.h>
 #include <lapack.h>
@@ -14,23 +15,19 @@ struct amc_surgeon {
     double *weights; // (d, filters) a feature's weights in all filters, 0 for the others
 };
 
-static double mean_diagonal(const float *square, int n) {
-    double sum = 0;
-    for (int i = 0; i < n; i++) sum += square[(size_t)i * n + i];
-    return sum / n;
-}
-
-// inverse = (moments + add I)^-1; its lower triangle in LAPACK's columns is the upper one here.
-// False if there is no Cholesky factorization.
-static bool invert(const float *moments, int d, double add, double *inverse) {
+// (d, d) of (moments + ridge)^-1. LAPACK's lower triangle of columns is the upper one here.
+static double *invert(const float *moments, int d, double ridge) {
+    double *inverse = amc_cholesky_new(moments, d, ridge);
+    if (!inverse) { // features that never vary: all cost the same but for their weights
+        inverse = amc_memory_alloc((size_t)d * d, sizeof *inverse);
+        for (int i = 0; i < d; i++) inverse[(size_t)i * d + i] = 1;
+        return inverse;
+    }
     int failed;
-    for (size_t i = 0; i < (size_t)d * d; i++) inverse[i] = moments[i];
-    for (int i = 0; i < d; i++) inverse[(size_t)i * d + i] += add;
-    LAPACK_dpotrf("L", &d, inverse, &d, &failed);
-    if (!failed) LAPACK_dpotri("L", &d, inverse, &d, &failed);
+    LAPACK_dpotri("L", &d, inverse, &d, &failed);
     for (int i = 0; i < d; i++)
         for (int j = 0; j < i; j++) inverse[(size_t)i * d + j] = inverse[(size_t)j * d + i];
-    return !failed;
+    return inverse;
 }
 
 amc_surgeon *amc_surgeon_new(const float *moments, int d, double ridge, int filters,
@@ -38,14 +35,11 @@ amc_surgeon *amc_surgeon_new(const float *moments, int d, double ridge, int filt
     amc_surgeon *s = amc_memory_alloc(1, sizeof *s);
     s->d = d;
     s->filters = filters;
-    s->inverse = amc_memory_alloc((size_t)d * d, sizeof *s->inverse);
+    s->inverse = invert(moments, d, ridge);
     s->weights = amc_memory_alloc((size_t)d * filters, sizeof *s->weights);
     for (int f = 0; f < filters; f++)
         for (int i = 0; i < d; i++)
             s->weights[(size_t)i * filters + f] = factors[f] * weights[(size_t)f * d + i];
-    double add = ridge * mean_diagonal(moments, d);
-    if (add <= 0) add = 1; // features that never vary: all cost the same but for their weights
-    while (!invert(moments, d, add, s->inverse)) add *= 10;
     return s;
 }
 
