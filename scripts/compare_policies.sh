@@ -41,7 +41,7 @@ for setting in "${@:3}"; do
 done
 settings="flops=$flops plans=$plans limit=$limit epochs=$epochs rate=$rate"
 data=cfg/$name.data weights=weights/$name.weights csv=$dir/results.csv
-readonly REPAIR=(-reconstruct 2000 -calibrate 256)
+readonly REPAIR=(-reconstruct 2000 -calibrate 256 -refit 3000)
 
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
 

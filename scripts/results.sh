@@ -64,7 +64,7 @@ Written by \`make results\` from the figures in \`scripts/results/\`. Accuracy i
 search, calibration or fine-tuning sees. Where there are several seeds: mean (smallest to largest).
 
 \`scripts/study.sh NAME\` makes the figures of one network. Every policy has its network repaired on the same training
-images (2,000 to reconstruct weights, 256 for batch normalization) and fine-tuned alike by \`darknet amc finetune\`: so
+images (2,000 to reconstruct weights, 256 for batch normalization, 3,000 to refit the result) and fine-tuned alike by \`darknet amc finetune\`: so
 many epochs of Darknet's training loop with a learning rate that falls to 0 (the script has the numbers), in which half
 of the truth is what the unpruned network says of the image, and of whose epochs the one is taken that is best on
 held-out training images. The unpruned network is not trained on. A search is 200 plans, each scored on held-out

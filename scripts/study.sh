@@ -24,7 +24,7 @@ parts=("${@:2}")
 limit=0
 case $name in
 fashion) budgets=0.5 epochs=4 rate=0.02 limit=2000 ;;
-plain20) budgets=0.5 epochs=20 rate=0.05 ;;
+plain20) budgets=0.5 epochs=10 rate=0.05 ;;
 resnet56) budgets=0.5 epochs=10 rate=0.05 ;;
 vgg16) budgets=0.2 epochs=10 rate=0.03 ;;
 mobilenet) budgets='0.5 0.4' epochs=10 rate=0.05 ;;

@@ -223,7 +223,7 @@ static int open_refit(amc_budget_run *run, amc_error *err) {
     const amc_search_given *o = run->session->given;
     const amc_scorer *scorer = run->session->scorer;
     amc_repair_options options = o->scorer.repair;
-    if (!options.refit) return 0;
+    if (!options.refit || interrupted) return 0; // a search that is to go on isn't kept waiting
     options.seed = o->scorer.seed;
     options.threads = o->scorer.threads;
     if (!o->quiet) fprintf(stderr, "refitting the result on %d images\n", options.refit);

@@ -163,7 +163,7 @@ finished() {
     run 'a finished search, -resume' longer -resume
     check_same 'a finished search, -resume: the same files' whole longer
     check 'a finished search, -resume: scores nothing' "$(cat "$work.err")" \
-        [ "$(tail -n 1 "$work.err")" = "resumed: $EPISODES episodes of $EPISODES were scored before" ]
+        [ "$(tail -n 2 "$work.err" | head -n 1)" = "resumed: $EPISODES episodes of $EPISODES were scored before" ]
     run 'more episodes' longer -resume -episodes 45
     run 'as many at once' at_once -episodes 45
     check_same 'more episodes: the same files as at once' at_once longer

@@ -5,28 +5,12 @@
 
 #include "host/elimination.h"
 #include "host/hooks.h"
-#include "host/host_model.h"
+#include "host/mended.h"
 #include "host/reconstruction.h"
 #include "model/slice.h"
 #include "model/weight_ranking.h"
 
-#include "support/networks.h"
-
 #include <omp.h>
-
-enum { IMAGES = 40 };
-
-// Random images of the network's size.
-static amc_dataset *images_new(const amc_layer_graph *graph) {
-    amc_dataset *images = amc_memory_alloc(1, sizeof *images);
-    images->n = IMAGES;
-    images->images = amc_memory_alloc(IMAGES, sizeof *images->images);
-    images->list = amc_memory_alloc(1, sizeof *images->list);
-    for (int i = 0; i < IMAGES; i++)
-        images->images[i] =
-            (amc_image){graph->w, fixture_pixels(graph->w, graph->w, 3, (uint64_t)i), 0};
-    return images;
-}
 
 typedef struct subject {
     networks_net net;
@@ -36,7 +20,7 @@ typedef struct subject {
 
 static subject subject_new(networks_net net) {
     amc_error err = {""};
-    subject s = {net, images_new(net.graph), NULL};
+    subject s = {net, mended_images(net.graph), NULL};
     s.grams = amc_grams_new(net.path, net.graph, net.groups, net.weights, s.images, &err);
     if (!s.grams) fail_msg("%s", err.text);
     return s;
@@ -48,53 +32,6 @@ static void subject_free(subject s) {
     networks_free(s.net);
 }
 
-static bool takes_images(const networks_text *text) {
-    return strstr(text->cfg, "channels=3\n") && networks_is_computed(text->cfg);
-}
-
-// ---- outputs ------------------------------------------------------------------------------------
-
-// The network's outputs for all images: (IMAGES, outputs).
-static float *outputs_new(const subject *s, const amc_layer_graph *graph,
-                          const amc_weights *weights) {
-    amc_error err = {""};
-    amc_host_model *model = amc_host_model_new(s->net.path, s->net.graph, 1, &err);
-    if (!model) fail_msg("%s", err.text);
-    amc_host_model_apply(model, graph, weights);
-    size_t inputs = (size_t)graph->c * graph->h * graph->w;
-    int classes = amc_host_model_classes(model);
-    float *input = amc_memory_alloc(inputs, sizeof *input);
-    float *outputs = amc_memory_alloc((size_t)IMAGES * classes, sizeof *outputs);
-    for (int i = 0; i < IMAGES; i++) {
-        amc_dataset_input(s->images, i, graph->h, graph->w, input);
-        memcpy(outputs + (size_t)i * classes, amc_host_model_predict(model, 0, 1, input),
-               (size_t)classes * sizeof *outputs);
-    }
-    free(input);
-    amc_host_model_free(model);
-    return outputs;
-}
-
-// How far the smaller network's outputs are from the original's, as a share of how far those are
-// from their means.
-static double distance(const subject *s, const amc_layer_graph *graph, const amc_weights *small) {
-    int classes = amc_layer_outputs(&graph->layers[amc_layer_graph_output(graph)]);
-    float *a = outputs_new(s, s->net.graph, s->net.weights), *b = outputs_new(s, graph, small);
-    double apart = 0, spread = 0;
-    for (int c = 0; c < classes; c++) {
-        double mean = 0;
-        for (int i = 0; i < IMAGES; i++) mean += a[i * classes + c] / (double)IMAGES;
-        for (int i = 0; i < IMAGES; i++) {
-            double x = a[i * classes + c], y = b[i * classes + c];
-            apart += (x - y) * (x - y);
-            spread += (x - mean) * (x - mean);
-        }
-    }
-    free(b);
-    free(a);
-    return sqrt(apart / spread);
-}
-
 typedef struct distances {
     double sliced, reconstructed;
 } distances;
@@ -103,58 +40,21 @@ static distances measure(const subject *s, const amc_prune_plan *plan) {
     amc_layer_graph *graph = amc_slice_graph(s->net.graph, s->net.groups, plan);
     amc_weights *small = amc_slice_weights(s->net.graph, s->net.groups, plan, s->net.weights);
     distances d;
-    d.sliced = distance(s, graph, small);
+    d.sliced = mended_distance(&s->net, s->images, graph, small);
     amc_reconstruct(s->grams, plan, small);
-    d.reconstructed = distance(s, graph, small);
+    d.reconstructed = mended_distance(&s->net, s->images, graph, small);
     amc_weights_free(small);
     amc_layer_graph_free(graph);
     return d;
-}
-
-// ---- twins --------------------------------------------------------------------------------------
-
-// Filter `to` of a layer becomes filter `from`.
-static void copy_filter(const amc_layer_weights *w, int from, int to) {
-    size_t per = (size_t)(w->n_weights / w->n);
-    memcpy(w->weights + to * per, w->weights + from * per, per * sizeof(float));
-    float *arrays[] = {w->biases, w->scales, w->means, w->variances};
-    for (int k = 0; k < 4; k++)
-        if (arrays[k]) arrays[k][to] = arrays[k][from];
-}
-
-// In all layers, the channels of unit `to` become those of unit `from`.
-static void copy_unit(const networks_net *net, const amc_channel_group *group, int from, int to) {
-    for (int k = 0; k < group->n_layers; k++) {
-        int l = group->layers[k], n = net->graph->layers[l].out_c, a = 0;
-        const int *unit = net->groups->unit[l];
-        for (int b = 0; b < n; b++) {
-            if (unit[b] != to) continue;
-            while (unit[a] != from) a++;
-            copy_filter(&net->weights->layers[l], a++, b);
-        }
-    }
-}
-
-// Makes each second unit the twin of the one before; the plan removes it.
-static amc_prune_plan *make_twins(const networks_net *net) {
-    amc_prune_plan *plan = amc_prune_plan_new(net->groups);
-    for (int g = 0; g < net->groups->n; g++) {
-        const amc_channel_group *group = &net->groups->groups[g];
-        for (int i = 1; group->prunable && i < group->n_units; i += 2) {
-            copy_unit(net, group, group->units[i - 1], group->units[i]);
-            plan->kept[group->units[i]] = 0;
-        }
-    }
-    return plan;
 }
 
 static void test_twins(void **state) {
     (void)state;
     int checked = 0;
     for (int i = 0; i < NETWORKS; i++) {
-        if (!takes_images(&networks_all[i])) continue;
+        if (!mended_takes_images(&networks_all[i])) continue;
         networks_net net = networks_new(networks_all[i].cfg, 1);
-        amc_prune_plan *plan = make_twins(&net);
+        amc_prune_plan *plan = mended_make_twins(&net);
         subject s = subject_new(net);
         distances d = measure(&s, plan);
         if (!(d.sliced > 0.1)) fail_msg("%s: sliced %g", networks_all[i].name, d.sliced);
@@ -188,9 +88,9 @@ static void test_elimination(void **state) {
     (void)state;
     int mixed = 0, pairs = 0;
     for (int i = 0; i < NETWORKS; i++) {
-        if (!takes_images(&networks_all[i])) continue;
+        if (!mended_takes_images(&networks_all[i])) continue;
         networks_net net = networks_new(networks_all[i].cfg, 6);
-        amc_prune_plan_free(make_twins(&net));
+        amc_prune_plan_free(mended_make_twins(&net));
         subject s = subject_new(net);
         double *score = amc_memory_alloc((size_t)net.groups->n_units, sizeof *score);
         amc_elimination_score(s.grams, score, NULL);
@@ -215,7 +115,7 @@ static void test_any_plan(void **state) {
     amc_rng rng;
     amc_rng_init(&rng, 1);
     for (int i = 0; i < NETWORKS; i++) {
-        if (!takes_images(&networks_all[i])) continue;
+        if (!mended_takes_images(&networks_all[i])) continue;
         subject s = subject_new(networks_new(networks_all[i].cfg, 2));
         amc_prune_plan *plan = networks_random_plan(s.net.groups, &rng);
         distances d = measure(&s, plan);
@@ -301,16 +201,17 @@ static void test_single_weights(void **state) {
     double pruned = 0, reconstructed = 0;
     int nearer = 0, networks = 0;
     for (int i = 0; i < NETWORKS; i++) {
-        if (!takes_images(&networks_all[i])) continue;
+        if (!mended_takes_images(&networks_all[i])) continue;
         amc_error err = {""};
         subject s = {networks_new(networks_all[i].cfg, 5), NULL, NULL};
-        s.images = images_new(s.net.graph);
+        s.images = mended_images(s.net.graph);
         s.grams = amc_grams_new(s.net.path, s.net.graph, NULL, s.net.weights, s.images, &err);
         assert_non_null(s.grams);
         amc_weights *half = half_of(&s.net), *mended = amc_weights_copy(half);
         amc_reconstruct_sparse(s.grams, mended);
         assert_same_zeros(half, mended);
-        double before = distance(&s, s.net.graph, half), after = distance(&s, s.net.graph, mended);
+        double before = mended_distance(&s.net, s.images, s.net.graph, half),
+               after = mended_distance(&s.net, s.images, s.net.graph, mended);
         nearer += after < before;
         pruned += log(before), reconstructed += log(after);
         networks++;
@@ -330,7 +231,7 @@ static void test_whole_and_empty_filters(void **state) {
     amc_error err = {""};
     networks_net net =
         networks_new(NET(3, 8, 8) CONV(4, 3, 1, linear) BARE_CONV(3, 1, 1, linear) AVGPOOL(), 2);
-    subject s = {net, images_new(net.graph), NULL};
+    subject s = {net, mended_images(net.graph), NULL};
     s.grams = amc_grams_new(net.path, net.graph, NULL, net.weights, s.images, &err);
     assert_non_null(s.grams);
     amc_weights *sparse = amc_weights_copy(net.weights);
@@ -341,10 +242,11 @@ static void test_whole_and_empty_filters(void **state) {
     assert_memory_equal(last->weights, net.weights->layers[1].weights, 4 * sizeof(float));
     assert_true(last->biases[0] == net.weights->layers[1].biases[0]);
     for (int i = 0; i < 4; i++) assert_true(last->weights[4 + i] == 0);
-    float *a = outputs_new(&s, net.graph, net.weights), *b = outputs_new(&s, net.graph, sparse);
+    float *a = mended_outputs(&s.net, s.images, net.graph, net.weights),
+          *b = mended_outputs(&s.net, s.images, net.graph, sparse);
     double before = 0, after = 0;
-    for (int i = 0; i < IMAGES; i++)
-        before += a[i * 3 + 1] / IMAGES, after += b[i * 3 + 1] / IMAGES;
+    for (int i = 0; i < MENDED_IMAGES; i++)
+        before += a[i * 3 + 1] / MENDED_IMAGES, after += b[i * 3 + 1] / MENDED_IMAGES;
     assert_true(fabs(before - after) < 0.05 * fabs(before));
     free(a), free(b);
     amc_weights_free(sparse);
