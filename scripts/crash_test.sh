@@ -19,7 +19,7 @@ runs=${1:-20}
 if [ $# -lt 2 ]; then
     cd "$root"
     set -- "$runs" cfg/fashion.cfg weights/fashion.weights cfg/fashion.data -episodes 40 -limit 200 -reconstruct 200 \
-        -calibrate 64
+        -calibrate 64 -refit 200
 fi
 search=("$binary" amc search "$2" "$3" -data "$4" "${@:5}")
 RANDOM=${SEED:-1}

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "cmd/commands.h"
+#include "cmd/finishing.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
 #include "cmd/shell.h"
@@ -27,10 +28,12 @@ struct amc_budget_run {
     amc_evaluation evaluation;
     amc_progress *progress;
     amc_search_result result;
-    amc_refit *refit;    // NULL: the result is as its plan left it
-    amc_score found;     // what the result scores
-    amc_network *pruned; // the result as read back
-    cJSON *json;         // what is said of it
+    amc_finalists *finalists;
+    amc_finishing *finishing;        // NULL until the search is over
+    const amc_search_episode *found; // the finalist that is the result,
+    amc_score score;                 // and what it scores in the end
+    amc_network *pruned;             // the result as read back
+    cJSON *json;                     // what is said of it
 };
 
 static volatile sig_atomic_t interrupted;
@@ -69,6 +72,7 @@ static int score(void *context, const int *counts, amc_score *scored, amc_error 
 static bool report(void *context, const amc_search_episode *episode) {
     amc_budget_run *run = context;
     amc_progress_episode(run->progress, episode);
+    amc_finalists_offer(run->finalists, episode);
     return !interrupted || amc_checkpoint_replays(run->checkpoint);
 }
 
@@ -133,7 +137,8 @@ void amc_budget_run_free(amc_budget_run *run) {
     if (!run) return;
     cJSON_Delete(run->json);
     amc_network_free(run->pruned);
-    amc_refit_free(run->refit);
+    amc_finishing_free(run->finishing);
+    amc_finalists_free(run->finalists);
     free(run->result.counts);
     amc_progress_free(run->progress);
     amc_evaluation_clear(&run->evaluation);
@@ -211,38 +216,14 @@ static int search(amc_budget_run *run, amc_error *err) {
     const amc_search_given *o = run->session->given;
     run->progress = amc_progress_new(run->session->space, amc_prune_env_resource(run->env),
                                      run->episodes, o->quiet);
+    run->finalists =
+        amc_finalists_new(run->session->space->n, o->scorer.repair.refit ? AMC_FINISHING_PLANS : 1);
     run->result = amc_search_run(run->env, search_options(run), score, report, run, err);
     amc_progress_end(run->progress);
     char *after = amc_memory_text("%d episodes of %d", run->result.episodes, run->episodes);
     if (run->result.episodes < run->episodes) print_how_to_resume(run, after);
     free(after);
     return run->result.counts ? 0 : -1;
-}
-
-static int open_refit(amc_budget_run *run, amc_error *err) {
-    const amc_search_given *o = run->session->given;
-    const amc_scorer *scorer = run->session->scorer;
-    amc_repair_options options = o->scorer.repair;
-    if (!options.refit || interrupted) return 0; // a search that is to go on isn't kept waiting
-    options.seed = o->scorer.seed;
-    options.threads = o->scorer.threads;
-    if (!o->quiet) fprintf(stderr, "refitting the result on %d images\n", options.refit);
-    run->refit = amc_repair_refit_new(run->session->network, scorer->data, options, err);
-    return run->refit ? 0 : -1;
-}
-
-// Scores a plan's network as it is in the end: refitted, unless that makes it worse. The scorer has
-// it then.
-static amc_score finish(const amc_budget_run *run, const int *counts) {
-    amc_scorer *scorer = run->session->scorer;
-    const amc_chooser *chooser = &run->session->chooser;
-    amc_score before = amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
-    if (!run->refit) return before;
-    amc_pruned refitted = amc_chooser_make(chooser, counts);
-    amc_pruned_refit(&refitted, run->refit);
-    amc_score after = amc_scorer_pruned(scorer, refitted);
-    if (after.accuracy >= before.accuracy) return after;
-    return amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
 }
 
 // What a person would have done without a search: policies made by hand, within the same budgets.
@@ -253,7 +234,7 @@ static void score_references(amc_budget_run *run, cJSON *references) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         amc_policy policy = (amc_policy)amc_policy_find(names[i]);
         amc_policy_meet_budget(policy, run->env, NULL, counts);
-        amc_score scored = finish(run, counts);
+        amc_score scored = amc_finishing_score(run->finishing, counts);
         cJSON *reference = cJSON_CreateObject();
         cJSON_AddStringToObject(reference, "policy", names[i]);
         cJSON_AddNumberToObject(reference, "macs",
@@ -272,7 +253,7 @@ static int verify_cost(const amc_budget_run *run, amc_resource resource, amc_err
     int64_t cost =
         channels ? amc_prune_space_graph_cost(run->session->space, resource, run->pruned->graph)
                  : amc_network_cost(run->pruned, run->session->space->granularity, resource);
-    int64_t found = amc_prune_env_cost(run->env, resource, run->result.counts);
+    int64_t found = amc_prune_env_cost(run->env, resource, run->found->counts);
     bool exact = cost == found || (!channels && cost < found);
     if (exact && cost <= amc_prune_env_budget(run->env, resource)) return 0;
     return amc_error_set(err, "%s: has %lld of %s when read back, expected %lld",
@@ -293,18 +274,18 @@ static int verify(amc_budget_run *run, amc_error *err) {
     amc_accuracy accuracy = amc_scorer_network(again);
     amc_scorer_free(again);
     float found = (float)accuracy.top1 / (float)accuracy.images;
-    if (found == run->found.accuracy) return 0;
+    if (found == run->score.accuracy) return 0;
     return amc_error_set(err, "%s: scores %.4f when read back, expected %.4f",
-                         run->output->weights_path, found, run->found.accuracy);
+                         run->output->weights_path, found, run->score.accuracy);
 }
 
 static cJSON *result_json(amc_budget_run *run) {
     cJSON *json = amc_output_json(run->output, run->pruned);
     cJSON_AddStringToObject(json, "data", run->session->scorer->data_path);
     cJSON_AddNumberToObject(json, "accuracy_before", amc_search_session_accuracy(run->session));
-    cJSON_AddNumberToObject(json, "accuracy", run->found.accuracy);
-    cJSON_AddNumberToObject(json, "accuracy_in_search", run->result.best.accuracy);
-    cJSON_AddNumberToObject(json, "reward", run->result.best.reward);
+    cJSON_AddNumberToObject(json, "accuracy", run->score.accuracy);
+    cJSON_AddNumberToObject(json, "accuracy_in_search", run->found->accuracy);
+    cJSON_AddNumberToObject(json, "reward", run->found->reward);
     cJSON_AddNumberToObject(json, "episodes", run->result.episodes);
     cJSON_AddNumberToObject(json, "images_scored", (double)run->evaluation.images);
     amc_running_add_json(&run->session->running, json);
@@ -323,9 +304,17 @@ static int check_found(const amc_budget_run *run, amc_error *err) {
                          100 * (amc_search_session_accuracy(run->session) - run->result.highest));
 }
 
+// Chooses among the best plans. A search that is to go on isn't kept waiting.
+static int finish(amc_budget_run *run, amc_error *err) {
+    bool refit = run->session->given->scorer.repair.refit > 0 && !interrupted;
+    run->finishing = amc_finishing_new(run->session, refit, err);
+    if (!run->finishing) return -1;
+    run->found = amc_finishing_choose(run->finishing, run->finalists, &run->score);
+    return 0;
+}
+
 static int write_result(amc_budget_run *run, amc_error *err) {
-    if (open_refit(run, err) < 0) return -1;
-    run->found = finish(run, run->result.counts);
+    if (finish(run, err) < 0) return -1;
     char *episodes = amc_progress_csv(run->progress);
     amc_output_sweep(run->output); // the folder is locked
     int status = amc_output_stage(run->output, &run->session->scorer->pruned, episodes, err);
@@ -355,7 +344,7 @@ int amc_budget_run_search(amc_budget_run *run, const int *guess, amc_error *err)
 }
 
 const int *amc_budget_run_counts(const amc_budget_run *run) {
-    return run->result.counts;
+    return run->found->counts;
 }
 
 const cJSON *amc_budget_run_json(const amc_budget_run *run) {
@@ -402,8 +391,8 @@ void amc_budget_run_print(const amc_budget_run *run) {
     amc_running_print(&run->session->running);
     printf("accuracy %.2f%% on the held-out training images, before fine-tuning (episode %d of "
            "%d, %.2f%% there)\n",
-           100 * run->found.accuracy, run->result.best.index + 1, run->result.episodes,
-           100 * run->result.best.accuracy);
+           100 * run->score.accuracy, run->found->index + 1, run->result.episodes,
+           100 * run->found->accuracy);
     if (run->early_stop)
         printf("%d of %d plans were stopped early; images scored: %.1f%%\n",
                run->evaluation.stopped, run->evaluation.plans,

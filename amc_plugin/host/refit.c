@@ -107,6 +107,10 @@ void amc_refit_free(amc_refit *refit) {
     free(refit);
 }
 
+int amc_refit_images(const amc_refit *refit) {
+    return amc_calibrator_images(refit->calibrator);
+}
+
 // ---- a plan's network ---------------------------------------------------------------------------
 
 // Of what was noted, the outputs that stay: (n, kept), new memory.

@@ -26,6 +26,9 @@ amc_refit *amc_refit_new(const char *path, const amc_layer_graph *graph,
                          const amc_dataset *dataset, amc_error *err);
 void amc_refit_free(amc_refit *refit);
 
+// How many images it took.
+int amc_refit_images(const amc_refit *refit);
+
 // Refits small, the weights of `graph`, which are what the plan leaves, and re-estimates its
 // normalization on the way. The same bits whatever the number of threads.
 void amc_refit_run(amc_refit *refit, const amc_prune_plan *plan, const amc_layer_graph *graph,

@@ -29,6 +29,7 @@ static amc_search_episode make_episode(const amc_prune_env *env, const amc_searc
         .images = scored.images,
         .stopped = scored.stopped,
         .recorded = scored.recorded,
+        .eligible = !scored.stopped && scored.accuracy >= options->floor,
         .macs = amc_prune_env_cost(env, AMC_RESOURCE_MACS, counts),
         .params = amc_prune_env_cost(env, AMC_RESOURCE_PARAMS, counts),
         .counts = counts,
@@ -69,8 +70,8 @@ amc_search_result amc_search_run(amc_prune_env *env, amc_search_options options,
             break;
         }
         amc_search_episode episode = make_episode(env, &options, result.episodes, scored);
-        episode.best = !scored.stopped && episode.accuracy >= options.floor &&
-                       (!result.best.best || episode.reward > result.best.reward);
+        episode.best =
+            episode.eligible && (!result.best.best || episode.reward > result.best.reward);
         amc_proposal_learn(proposal, episode.reward, episode.best);
         episode.seconds = amc_clock_seconds() - start;
         keep(&result, &episode, groups);

@@ -34,7 +34,8 @@ typedef struct amc_search_episode {
     int64_t params;
     const int *counts; // (groups) units kept; valid during the call
     double seconds;    // wall time of the episode
-    bool best;         // better than all before; never where it was stopped or below the floor
+    bool eligible;     // for the result: neither stopped nor below the floor
+    bool best;         // better than all before that are, too
 } amc_search_episode;
 
 // Told about every episode. Returns false to stop the search after it.

@@ -172,6 +172,12 @@ numbers() {
     refuse 'search -seed -1' '-seed -1, expected an integer from 0' search cfg/tiny.cfg -seed -1
     refuse 'search -reconstruct -1' '-reconstruct -1, expected an integer from 0' search cfg/tiny.cfg -reconstruct -1
     refuse 'search -calibrate -1' '-calibrate -1, expected an integer from 0' search cfg/tiny.cfg -calibrate -1
+    refuse 'search -refit -1' '-refit -1, expected an integer from 0' search cfg/tiny.cfg -refit -1
+    for command in 'search -reward params' 'prune -policy uniform -params .5'; do
+        # shellcheck disable=SC2086 # options
+        refuse "${command%% *} -refit of single weights" '-refit is for channels, expected none with -granularity weight' \
+            ${command%% *} cfg/tiny.cfg ${command#* } -granularity weight -refit 16
+    done
     refuse 'skip of no number' '-skip 1,x, expected layer numbers' search cfg/tiny.cfg -skip 1,x
     refuse 'skip with a hole' '-skip 1,,2, expected layer numbers' search cfg/tiny.cfg -skip 1,,2
     refuse 'skip of a layer that is not there' 'there is no layer 99, expected 0 to 12' search cfg/tiny.cfg -skip 99

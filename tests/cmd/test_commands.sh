@@ -127,6 +127,10 @@ prune() {
     done
     run 'prune surgeon' prune cfg/tiny.cfg -policy surgeon -flops .5 -reconstruct 16 -out out/surgeon
     check_pruned 'prune surgeon' out/surgeon .5
+    run 'prune, not refitted' prune cfg/tiny.cfg -policy uniform -flops .5 -reconstruct 16 -out out/plain
+    run 'prune -refit' prune cfg/tiny.cfg -policy uniform -flops .5 -reconstruct 16 -refit 48 -out out/refit
+    check_pruned 'prune -refit' out/refit .5
+    check 'prune -refit: other weights' 'the same' bash -c '! cmp -s out/refit/tiny-amc.weights out/plain/tiny-amc.weights'
     run 'prune -criterion lasso' prune cfg/tiny.cfg -policy uniform -flops .5 -reconstruct 16 -criterion lasso -out out/lasso
     check_pruned 'lasso' out/lasso .5
 
@@ -159,7 +163,7 @@ parameters() {
     check_holds 'search -params: the budget is kept' "$(number params "$work.out") <= .4 * 8276"
     run 'search -reward flops' search cfg/tiny.cfg -reward flops -episodes 20 -warmup 12 -out out/reward -json
     check_holds 'search -reward flops: -Error * log(FLOPs)' \
-        "($(number reward "$work.out") + (1 - $(number accuracy "$work.out")) * log($(number macs "$work.out"))) ^ 2 < 1e-6"
+        "($(number reward "$work.out") + (1 - $(number accuracy_in_search "$work.out")) * log($(number macs "$work.out"))) ^ 2 < 1e-6"
     check 'search -reward flops: plans of all sizes' "$(cut -d, -f4 out/reward/episodes.csv | sort -n | tr '\n' ' ')" \
         awk -F, 'NR > 1 && $4 < .4 { small = 1 } NR > 1 && $4 > .6 { large = 1 } END { exit !(small && large) }' \
         out/reward/episodes.csv
@@ -226,13 +230,19 @@ search() {
     check 'search: shows where it is' "$(cat "$work.err")" grep -qE '^episode 10/12: reward -0\.[0-9]+ \([0-9.]+%\), [0-9.]+% FLOPs, best [0-9.]+%, [0-9]+:[0-9]{2} left$' "$work.err"
     check_json 'search' "$CHANNEL_KEYS $SEARCH_KEYS references"
     accuracy=$(number accuracy "$work.out")
+    check 'search: refits the best plans' "$(cat "$work.err")" \
+        [ "$(grep -cE '^refitted plan [1-5] of 5 on 64 images: accuracy [0-9.]+%$' "$work.err")" = 5 ]
+    check_holds 'search: never for the worse' "$accuracy >= $(number accuracy_in_search "$work.out")"
     check_holds 'search: values' "$(number macs "$work.out") <= .6 * 94032 && $(number macs_before "$work.out") == 94032 &&
         $(number episodes "$work.out") == 12 && $(number reward "$work.out") < $accuracy - .999999 &&
         $(number images_scored "$work.out") <= 12 * 60 && $(number images_scored "$work.out") % 60 == 0"
     check_pruned 'search' out/first .6
-    check_episodes 'search' out/first 12 .6 "$accuracy"
     amc eval out/first/tiny-amc.cfg out/first/tiny-amc.weights -data cfg/tiny.data -set search -json
     check_holds 'search: eval agrees on the reward' "($(number top1 "$work.out") - $accuracy) ^ 2 < 1e-10"
+    search_to 'search -refit 0' unfitted -threads 2 -refit 0 -json
+    check 'search -refit 0: refits nothing' "$(cat "$work.err")" [ "$(grep -c refitted "$work.err")" = 0 ]
+    check_holds 'search -refit 0: as in its episode' "$(number accuracy "$work.out") == $(number accuracy_in_search "$work.out")"
+    check_episodes 'search -refit 0' out/unfitted 12 .6 "$(number accuracy "$work.out")"
 
     search_to 'search again' second -threads 2
     check 'search: the same seed, the same result' 'files differ' same_result out/first out/second

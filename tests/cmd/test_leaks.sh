@@ -99,6 +99,6 @@ clean 'eval' 0 eval cfg/tiny.cfg
 clean 'eval of other kinds of layers' 0 eval cfg/kinds.cfg -data cfg/tiny.data
 clean 'latency' 0 latency cfg/tiny.cfg -predict -rounds 5
 clean 'prune' 0 prune cfg/tiny.cfg -policy uniform -flops .5 -calibrate 8
-clean 'search' 0 search cfg/tiny.cfg -episodes 4 -warmup 2 -calibrate 8 -out out
-clean 'search that goes on' 0 search cfg/tiny.cfg -episodes 6 -warmup 2 -calibrate 8 -out out -resume
-clean 'search that is another' 1 search cfg/tiny.cfg -episodes 6 -warmup 2 -calibrate 8 -out out -resume -seed 2
+clean 'search' 0 search cfg/tiny.cfg -episodes 4 -warmup 2 -calibrate 8 -refit 16 -out out
+clean 'search that goes on' 0 search cfg/tiny.cfg -episodes 6 -warmup 2 -calibrate 8 -refit 16 -out out -resume
+clean 'search that is another' 1 search cfg/tiny.cfg -episodes 6 -warmup 2 -calibrate 8 -refit 16 -out out -resume -seed 2

@@ -40,7 +40,7 @@ if ! command -v gnuplot >/dev/null; then
 fi
 fixture_make 64 16 8
 
-amc search cfg/tiny.cfg -episodes 12 -reconstruct 32 -calibrate 32 -out out
+amc search cfg/tiny.cfg -episodes 12 -reconstruct 32 -calibrate 32 -refit 32 -out out
 check 'search' "$(cat "$work.err")" [ -f out/result.json ]
 amc report out
 check 'report' "$(cat "$work.err")" [ -f out/report.html ]

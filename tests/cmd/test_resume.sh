@@ -13,7 +13,7 @@ budget=(-flops .6)
 amc() { timeout 120 "$DARKNET" amc "$@" >"$work.out" 2>"$work.err" </dev/null; }
 
 # search FOLDER ARGS...: a small search into out/FOLDER; what is given here comes last and wins.
-search() { amc search cfg/tiny.cfg "${budget[@]}" -episodes $EPISODES -warmup 10 -calibrate 16 -out "out/$1" "${@:2}"; }
+search() { amc search cfg/tiny.cfg "${budget[@]}" -episodes $EPISODES -warmup 10 -calibrate 16 -refit 16 -out "out/$1" "${@:2}"; }
 
 # run NAME FOLDER ARGS...: search FOLDER ARGS succeeds.
 run() {
@@ -99,13 +99,13 @@ kills() {
     killed 'killed, -agent random' -agent random
     killed 'killed, -paper' -paper
     local budget=(-params .5)
-    killed 'killed, single weights' -granularity weight
+    killed 'killed, single weights' -granularity weight -refit 0
 }
 
 # With SIGKILL, at any moment.
 really_killed() {
     check 'a search of four is killed and resumed' "$(cat "$work.out")" \
-        crash_test 4 cfg/tiny.cfg weights/tiny.weights cfg/tiny.data -episodes 200 -limit 30 -calibrate 16
+        crash_test 4 cfg/tiny.cfg weights/tiny.weights cfg/tiny.data -episodes 200 -limit 30 -calibrate 16 -refit 16
     if [ ! -f "$root/weights/fashion.weights" ] || [ ! -f "$root/data/fashion-mnist/test.list" ]; then
         echo '# skipped: fashion, whose weights or images are not there'
         return
@@ -113,7 +113,7 @@ really_killed() {
     ln -s "$root/data" data
     check 'a search on real images is killed and resumed' "$(cat "$work.out")" \
         crash_test 2 "$root/cfg/fashion.cfg" "$root/weights/fashion.weights" "$root/cfg/fashion.data" -episodes 12 \
-        -limit 200 -reconstruct 200 -calibrate 64
+        -limit 200 -reconstruct 200 -calibrate 64 -refit 200
 }
 
 crash_test() {
@@ -163,7 +163,9 @@ finished() {
     run 'a finished search, -resume' longer -resume
     check_same 'a finished search, -resume: the same files' whole longer
     check 'a finished search, -resume: scores nothing' "$(cat "$work.err")" \
-        [ "$(tail -n 2 "$work.err" | head -n 1)" = "resumed: $EPISODES episodes of $EPISODES were scored before" ]
+        grep -qx "resumed: $EPISODES episodes of $EPISODES were scored before" "$work.err"
+    check 'a finished search, -resume: goes through no episode' "$(cat "$work.err")" \
+        [ "$(grep -c '^episode' "$work.err")" = 0 ]
     run 'more episodes' longer -resume -episodes 45
     run 'as many at once' at_once -episodes 45
     check_same 'more episodes: the same files as at once' at_once longer
@@ -189,7 +191,7 @@ settings() {
     setting paper -paper -warmup 10
     setting reward -reward flops -max-drop 5
     local budget=(-params .6)
-    setting granularity -granularity weight
+    setting granularity -granularity weight -refit 0
     budget=(-flops .6)
     cp cfg/tiny.cfg kept.cfg
     echo '# a comment' >>cfg/tiny.cfg
@@ -260,7 +262,7 @@ failures() {
 
 # start FOLDER ARGS...: a search in the background, into $work.err; $search is its process.
 start() {
-    "$DARKNET" amc search cfg/tiny.cfg -flops .6 -warmup 10 -calibrate 16 -out "$1" "${@:2}" \
+    "$DARKNET" amc search cfg/tiny.cfg -flops .6 -warmup 10 -calibrate 16 -refit 16 -out "$1" "${@:2}" \
         >"$work.out" 2>"$work.err" </dev/null &
     search=$!
     wait_for '^episode 20/'
@@ -304,7 +306,7 @@ interrupts() {
 # ---- what is shown ----
 
 # A terminal's view of a search; carriage returns are made newlines.
-on_terminal() { script -qec "$DARKNET amc search cfg/tiny.cfg -flops .6 -episodes 12 -warmup 5 -calibrate 16 $*" /dev/null </dev/null | tr '\r' '\n'; }
+on_terminal() { script -qec "$DARKNET amc search cfg/tiny.cfg -flops .6 -episodes 12 -warmup 5 -calibrate 16 -refit 16 $*" /dev/null </dev/null | tr '\r' '\n'; }
 
 shown() {
     run '-quiet' quiet -quiet -resume -data no_search.data

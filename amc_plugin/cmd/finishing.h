@@ -1,0 +1,28 @@
+// What becomes of a plan that is more than a trial: its network is refitted (see host/refit.h),
+// which takes too long for every plan of a search.
+
+#ifndef AMC_CMD_FINISHING_H
+#define AMC_CMD_FINISHING_H
+
+#include "cmd/search_session.h"
+#include "search/finalists.h"
+
+// Plans of a search that are refitted, of which the best then is the result.
+enum { AMC_FINISHING_PLANS = 5 };
+
+typedef struct amc_finishing amc_finishing;
+
+// refit: false to leave networks as plans do. NULL with err set. Borrows the session.
+amc_finishing *amc_finishing_new(const amc_search_session *session, bool refit, amc_error *err);
+void amc_finishing_free(amc_finishing *finishing);
+
+// Scores what becomes of a plan (groups): refitted, unless that makes it worse. The session's
+// scorer has it then.
+amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts);
+
+// The one of the finalists, of which there is at least one, that is best when finished, and its
+// score; the session's scorer has it.
+const amc_search_episode *amc_finishing_choose(const amc_finishing *finishing,
+                                               const amc_finalists *finalists, amc_score *score);
+
+#endif
