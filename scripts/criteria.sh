@@ -10,27 +10,28 @@ cd "$(dirname "$0")/.."
 
 readonly name=$1 csv=$2 plans=${3:-20}
 
-score() { # criterion reconstruct calibrate seed
+score() { # criterion reconstruct calibrate refit seed
     bin/darknet amc prune "cfg/$name.cfg" -policy random -flops 0.5 -criterion "$1" -reconstruct "$2" -calibrate "$3" \
-        -seed "$4" -out "$work" -force >/dev/null || return 1
+        -refit "$4" -seed "$5" -out "$work" -force >/dev/null || return 1
     accuracy_of "$work/$name-amc.cfg" "$work/$name-amc.weights" "cfg/$name.data" search
 }
 
 # As many lines as plans.
-add() { # criterion reconstruct calibrate
+add() { # criterion reconstruct calibrate refit
     local seed accuracy
     for seed in $(seq "$plans"); do
-        if grep -q "^$1,$2,$3,$seed," "$csv"; then continue; fi
+        if grep -q "^$1,$2,$3,$4,$seed," "$csv"; then continue; fi
         accuracy=$(score "$@" "$seed")
-        echo "$1,$2,$3,$seed,$accuracy" >>"$csv"
+        echo "$1,$2,$3,$4,$seed,$accuracy" >>"$csv"
     done
 }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/amc-criteria-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$(dirname "$csv")"
-[ -s "$csv" ] || echo 'criterion,reconstruct,calibrate,seed,accuracy' >"$csv"
-add bn 0 0
-add bn 2000 0
-for criterion in bn l1 l2 random; do add $criterion 0 256; done
-for criterion in bn obs l1 l2 lasso random; do add $criterion 2000 256; done
+[ -s "$csv" ] || echo 'criterion,reconstruct,calibrate,refit,seed,accuracy' >"$csv"
+add bn 0 0 0
+add bn 2000 0 0
+for criterion in bn l1 l2 random; do add $criterion 0 256 0; done
+for criterion in bn obs l1 l2 lasso random; do add $criterion 2000 256 0; done
+for criterion in bn obs; do add $criterion 2000 256 3000; done

@@ -140,7 +140,7 @@ readonly AWK_CELL='
 # Mean and spread of each criterion, without and with reconstruction; and in how many of the plans the default does better.
 criteria_table() {
     awk -F, "$AWK_CELL"'
-        NR > 1 && $3 { x = 100 * $5; n[$1, $2]++; sum[$1, $2] += x; squares[$1, $2] += x * x; at[$1, $2, $4] = x }
+        NR > 1 && $3 && !$4 { x = 100 * $6; n[$1, $2]++; sum[$1, $2] += x; squares[$1, $2] += x * x; at[$1, $2, $5] = x }
         END {
             print "| criterion | accuracy, % | with weights reconstructed, % | plans in which obs is better then |"
             print "|---|---|---|---|"
@@ -158,12 +158,13 @@ criteria_table() {
 # What each repair brings, alone and together.
 repair_table() {
     awk -F, "$AWK_CELL"'
-        NR > 1 && $1 == "bn" { x = 100 * $5; n[$2, $3]++; sum[$2, $3] += x; squares[$2, $3] += x * x }
+        NR > 1 && $1 == "bn" { x = 100 * $6; n[$2, $3 + $4]++; sum[$2, $3 + $4] += x; squares[$2, $3 + $4] += x * x }
         END {
             print "| | weights as they were | weights reconstructed |"
             print "|---|---|---|"
             printf "| batch normalization as it was | %s | %s |\n", cell(0, 0), cell(2000, 0)
             printf "| re-estimated | %s | %s |\n", cell(0, 256), cell(2000, 256)
+            if (n[2000, 3256]) printf "| and the network refitted | | %s |\n", cell(2000, 3256)
         }' "$folder/criteria.csv"
 }
 
@@ -173,7 +174,7 @@ repairs() {
 
 ### Repairing the network, and which channels to keep
 
-What \`-reconstruct\` and \`-calibrate\` bring before any fine-tuning. The same $(grep -c '^bn,0,0,' "$folder/criteria.csv") random policies
+What \`-reconstruct\`, \`-calibrate\` and \`-refit\` bring before any fine-tuning. The same $(grep -c '^bn,0,0,0,' "$folder/criteria.csv") random policies
 (\`-policy random -flops 0.5 -criterion bn\`) were carried out, repaired in each way and scored on the held-out training
 images: accuracy in %, mean and standard deviation over the policies (\`scripts/criteria.sh\`).
 

@@ -68,9 +68,10 @@ check 'the accuracy is that of the file' "$found, $(cat "$work.eval")" \
 found=$(number finetuned_test_accuracy "$work.out")
 "$DARKNET" amc eval cfg/tiny.cfg $RESULT -json >"$work.eval" 2>/dev/null
 check 'that on the test set too' "$found, $(cat "$work.eval")" [ "$(number top1 "$work.eval")" = "$found" ]
-found=$(number finetuned_accuracy "$work.out")
-check 'it learns' "$(number accuracy "$work.out") to $found" \
-    awk "BEGIN { exit !($found > $(number accuracy "$work.out")) }"
+# By the loss: 16 held-out images are too few to tell it from chance.
+losses=$(sed -n 's/^epoch .*: loss \([0-9.]*\),.*/\1/p' "$work.err")
+check 'it learns' "losses $losses" \
+    awk "BEGIN { exit !(${losses##*$'\n'} < 0.8 * ${losses%%$'\n'*}) }"
 check 'progress says each epoch' "$(tail -n 2 "$work.err")" [ "$(grep -c '^epoch [0-9.]* of 60: loss .*left$' "$work.err")" = 59 ]
 check 'nothing else is left' "$(ls cfg)" [ ! -e $PART ]
 
