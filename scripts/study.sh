@@ -24,12 +24,12 @@ parts=("${@:2}")
 limit=0
 case $name in
 fashion) budgets=0.5 epochs=4 rate=0.02 limit=2000 ;;
-plain20) budgets=0.5 epochs=10 rate=0.05 ;;
-resnet56) budgets=0.5 epochs=10 rate=0.05 ;;
-vgg16) budgets=0.2 epochs=10 rate=0.03 ;;
-mobilenet) budgets='0.5 0.4' epochs=10 rate=0.05 ;;
-mobilenetv2) budgets=0.5 epochs=10 rate=0.05 ;;
-resnet50) budgets=0.5 epochs=10 rate=0.05 ;;
+plain20) budgets=0.5 epochs=10 rate=0.02 ;;
+resnet56) budgets=0.5 epochs=10 rate=0.02 ;;
+vgg16) budgets=0.2 epochs=10 rate=0.02 ;;
+mobilenet) budgets='0.5 0.4' epochs=10 rate=0.02 ;;
+mobilenetv2) budgets=0.5 epochs=10 rate=0.02 ;;
+resnet50) budgets=0.5 epochs=10 rate=0.02 ;;
 *)
     echo "study.sh: $name, expected fashion, plain20, resnet56, resnet50, vgg16, mobilenet or mobilenetv2" >&2
     exit 1
@@ -48,7 +48,7 @@ policies() {
     [ "$name" = plain20 ] && scratch=scratch
     for budget in $budgets; do
         compare "$budget" epochs="$epochs" rate="$rate" \
-            policies="base uniform amc random greedy surgeon fp cp shallow deep lowres $scratch"
+            policies="base amc uniform random greedy surgeon fp cp shallow deep lowres $scratch"
     done
 }
 
