@@ -1,6 +1,7 @@
 #include "host/dataset.h"
 
 #include "base/memory.h"
+#include "host/image_cache.h"
 #include "host/image_list.h"
 
 #include <assert.h>
@@ -67,7 +68,7 @@ static unsigned char *decode_square(const char *path, int *side, const char **re
     return pixels ? crop_centre(pixels, w, h, *side) : NULL;
 }
 
-static size_t most_held = (size_t)512 << 20;
+static size_t most_held; // 0: amc_image_cache_budget()
 
 void amc_dataset_hold(size_t bytes) {
     most_held = bytes;
@@ -75,13 +76,14 @@ void amc_dataset_hold(size_t bytes) {
 
 // Keeps the pixels while there is room; *held is what is kept so far, by all threads.
 static void keep_or_drop(amc_image *image, size_t *held) {
+    size_t most = most_held ? most_held : amc_image_cache_budget();
     size_t size = 3 * (size_t)image->side * image->side, before;
 #pragma omp atomic capture
     {
         before = *held;
         *held += size;
     }
-    if (before + size <= most_held) return;
+    if (before + size <= most) return;
     free(image->pixels);
     image->pixels = NULL;
 }

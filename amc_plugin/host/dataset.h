@@ -28,7 +28,8 @@ amc_dataset *amc_dataset_load(const amc_data_file *data, amc_dataset_part part, 
                               uint64_t seed, int threads, amc_error *err);
 void amc_dataset_free(amc_dataset *dataset);
 
-// Bytes of pixels that a dataset loaded from now on may hold.
+// Bytes of pixels that a dataset loaded from now on may hold; 0: amc_image_cache_budget(). Images
+// beyond that are decoded each time they are asked for.
 void amc_dataset_hold(size_t bytes);
 
 // Whether the network of the .cfg at `cfg_path`, with c input channels of height h, can be given

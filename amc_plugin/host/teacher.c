@@ -3,6 +3,7 @@
 #include "kernels/parallel.h"
 
 #include <darknet.h>
+#include <math.h>
 
 static amc_host_model *teacher;
 static float share; // of the truth that is the teacher's
@@ -36,4 +37,13 @@ void __real_get_next_batch(data d, int n, int offset, float *X, float *y);
 void __wrap_get_next_batch(data d, int n, int offset, float *X, float *y) {
     __real_get_next_batch(d, n, offset, X, y);
     if (teacher && y) blend_batch(n, X, y);
+}
+
+void __real_softmax_x_ent_cpu(int n, float *pred, float *truth, float *delta, float *error);
+
+// Darknet's error is -log(pred) of every class whose truth isn't 0, whatever that truth is.
+void __wrap_softmax_x_ent_cpu(int n, float *pred, float *truth, float *delta, float *error) {
+    __real_softmax_x_ent_cpu(n, pred, truth, delta, error);
+    if (!teacher) return;
+    for (int i = 0; i < n; i++) error[i] *= truth[i];
 }

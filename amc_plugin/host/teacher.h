@@ -2,7 +2,8 @@
 // that a network is trained towards becomes, in part, what another network says of the same images.
 //
 // Darknet copies each batch into the network by get_next_batch; what is there replaced is the
-// truth, so augmentation, losses and steps are Darknet's own.
+// truth, so augmentation, gradients and steps are Darknet's own. The loss that it prints, which is
+// right for a truth of zeros and a one only, becomes the cross-entropy.
 
 #ifndef AMC_HOST_TEACHER_H
 #define AMC_HOST_TEACHER_H

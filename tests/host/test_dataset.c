@@ -200,7 +200,7 @@ static void test_images_as_darknet(void **state) {
     free(list);
     amc_error err = {""};
     amc_data_file *data = three_classes(false);
-    const size_t room[] = {(size_t)1 << 30, 3 * 28 * 28 * 4, 0}; // for all, some, none
+    const size_t room[] = {(size_t)1 << 30, 3 * 28 * 28 * 4, 1}; // for all, some, none
     for (int k = 0; k < 3; k++) {
         amc_dataset_hold(room[k]);
         amc_dataset *dataset = amc_dataset_load(data, AMC_DATASET_TEST, 0, 1, 1 + k % 2, &err);
@@ -219,7 +219,7 @@ static void test_images_as_darknet(void **state) {
         }
         amc_dataset_free(dataset);
     }
-    amc_dataset_hold(room[0]);
+    amc_dataset_hold(0);
     for (int i = 0; i < N; i++) free(paths[i]);
     amc_data_file_free(data);
 }

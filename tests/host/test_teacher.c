@@ -5,6 +5,9 @@
 
 #include "host/fixture.h"
 
+#include <blas.h>
+#include <math.h>
+
 enum { IMAGES = 37, OFFSET = 3, CLASSES = 5, SIDE = 12, INPUTS = 3 * SIDE * SIDE };
 
 // clang-format off
@@ -72,7 +75,31 @@ static void test_blend(void **state) {
     free(cfg);
 }
 
+// With a teacher the loss of a softmax layer is the cross-entropy of any truth; without, Darknet's.
+static void test_loss(void **state) {
+    (void)state;
+    amc_error err = {""};
+    char *cfg = fixture_write("teacher.cfg", text);
+    amc_layer_graph *graph = fixture_graph(cfg);
+    amc_host_model *model = amc_host_model_new(cfg, graph, 1, &err);
+    assert_non_null(model);
+    float said[3] = {0.5f, 0.2f, 0.3f}, truth[3] = {0.25f, 0, 0.75f}, delta[3], error[3];
+    softmax_x_ent_cpu(3, said, truth, delta, error);
+    const float stock[] = {-logf(0.5f), 0, -logf(0.3f)};
+    for (int i = 0; i < 3; i++) assert_float_equal(error[i], stock[i], 1e-6);
+    amc_teacher_install(model, 1);
+    softmax_x_ent_cpu(3, said, truth, delta, error);
+    amc_teacher_install(NULL, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_float_equal(error[i], truth[i] * stock[i], 1e-6);
+        assert_float_equal(delta[i], truth[i] - said[i], 1e-6);
+    }
+    amc_host_model_free(model);
+    amc_layer_graph_free(graph);
+    free(cfg);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_blend)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_blend), cmocka_unit_test(test_loss)};
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
