@@ -31,7 +31,7 @@ B := build/$(FLAVOUR)
 BIN := $(if $(filter release release-gpu,$(FLAVOUR)),bin,$(B)/bin)/darknet
 
 # Targets that a machine without Darknet's source, or without any package, must be able to start.
-BARE := help clean setup test demo format uninstall
+BARE := help clean setup test demo example format uninstall
 ifneq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
 ifeq ($(wildcard darknet/include/darknet.h),)
 $(shell scripts/get_darknet.sh >&2)
@@ -116,7 +116,7 @@ endif
 # Make runs as many jobs as there are processors unless told otherwise.
 PARALLEL := $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: FORCE all test run-tests demo results bench bench-programs lint format setup install uninstall clean help
+.PHONY: FORCE all test run-tests demo example results bench bench-programs lint format setup install uninstall clean help
 
 all: $(BIN) ## build bin/darknet, with GPU=1 too (build/FLAVOUR/bin/darknet for DEBUG=1, SAN=1, OPENMP=0)
 
@@ -182,6 +182,11 @@ demo: ## search, prune, fine-tune and measure a network on real images
 	@if [ -x scripts/setup.sh ]; then scripts/setup.sh; fi
 	@+$(MAKE) --no-print-directory $(PARALLEL) all
 	@scripts/demo.sh
+
+example: ## take one of Darknet's own .cfg files from training to a pruned network (20 minutes)
+	@if [ -x scripts/setup.sh ]; then scripts/setup.sh; fi
+	@+$(MAKE) --no-print-directory $(PARALLEL) all
+	@scripts/example.sh
 
 results: all ## run the comparisons behind RESULTS.md (about an hour) and write it
 	@scripts/results.sh
