@@ -14,10 +14,11 @@ show() {
     stdbuf -oL "$@" 2>&1 | tr '\r' '\n' | interesting
 }
 
-# Of training, a line each 500 batches; of testing, the last line; of all else everything but progress.
+# Of training a line each 500 batches, of testing the last line, of a search each 50th episode; all else whole.
 interesting() {
     awk '
-        /^(layer +filters|Loading weights|Loaded:|Saving weights|Learning Rate|[0-9]+$|Done!$)/ || /^ +[0-9]+ (conv|max|avg|softmax)/ { next }
+        /^(layer +filters|Loading weights|Loaded:|Saving weights|Learning Rate)/ || /^ +[0-9]+ (conv|max|avg|softmax)/ { next }
+        /^(tiny|tiny-amc|[0-9]+|[0-9]+ [0-9]+)$/ || /^[^ ]+, [0-9]+, [0-9.]+, / { next }
         /^[0-9]+, [0-9.]+: / { if ($1 % 500 == 0) print; next }
         /^[0-9]+: top 1: / { last = $0; next }
         /^episode / { if (++episodes % 50 != 1) next }

@@ -57,6 +57,8 @@ static int read_table(amc_episode_table *table, const amc_text_lines *lines, con
             return amc_error_set(err, "%s:1: has no column %s, expected the episodes of a search",
                                  path, names[c]);
     }
+    if (lines->n < 2)
+        return amc_error_set(err, "%s:2: is missing, expected at least one episode", path);
     table->n = lines->n - 1;
     table->episodes = amc_memory_alloc((size_t)table->n, sizeof *table->episodes);
     return read_rows(table, lines, columns, path, err);

@@ -13,7 +13,7 @@ typedef struct amc_episode {
 } amc_episode;
 
 typedef struct amc_episode_table {
-    int n;
+    int n;                 // at least 1
     amc_episode *episodes; // (n) in their order
 } amc_episode_table;
 

@@ -89,6 +89,11 @@ static void put_summary(FILE *page, const amc_result_file *r) {
     if (!isnan(r->finetuned_test_accuracy))
         fprintf(page, " On the test set: %.2f%% before, %.2f%% after fine-tuning.",
                 100 * r->test_accuracy, 100 * r->finetuned_test_accuracy);
+    if (r->accuracy_in_search != r->accuracy && !isnan(r->accuracy_in_search))
+        fprintf(page,
+                " The search's plan had %.2f%%; then its weights were refitted. The pictures have "
+                "plans as the search saw them.",
+                100 * r->accuracy_in_search);
     fputs("</p>\n", page);
 }
 

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "cmd/picture.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -38,7 +39,41 @@ int amc_report_draw_layers(const amc_result_file *result, const char *path, amc_
     return amc_picture_draw(picture, err);
 }
 
-// ---- episodes -----------------------------------------------------------------------------------
+// ---- accuracies ---------------------------------------------------------------------------------
+
+// The accuracies, in percent, that a picture shows: a few plans are far below all others, and with
+// them nobody would see those that matter.
+typedef struct view {
+    double low, high;
+    int below; // plans that aren't shown
+} view;
+
+static int compare_numbers(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// From somewhat below the worst tenth of the plans to somewhat above whatever is best.
+static view view_of(const amc_result_file *result, const amc_episode_table *table) {
+    double *sorted = amc_memory_alloc((size_t)table->n, sizeof *sorted);
+    for (int i = 0; i < table->n; i++) sorted[i] = 100 * table->episodes[i].accuracy;
+    qsort(sorted, (size_t)table->n, sizeof *sorted, compare_numbers);
+    double best = fmax(sorted[table->n - 1], 100 * result->accuracy);
+    best = fmax(best, 100 * result->accuracy_before); // fmax passes by what isn't known
+    double tenth = sorted[table->n / 10], margin = 0.25 * (best - tenth) + 0.1;
+    view shown = {.low = fmax(sorted[0], tenth - margin), .high = best + margin};
+    while (sorted[shown.below] < shown.low) shown.below++;
+    shown.low -= 0.2 * margin;
+    free(sorted);
+    return shown;
+}
+
+static void draw_title(FILE *script, const char *title, view shown, int plans) {
+    fprintf(script, "set title '%s", title);
+    if (shown.below) fprintf(script, " (%d of %d are below)", shown.below, plans);
+    fprintf(script, "'\nset ylabel 'accuracy on held-out training images, %%'\n");
+    fprintf(script, "set yrange [%g:%g]\n", shown.low, shown.high);
+}
 
 // The whole network's accuracy as a line across; nothing where it isn't known.
 static void draw_whole(FILE *script, const amc_result_file *result) {
@@ -46,6 +81,8 @@ static void draw_whole(FILE *script, const amc_result_file *result) {
     fprintf(script, ", %g with lines dashtype 2 lc rgb '#555555' title 'not pruned'",
             100 * result->accuracy_before);
 }
+
+// ---- episodes -----------------------------------------------------------------------------------
 
 int amc_report_draw_episodes(const amc_result_file *result, const amc_episode_table *table,
                              const char *path, amc_error *err) {
@@ -61,10 +98,10 @@ int amc_report_draw_episodes(const amc_result_file *result, const amc_episode_ta
         }
         fprintf(script, "%d %g %g\n", i + 1, 100 * e->accuracy, 100 * accuracy);
     }
-    fprintf(script, "END\n"
-                    "set title 'The search: accuracy of its plans before fine-tuning'\n"
-                    "set xlabel 'episode'\n"
-                    "set ylabel 'accuracy on held-out training images, %%'\n"
+    fprintf(script, "END\n");
+    draw_title(script, "The plans of the search, before fine-tuning", view_of(result, table),
+               table->n);
+    fprintf(script, "set xlabel 'episode'\n"
                     "plot $episodes using 1:2 with points pt 7 ps 0.8 lc rgb '" BLUE
                     "' title 'plan', '' using 1:3 with steps lw 1.5 lc rgb '" RED
                     "' title 'best by reward so far'");
@@ -115,34 +152,62 @@ static void print_plans(FILE *script, const amc_result_file *result,
         const amc_episode *e = &table->episodes[i];
         fprintf(script, "%g %g\n", size_of(result, e->macs, e->params), 100 * e->accuracy);
     }
-    fprintf(script, "END\n$references << END\n");
-    for (int i = 0; i < result->n_references; i++) {
-        const amc_result_reference *r = &result->references[i];
-        fprintf(script, "%g %g %s\n", size_of(result, r->macs, r->params), 100 * r->accuracy,
-                r->policy);
-    }
     fprintf(script, "END\n$result << END\n%g %g\nEND\n",
             size_of(result, result->macs, result->params), 100 * result->accuracy);
+    for (int i = 0; i < result->n_references; i++) {
+        const amc_result_reference *r = &result->references[i];
+        fprintf(script, "$reference%d << END\n%g %g\nEND\n", i, size_of(result, r->macs, r->params),
+                100 * r->accuracy);
+    }
+}
+
+// The sizes of what is shown.
+static void draw_sizes(FILE *script, const amc_result_file *result, const amc_episode_table *table,
+                       view shown) {
+    double least = size_of(result, result->macs, result->params), most = least;
+    for (int i = 0; i < table->n; i++) {
+        const amc_episode *e = &table->episodes[i];
+        double size = size_of(result, e->macs, e->params);
+        if (100 * e->accuracy < shown.low) continue;
+        least = fmin(least, size);
+        most = fmax(most, size);
+    }
+    double margin = 0.05 * (most - least) + 0.1;
+    fprintf(script, "set xrange [%g:%g]\nset xlabel '%s left, %%'\n", least - margin, most + margin,
+            result->by_weights ? "parameters" : "multiply-accumulates");
+}
+
+// A name from a file as part of a text in quotes: nothing in it is a command.
+static void put_name(FILE *script, const char *name) {
+    for (; *name; name++) fputc(isalnum((unsigned char)*name) ? *name : '-', script);
+}
+
+// Each by a sign of its own; its accuracy stands in the key, as it may be below what is shown.
+static void draw_references(FILE *script, const amc_result_file *result) {
+    static const int SIGNS[] = {9, 5, 13, 11, 15}; // filled triangle, square, diamond, ...
+    for (int i = 0; i < result->n_references; i++) {
+        fprintf(script, ", $reference%d with points pt %d ps 1.8 lc rgb '#27ae60' title '", i,
+                SIGNS[i % 5]);
+        put_name(script, result->references[i].policy);
+        fprintf(script, " %.2f%%'", 100 * result->references[i].accuracy);
+    }
 }
 
 int amc_report_draw_front(const amc_result_file *result, const amc_episode_table *table,
                           const char *path, amc_error *err) {
     amc_picture *picture = amc_picture_new(path);
     FILE *script = amc_picture_script(picture);
+    view shown = view_of(result, table);
     print_plans(script, result, table);
     print_front(script, result, table);
+    draw_title(script, "Accuracy against size, of every plan seen", shown, table->n);
+    draw_sizes(script, result, table, shown);
     fprintf(script,
-            "set title 'Accuracy against size, of every plan seen'\n"
-            "set xlabel '%s left, %%'\n"
-            "set ylabel 'accuracy on held-out training images, %%'\n"
-            "set offsets graph 0.05, graph 0.15, graph 0.05, graph 0.05\n"
             "plot $plans with points pt 7 ps 0.7 lc rgb '" GRAY "' title 'plan', "
-            "$front with linespoints pt 7 ps 0.9 lc rgb '" BLUE "' title 'none is better', "
-            "$result with points pt 7 ps 2 lc rgb '" RED "' title 'result'",
-            result->by_weights ? "parameters" : "multiply-accumulates");
-    if (result->n_references)
-        fprintf(script, ", $references with points pt 9 ps 1.6 lc rgb '#27ae60' title 'by hand', "
-                        "'' using 1:2:3 with labels left offset 1,0 tc rgb '#1e8449' notitle");
+            "$front with linespoints pt 7 ps 0.9 lc rgb '" BLUE "' title 'front', "
+            "$result with points pt 7 ps 2 lc rgb '" RED "' title 'result %.2f%%'",
+            100 * result->accuracy);
+    draw_references(script, result);
     draw_whole(script, result);
     fprintf(script, "\n");
     return amc_picture_draw(picture, err);

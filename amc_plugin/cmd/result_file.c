@@ -39,6 +39,7 @@ static void read_values(amc_result_file *r, const cJSON *json) {
                    {r->by_weights ? "zstd_bytes" : "bytes", &r->bytes},
                    {"accuracy_before", &r->accuracy_before},
                    {"accuracy", &r->accuracy},
+                   {"accuracy_in_search", &r->accuracy_in_search},
                    {"finetuned_accuracy", &r->finetuned_accuracy},
                    {"test_accuracy", &r->test_accuracy},
                    {"finetuned_test_accuracy", &r->finetuned_test_accuracy},

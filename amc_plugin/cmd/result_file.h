@@ -30,6 +30,7 @@ typedef struct amc_result_file {
     bool by_weights; // single weights were pruned
     double macs_before, macs, params_before, params, bytes_before, bytes;
     double accuracy_before, accuracy;              // on held-out training images
+    double accuracy_in_search;                     // the same before the result was refitted
     double finetuned_accuracy;                     // the same after fine-tuning
     double test_accuracy, finetuned_test_accuracy; // on the test set
     double latency_before_ms, latency_ms;          // measured, an image

@@ -31,6 +31,7 @@ make_images() {
     for class in $CLASSES; do photos+=("$root/darknet/data/$class.jpg"); done
     mkdir photos imagenet
     "$PYTHON" "$root/tests/cmd/cut_photos.py" photos $IMAGES "${photos[@]}" || return 1
+    # shellcheck disable=SC2086 # one a line
     printf '%s\n' $CLASSES >labels
     find photos -name '*.jpg' | sort -V >all
     sed -n '1~9p' all | head -n 60 >search.list

@@ -53,6 +53,19 @@ for picture in layers episodes front; do check_picture "$picture" out/$picture.p
 check_page 'the page' out 3
 check 'says the command' "$(grep '<pre>' out/report.html)" grep -q '<pre>.* amc search cfg/tiny.cfg -episodes 12' out/report.html
 check 'compares with policies' "$(grep uniform out/report.html)" grep -q '<td>uniform</td><td>[0-9.]*%</td>' out/report.html
+sed 's/"accuracy_in_search":.*/"accuracy_in_search": 0.125,/; s/"accuracy":[^}]*,$/"accuracy": 0.25,/' out/result.json >"$work.result"
+cp -r out refitted
+cp "$work.result" refitted/result.json
+amc report refitted
+check 'says what refitting brought' "$(cat "$work.err")" grep -q "The search's plan had 12.50%; then" refitted/report.html
+# Were a name from the file a command of gnuplot's, there would be a file.
+read -r attack <<'TEXT'
+"'; system(\\"touch attacked\\"); print '\\nEND\\nsystem(\\"touch attacked\\")"
+TEXT
+sed "s/\"uniform\"/$attack/" out/result.json >refitted/result.json
+amc report refitted
+check 'names are no commands: drawn' "$(cat "$work.err")" grep -q 'touch attacked' refitted/report.html
+check 'names are no commands' 'one was run' [ ! -e attacked ]
 first=$(base64 -w0 out/layers.png | head -c 5000)
 check 'a picture is the file beside it' 'they differ' grep -qF "$first" out/report.html
 
@@ -72,6 +85,8 @@ fails 'no JSON' 'bad/result.json: is no JSON' bad
 cp out/result.json bad
 sed -i '3s/,.*/,x/' bad/episodes.csv
 fails 'a bad episode' 'bad/episodes.csv:3: has no number for reward' bad
+sed -i 2,\$d bad/episodes.csv
+fails 'an empty table' 'bad/episodes.csv:2: is missing, expected at least one episode' bad
 echo nonsense >bad/episodes.csv
 fails 'no episodes' 'bad/episodes.csv:1: has no column reward' bad
 rm out/front.png
