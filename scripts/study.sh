@@ -10,6 +10,7 @@
 #           repairs      what repairing the network brings, and each criterion
 #           agents       how soon the agent finds good plans (Plain-20 and fashion)
 #           correlation  whether the reward predicts accuracy after fine-tuning
+#           teacher      what learning from the unpruned network brings
 #           weights      fine-grained pruning without a budget
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -72,6 +73,8 @@ repairs() { scripts/criteria.sh "$name" "$kept/criteria.csv" 20; }
 
 correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 4; }
 
+teacher() { scripts/teacher.sh "$name" "$kept/teacher.csv" 3 "$epochs" "$rate"; }
+
 # Searches with R_Param and single weights: as few as accuracy allows, without training.
 weights() {
     local seed csv=$kept/weights.csv out before after params test accuracy zstd zstd_before
@@ -97,9 +100,9 @@ weights() {
 mkdir -p "$kept" "$runs"
 for part in "${parts[@]}"; do
     case $part in
-    policies | repairs | macs | agents | correlation | weights) "$part" ;;
+    policies | repairs | macs | agents | correlation | teacher | weights) "$part" ;;
     *)
-        echo "study.sh: $part, expected policies, repairs, macs, agents, correlation or weights" >&2
+        echo "study.sh: $part, expected policies, repairs, macs, agents, correlation, teacher or weights" >&2
         exit 1
         ;;
     esac

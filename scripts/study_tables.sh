@@ -203,6 +203,32 @@ $(awk -F, 'NR > 1 { printf "| %s | %.1f%% | %.2f | %.2f | %.2f | %.2f | %.0f%% |
 TEXT
 }
 
+teacher() {
+    has_rows teacher || return 0
+    cat <<TEXT
+
+### Learning from the unpruned network
+
+Pruned uniformly to half of the FLOPs, then fine-tuned without and with \`-teacher\` (\`scripts/teacher.sh $name\`): test
+accuracy in %, mean ± standard deviation.
+
+| fine-tuning | epochs | runs | before | after |
+|---|---|---|---|---|
+$(awk -F, "$AWK_CELL"'
+    NR > 1 {
+        x = 100 * $5; n[$2, $3]++; sum[$2, $3] += x; squares[$2, $3] += x * x
+        before = 100 * $4; if (!seen[$3]++) epochs[++e] = $3
+    }
+    END {
+        for (i = 1; i <= e; i++)
+            for (t = 0; t <= 1; t++)
+                if ((t, epochs[i]) in n)
+                    printf "| %s | %s | %d | %.2f | %s |\n", t ? "with a teacher" : "without", epochs[i], n[t, epochs[i]], before,
+                        cell(t, epochs[i])
+    }' "$folder/teacher.csv")
+TEXT
+}
+
 latency() {
     has_rows latency || return 0
     cat <<TEXT
@@ -240,5 +266,6 @@ macs
 agents
 repairs
 correlation
+teacher
 weights
 latency
