@@ -129,15 +129,6 @@ test_imagenet() { # NAME
     rm -f "$1.weights" "$1"/*
 }
 
-test_vgg() {
-    local cfg=$root/darknet/cfg/vgg-16.cfg
-    "$tool" "$cfg" vgg-16.weights || return 1
-    run 'vgg-16: prune' prune "$cfg" vgg-16.weights -policy uniform -flops 0.5 -out vgg-16 -json
-    check_half vgg-16 "$cfg"
-    run 'vgg-16: eval' eval vgg-16/vgg-16-amc.cfg vgg-16/vgg-16-amc.weights -data imagenet.data -limit 4
-    rm -f vgg-16.weights vgg-16/*
-}
-
 test_448() {
     write_small 448
     run 'a search at 448x448' search small-448.cfg small-448.weights -data photos.data -episodes 12 -reconstruct 60 \
@@ -150,6 +141,5 @@ if ! make_images || ! make_imagenet; then
     exit
 fi
 test_memory
-for name in darknet19 resnet50; do test_imagenet $name; done
-test_vgg
+for name in darknet19 resnet50 vgg-16; do test_imagenet $name; done
 test_448
