@@ -10,6 +10,8 @@
 #           repairs      what repairing the network brings, and each criterion
 #           agents       how soon the agent finds good plans (Plain-20 and fashion)
 #           correlation  whether the reward predicts accuracy after fine-tuning
+#           budgets      what several budgets in one go cost and find
+#           latency      accuracy against time, searched for by FLOPs and by time (on an idle machine only)
 #           teacher      what learning from the unpruned network brings
 #           weights      fine-grained pruning without a budget
 set -euo pipefail
@@ -73,6 +75,10 @@ repairs() { scripts/criteria.sh "$name" "$kept/criteria.csv" 20; }
 
 correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 4; }
 
+budgets() { scripts/budgets.sh "$name" "$kept/budgets.csv" "$SEEDS" $limit; }
+
+latency() { scripts/latency_search.sh "$name" "$kept/latency_search.csv"; }
+
 teacher() { scripts/teacher.sh "$name" "$kept/teacher.csv" 3 "$epochs" "$rate"; }
 
 # Searches with R_Param and single weights: as few as accuracy allows, without training.
@@ -100,9 +106,9 @@ weights() {
 mkdir -p "$kept" "$runs"
 for part in "${parts[@]}"; do
     case $part in
-    policies | repairs | macs | agents | correlation | teacher | weights) "$part" ;;
+    policies | repairs | macs | agents | correlation | budgets | latency | teacher | weights) "$part" ;;
     *)
-        echo "study.sh: $part, expected policies, repairs, macs, agents, correlation, teacher or weights" >&2
+        echo "study.sh: $part, expected policies, repairs, macs, agents, correlation, budgets, latency, teacher or weights" >&2
         exit 1
         ;;
     esac
