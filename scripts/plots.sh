@@ -5,6 +5,7 @@
 #
 # agents.png       the best plan so far over episodes, mean and spread over seeds
 # macs.png         accuracy before fine-tuning against the share of the multiply-accumulates, for each policy
+# latency_search.png  accuracy against the share of the time, searched for by FLOPs and by time
 # correlation.png  accuracy after fine-tuning against that before, repaired in each way
 set -euo pipefail
 
@@ -80,6 +81,20 @@ correlation() {
             '' every ::1 using (100*\$4):(100*\$5) with points pt 7 lc rgb '${COLOURS[0]}' title 'weights reconstructed besides'"
 }
 
-for picture in agents macs correlation; do
+latency_search() {
+    local by
+    for by in flops latency; do
+        awk -F, -v by=$by '$1 == by { print 100 * $3 "," 100 * $5 }' "$folder/latency_search.csv" | sort -t, -g >"$work/by-$by"
+    done
+    gnuplot <<<"$LOOK
+        set output '$folder/latency_search.png'
+        set title '$name: searches of 100 plans, before fine-tuning'
+        set xlabel 'time of an image, % of the whole network'
+        set ylabel 'accuracy on the test set, %'
+        plot '$work/by-flops' using 1:2 with linespoints pt 7 ps 0.8 lc rgb '${COLOURS[1]}' title 'by FLOPs', \
+            '$work/by-latency' using 1:2 with linespoints pt 7 ps 0.8 lw 2.5 lc rgb '${COLOURS[0]}' title 'by time'"
+}
+
+for picture in agents macs latency_search correlation; do
     if [ -f "$folder/$picture.csv" ] && [ "$(wc -l <"$folder/$picture.csv")" -gt 1 ]; then "$picture"; fi
 done

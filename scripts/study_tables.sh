@@ -203,6 +203,61 @@ $(awk -F, 'NR > 1 { printf "| %s | %.1f%% | %.2f | %.2f | %.2f | %.2f | %.0f%% |
 TEXT
 }
 
+budgets() {
+    has_rows budgets || return 0
+    cat <<TEXT
+
+### Several budgets in one go
+
+\`-flops 0.5\` alone beside \`-flops 0.7,0.5,0.3\` (\`scripts/budgets.sh $name\`), before fine-tuning: what is found at 50%,
+and what the second costs, as a share of the first.
+
+| seed | alone: held-out, % | test, % | of three: held-out, % | test, % | images scored | processor time |
+|---|---|---|---|---|---|---|
+$(sed 's/"\([^"]*\)"/\1/; s/0\.7,0\.5,0\.3/three/' "$folder/budgets.csv" | awk -F, '
+    NR > 1 && $3 == 0.5 {
+        kind = $2 == "three"; held_out[kind, $1] = 100 * $6; test[kind, $1] = 100 * $7
+        images[kind, $1] = $4; seconds[kind, $1] = $5; seeds[$1]
+    }
+    function line(seed,    k) {
+        printf "| %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |\n", seed, held_out[0, seed], test[0, seed],
+            held_out[1, seed], test[1, seed], images[1, seed] / images[0, seed], seconds[1, seed] / seconds[0, seed]
+        for (k = 0; k <= 1; k++) {
+            held_out[k, "mean"] += held_out[k, seed] / n; test[k, "mean"] += test[k, seed] / n
+            images[k, "mean"] += images[k, seed]; seconds[k, "mean"] += seconds[k, seed]
+        }
+    }
+    END {
+        for (s in seeds) if ((1, s) in test) n++
+        for (s = 1; s <= n; s++) line(s)
+        if (n) line("mean")
+    }')
+TEXT
+}
+
+latency_search() {
+    has_rows latency_search || return 0
+    cat <<TEXT
+
+### Searched for by FLOPs and by time
+
+Searches of 100 plans within a share of the FLOPs (\`-flops\`) and within that share of the time of an image
+(\`-latency\`), by \`scripts/latency_search.sh $name\`; time is measured in turn with the whole network, accuracy is on the
+test set before fine-tuning.
+
+![Accuracy against inference time]($folder/latency_search.png)
+
+| budget | by FLOPs: FLOPs | time | accuracy, % | by time: FLOPs | time | accuracy, % |
+|---|---|---|---|---|---|---|
+$(awk -F, 'NR > 1 {
+        if (!seen[$2]++) order[++n] = $2
+        row[$1, $2] = sprintf("%.1f%% | %.1f%% | %.2f", 100 * $4, 100 * $3, 100 * $5)
+    }
+    END { for (i = 1; i <= n; i++) printf "| %.0f%% | %s | %s |\n", 100 * order[i], row["flops", order[i]], row["latency", order[i]] }' \
+    "$folder/latency_search.csv")
+TEXT
+}
+
 teacher() {
     has_rows teacher || return 0
     cat <<TEXT
@@ -266,6 +321,8 @@ macs
 agents
 repairs
 correlation
+budgets
 teacher
 weights
 latency
+latency_search
