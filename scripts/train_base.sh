@@ -8,7 +8,9 @@
 # The first round of the weights/plain20.weights that are here was trained with min_crop=32 and decay=0.0003, which ended
 # at 90.09% on the test set.
 #
-# The log and the weights of the last epoch are in backup/base/NAME.
+# The log and the weights of the last epoch are in backup/base/NAME. On a machine where nothing is there, training goes
+# on from weights/unfinished/NAME_EPOCH.weights, which is what another machine got to: the batches that a network has
+# seen are in its file. Copy the last epoch there to hand a training over.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/json_lib.sh
@@ -26,6 +28,14 @@ for file in "$cfg" "$data"; do [ -f "$file" ] || fail "expected $file"; done
 declare -A again=([plain20]=30)
 readonly first=$out/$name.weights second=$out/again.weights
 
+# What the other machine got to, under the name that Darknet gives an epoch's file.
+take_over() {
+    if [ -d "$out" ]; then return; fi
+    mkdir -p "$out"
+    find weights/unfinished -name "${name}_*.weights" -exec cp {} "$out" \; 2>/dev/null || :
+}
+
+take_over
 train_resumably "$data" "$cfg" "$out" || fail "training failed, see $out/log"
 trained=$first
 if [ -n "${again[$name]:-}" ]; then
