@@ -23,7 +23,8 @@ search() { # seed budgets
     seconds=$(tail -n 1 "$folder/time" | awk '{ print $1 + $2 }')
     images=$(numbers images_scored <"$folder/json" | awk '{ n += $1 } END { print n }')
     for budget in ${2//,/ }; do
-        cfg=$(find "$folder" -name "$name-amc.cfg" -path "*$([ "$2" = "$budget" ] || echo "$budget")*")
+        cfg=$folder/$name-amc.cfg
+        [ "$2" = "$budget" ] || cfg=$folder/flops-$budget/$name-amc.cfg
         accuracy=$(accuracy_of "$cfg" "${cfg%.cfg}.weights" "$data" search)
         printf '%s,"%s",%s,%s,%s,%s,%s\n' "$1" "$2" "$budget" "$images" "$seconds" "$accuracy" \
             "$(accuracy_of "$cfg" "${cfg%.cfg}.weights" "$data" test)"

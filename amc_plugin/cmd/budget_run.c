@@ -19,6 +19,7 @@
 
 struct amc_budget_run {
     amc_search_session *session;
+    amc_finishing *finishing;
     const amc_aim *aim;
     int episodes;
     amc_output *output;
@@ -29,7 +30,6 @@ struct amc_budget_run {
     amc_progress *progress;
     amc_search_result result;
     amc_finalists *finalists;
-    amc_finishing *finishing;        // NULL until the search is over
     const amc_search_episode *found; // the finalist that is the result,
     amc_score score;                 // and what it scores in the end
     amc_network *pruned;             // the result as read back
@@ -124,10 +124,12 @@ static void open_evaluation(amc_budget_run *run) {
                                        .checkpoint = run->checkpoint};
 }
 
-amc_budget_run *amc_budget_run_new(amc_search_session *session, const amc_aim *aim,
-                                   const char *folder, int episodes, amc_error *err) {
+amc_budget_run *amc_budget_run_new(amc_search_session *session, amc_finishing *finishing,
+                                   const amc_aim *aim, const char *folder, int episodes,
+                                   amc_error *err) {
     amc_budget_run *run = amc_memory_alloc(1, sizeof *run);
-    *run = (amc_budget_run){.session = session, .aim = aim, .episodes = episodes};
+    *run = (amc_budget_run){
+        .session = session, .finishing = finishing, .aim = aim, .episodes = episodes};
     if (open_output(run, folder, err) == 0) return run;
     amc_budget_run_free(run);
     return NULL;
@@ -137,7 +139,6 @@ void amc_budget_run_free(amc_budget_run *run) {
     if (!run) return;
     cJSON_Delete(run->json);
     amc_network_free(run->pruned);
-    amc_finishing_free(run->finishing);
     amc_finalists_free(run->finalists);
     free(run->result.counts);
     amc_progress_free(run->progress);
@@ -216,8 +217,7 @@ static int search(amc_budget_run *run, amc_error *err) {
     const amc_search_given *o = run->session->given;
     run->progress = amc_progress_new(run->session->space, amc_prune_env_resource(run->env),
                                      run->episodes, o->quiet);
-    run->finalists =
-        amc_finalists_new(run->session->space->n, o->scorer.repair.refit ? AMC_FINISHING_PLANS : 1);
+    run->finalists = amc_finalists_new(run->session->space->n, amc_finishing_plans(run->finishing));
     run->result = amc_search_run(run->env, search_options(run), score, report, run, err);
     amc_progress_end(run->progress);
     char *after = amc_memory_text("%d episodes of %d", run->result.episodes, run->episodes);
@@ -307,8 +307,7 @@ static int check_found(const amc_budget_run *run, amc_error *err) {
 // Chooses among the best plans. A search that is to go on isn't kept waiting.
 static int finish(amc_budget_run *run, amc_error *err) {
     bool refit = run->session->given->scorer.repair.refit > 0 && !interrupted;
-    run->finishing = amc_finishing_new(run->session, refit, err);
-    if (!run->finishing) return -1;
+    if (amc_finishing_begin(run->finishing, refit, err) < 0) return -1;
     run->found = amc_finishing_choose(run->finishing, run->finalists, &run->score);
     return 0;
 }

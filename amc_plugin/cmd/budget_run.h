@@ -3,7 +3,7 @@
 #ifndef AMC_CMD_BUDGET_RUN_H
 #define AMC_CMD_BUDGET_RUN_H
 
-#include "cmd/search_session.h"
+#include "cmd/finishing.h"
 
 #include <cjson/cJSON.h>
 
@@ -11,9 +11,10 @@ typedef struct amc_budget_run amc_budget_run;
 
 // Takes the folder (NULL: amc-out/<name>) for a search within the budgets of `aim`: finds out
 // whether there is one to go on with, and whether its result may be written. NULL with err set.
-// Borrows the session and aim.
-amc_budget_run *amc_budget_run_new(amc_search_session *session, const amc_aim *aim,
-                                   const char *folder, int episodes, amc_error *err);
+// Borrows the session, its finishing and aim.
+amc_budget_run *amc_budget_run_new(amc_search_session *session, amc_finishing *finishing,
+                                   const amc_aim *aim, const char *folder, int episodes,
+                                   amc_error *err);
 void amc_budget_run_free(amc_budget_run *run);
 
 // Finds out whether the budgets can be met; once times were taken. -1 with err set.

@@ -6,27 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { PLANS = 5 }; // of all searches together, but two of each
+
 struct amc_finishing {
     const amc_search_session *session;
-    amc_refit *refit; // NULL: networks are as plans left them
+    int searches;
+    bool refits;
+    amc_refit *refit; // NULL until it is needed
 };
 
-static int open_refit(amc_finishing *finishing, amc_error *err) {
-    const amc_search_session *session = finishing->session;
-    const amc_scorer_options *scorer = &session->given->scorer;
-    amc_repair_options options = scorer->repair;
-    options.seed = scorer->seed;
-    options.threads = scorer->threads;
-    finishing->refit = amc_repair_refit_new(session->network, session->scorer->data, options, err);
-    return finishing->refit ? 0 : -1;
-}
-
-amc_finishing *amc_finishing_new(const amc_search_session *session, bool refit, amc_error *err) {
+amc_finishing *amc_finishing_new(const amc_search_session *session, int searches) {
     amc_finishing *finishing = amc_memory_alloc(1, sizeof *finishing);
-    *finishing = (amc_finishing){session, NULL};
-    if (!refit || open_refit(finishing, err) == 0) return finishing;
-    amc_finishing_free(finishing);
-    return NULL;
+    *finishing = (amc_finishing){session, searches, false, NULL};
+    return finishing;
 }
 
 void amc_finishing_free(amc_finishing *finishing) {
@@ -35,11 +27,29 @@ void amc_finishing_free(amc_finishing *finishing) {
     free(finishing);
 }
 
+int amc_finishing_plans(const amc_finishing *finishing) {
+    if (!finishing->session->given->scorer.repair.refit) return 1;
+    int plans = PLANS / finishing->searches;
+    return plans < 2 ? 2 : plans;
+}
+
+int amc_finishing_begin(amc_finishing *finishing, bool refit, amc_error *err) {
+    const amc_search_session *session = finishing->session;
+    const amc_scorer_options *scorer = &session->given->scorer;
+    finishing->refits = refit;
+    if (!refit || finishing->refit) return 0;
+    amc_repair_options options = scorer->repair;
+    options.seed = scorer->seed;
+    options.threads = scorer->threads;
+    finishing->refit = amc_repair_refit_new(session->network, session->scorer->data, options, err);
+    return finishing->refit ? 0 : -1;
+}
+
 amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts) {
     amc_scorer *scorer = finishing->session->scorer;
     const amc_chooser *chooser = &finishing->session->chooser;
     amc_score before = amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
-    if (!finishing->refit) return before;
+    if (!finishing->refits) return before;
     amc_pruned refitted = amc_chooser_make(chooser, counts);
     amc_pruned_refit(&refitted, finishing->refit);
     amc_score after = amc_scorer_pruned(scorer, refitted);
@@ -48,16 +58,18 @@ amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts)
 }
 
 static void print_finished(const amc_finishing *finishing, int k, int n, amc_score score) {
-    if (finishing->session->given->quiet || !finishing->refit) return;
+    if (finishing->session->given->quiet || !finishing->refits) return;
     fprintf(stderr, "refitted plan %d of %d on %d images: accuracy %.2f%%\n", k + 1, n,
             amc_refit_images(finishing->refit), 100 * score.accuracy);
 }
 
 const amc_search_episode *amc_finishing_choose(const amc_finishing *finishing,
                                                const amc_finalists *finalists, amc_score *score) {
+    amc_scorer *scorer = finishing->session->scorer;
     const amc_search_episode *best = NULL;
+    amc_pruned chosen = {0};
     double highest = 0;
-    int n = finishing->refit ? amc_finalists_count(finalists) : 1, chosen = 0;
+    int n = finishing->refits ? amc_finalists_count(finalists) : 1;
     for (int k = 0; k < n; k++) {
         const amc_search_episode *episode = amc_finalists_get(finalists, k);
         amc_score scored = amc_finishing_score(finishing, episode->counts);
@@ -67,9 +79,10 @@ const amc_search_episode *amc_finishing_choose(const amc_finishing *finishing,
         if (best && reward <= highest) continue;
         best = episode;
         highest = reward;
-        chosen = k;
         *score = scored;
+        amc_pruned_clear(&chosen);
+        chosen = amc_scorer_take(scorer);
     }
-    if (chosen < n - 1) *score = amc_finishing_score(finishing, best->counts); // it has the last
+    amc_scorer_apply(scorer, chosen);
     return best;
 }

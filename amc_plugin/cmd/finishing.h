@@ -7,14 +7,18 @@
 #include "cmd/search_session.h"
 #include "search/finalists.h"
 
-// Plans of a search that are refitted, of which the best then is the result.
-enum { AMC_FINISHING_PLANS = 5 };
-
 typedef struct amc_finishing amc_finishing;
 
-// refit: false to leave networks as plans do. NULL with err set. Borrows the session.
-amc_finishing *amc_finishing_new(const amc_search_session *session, bool refit, amc_error *err);
+// For so many searches of a session, which is borrowed.
+amc_finishing *amc_finishing_new(const amc_search_session *session, int searches);
 void amc_finishing_free(amc_finishing *finishing);
+
+// Plans of each search that are refitted, of which the best then is the result; 1 without -refit.
+int amc_finishing_plans(const amc_finishing *finishing);
+
+// From now on networks are refitted, or left as plans do. The first time opens the images that they
+// are refitted on: -1 with err set.
+int amc_finishing_begin(amc_finishing *finishing, bool refit, amc_error *err);
 
 // Scores what becomes of a plan (groups): refitted, unless that makes it worse. The session's
 // scorer has it then.

@@ -78,6 +78,12 @@ void amc_scorer_apply(amc_scorer *scorer, amc_pruned pruned) {
     scorer->pruned = pruned;
 }
 
+amc_pruned amc_scorer_take(amc_scorer *scorer) {
+    amc_pruned pruned = scorer->pruned;
+    scorer->pruned = (amc_pruned){0};
+    return pruned;
+}
+
 void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right) {
     amc_accuracy_images(scorer->model, scorer->dataset, images, n, right);
 }

@@ -46,6 +46,9 @@ amc_accuracy amc_scorer_network(amc_scorer *scorer);
 // What a pruned network, which is taken over, scores on all images.
 amc_score amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned);
 
+// Gives back the pruned network that was scored last; to live until another is applied.
+amc_pruned amc_scorer_take(amc_scorer *scorer);
+
 // The same in two steps: takes the pruned network over, then scores it on all images or says of any
 // n of the scorer's images, by index, whether it is right on them: right (n).
 void amc_scorer_apply(amc_scorer *scorer, amc_pruned pruned);

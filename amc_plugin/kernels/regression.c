@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct amc_regression {
     const float *x; // (n, d), less their means
@@ -17,7 +18,7 @@ struct amc_regression {
 
 // Turns of fitting through an activation, and what a sum's distance from the one before costs there
 // to what the activation's error does.
-enum { TURNS = 15 };
+enum { TURNS = 8 };
 #define NEAR 0.1f
 
 // Takes the means from the columns of a matrix (n, d); means: (d).
@@ -48,38 +49,79 @@ void amc_regression_free(amc_regression *regression) {
     free(regression);
 }
 
-// y += scale * x weights^T.
-static void add_sums(const amc_regression *r, float scale, const float *weights, int filters,
-                     float *y) {
-    amc_gemm_parallel(false, true, r->n, filters, r->d, scale, r->x, r->d, weights, r->d, 1, y,
-                      filters);
+// What is known while filters are fitted to one target after another.
+typedef struct fitting {
+    const amc_regression *r;
+    int filters;
+    float *weights; // (filters, d)
+    float *steps;   // (filters, d), to the weights; scratch
+    double *means;  // (filters) of the fitted
+    double *rises;  // (filters), to the means; scratch
+    float *fitted;  // (n, filters), what means and weights make of x
+} fitting;
+
+// fitted += x weights^T.
+static void add_sums(fitting *f, const float *weights) {
+    amc_gemm_parallel(false, true, f->r->n, f->filters, f->r->d, 1, f->r->x, f->r->d, weights,
+                      f->r->d, 1, f->fitted, f->filters);
 }
 
-// Adds to the weights what explains most of the residuals (n, filters).
-static void explain(const amc_regression *r, const float *residuals, int filters, float *weights) {
-    if (!r->factor) return;
-    float *right = amc_memory_alloc((size_t)filters * r->d, sizeof *right);
-    amc_gemm_parallel(true, false, filters, r->d, r->n, 1.f / (float)r->n, residuals, filters, r->x,
-                      r->d, 0, right, r->d);
-    amc_cholesky_solve(r->factor, r->d, right, filters, weights);
+static fitting start(const amc_regression *r, int filters, float *weights) {
+    fitting f = {.r = r, .filters = filters, .weights = weights};
+    f.steps = amc_memory_alloc((size_t)filters * r->d, sizeof *f.steps);
+    f.means = amc_memory_alloc((size_t)filters, sizeof *f.means);
+    f.rises = amc_memory_alloc((size_t)filters, sizeof *f.rises);
+    f.fitted = amc_memory_alloc((size_t)r->n * filters, sizeof *f.fitted);
+    add_sums(&f, weights);
+    return f;
+}
+
+// The steps that explain most of the residuals (n, filters).
+static void solve(fitting *f, const float *residuals) {
+    const amc_regression *r = f->r;
+    size_t count = (size_t)f->filters * r->d;
+    float *right = amc_memory_alloc(count, sizeof *right);
+    memset(f->steps, 0, count * sizeof *f->steps);
+    if (r->factor) {
+        amc_gemm_parallel(true, false, f->filters, r->d, r->n, 1.f / (float)r->n, residuals,
+                          f->filters, r->x, r->d, 0, right, r->d);
+        amc_cholesky_solve(r->factor, r->d, right, f->filters, f->steps);
+    }
     free(right);
+}
+
+// Fits to the targets (n, filters), which become residuals: what was fitted before is known, so
+// that a turn takes two products of x, not three.
+static void fit_to(fitting *f, float *targets) {
+    ptrdiff_t count = (ptrdiff_t)f->r->n * f->filters;
+    for (ptrdiff_t i = 0; i < count; i++) targets[i] -= f->fitted[i];
+    centre(targets, f->r->n, f->filters, f->rises);
+    solve(f, targets);
+    for (ptrdiff_t i = 0; i < count; i++) f->fitted[i] += (float)f->rises[i % f->filters];
+    add_sums(f, f->steps);
+    for (int o = 0; o < f->filters; o++) f->means[o] += f->rises[o];
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)f->filters * f->r->d; i++) f->weights[i] += f->steps[i];
+}
+
+static void finish(fitting *f, float *y, float *intercepts) {
+    const amc_regression *r = f->r;
+    memcpy(y, f->fitted, (size_t)r->n * f->filters * sizeof *y);
+    for (int o = 0; o < f->filters; o++) {
+        double above = f->means[o];
+        for (int j = 0; j < r->d; j++) above -= f->weights[(size_t)o * r->d + j] * r->means[j];
+        intercepts[o] = (float)above;
+    }
+    free(f->steps);
+    free(f->means);
+    free(f->rises);
+    free(f->fitted);
 }
 
 void amc_regression_fit(const amc_regression *r, float *y, int filters, float *weights,
                         float *intercepts) {
-    double *means = amc_memory_alloc((size_t)filters, sizeof *means);
-    centre(y, r->n, filters, means);
-    add_sums(r, -1, weights, filters, y);
-    explain(r, y, filters, weights);
-    for (int i = 0; i < r->n; i++)
-        for (int f = 0; f < filters; f++) y[(size_t)i * filters + f] = (float)means[f];
-    add_sums(r, 1, weights, filters, y);
-    for (int f = 0; f < filters; f++) {
-        double above = means[f];
-        for (int j = 0; j < r->d; j++) above -= weights[(size_t)f * r->d + j] * r->means[j];
-        intercepts[f] = (float)above;
-    }
-    free(means);
+    fitting f = start(r, filters, weights);
+    fit_to(&f, y);
+    finish(&f, y, intercepts);
 }
 
 static float activated(float sum, float slope) {
@@ -107,11 +149,13 @@ void amc_regression_fit_activated(const amc_regression *r, float *y, int filters
     ptrdiff_t count = (ptrdiff_t)r->n * filters;
     float *wanted = amc_memory_alloc((size_t)count, sizeof *wanted);
     for (ptrdiff_t i = 0; i < count; i++) wanted[i] = activated(y[i], slope);
-    amc_regression_fit(r, y, filters, weights, intercepts);
+    fitting f = start(r, filters, weights);
+    fit_to(&f, y);
     for (int turn = 0; turn < TURNS; turn++) {
 #pragma omp parallel for schedule(static)
-        for (ptrdiff_t i = 0; i < count; i++) y[i] = best_sum(wanted[i], y[i], slope);
-        amc_regression_fit(r, y, filters, weights, intercepts);
+        for (ptrdiff_t i = 0; i < count; i++) y[i] = best_sum(wanted[i], f.fitted[i], slope);
+        fit_to(&f, y);
     }
+    finish(&f, y, intercepts);
     free(wanted);
 }
