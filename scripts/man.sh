@@ -87,7 +87,7 @@ Threads of Darknet's own commands.
 done
 .TP
 .B 1
-bad input or usage, said in one sentence on stderr, or interrupted; what was there is as it was
+bad input or usage, said in one sentence on stderr, or fine-tuning that was interrupted; what was there is as it was
 .TP
 .B 2
 Darknet stopped

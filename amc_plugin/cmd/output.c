@@ -353,15 +353,11 @@ void amc_output_print_summary(const amc_output *output, const amc_network *prune
 }
 
 // Darknet doesn't make the folder that it trains into.
-static void print_backup_command(const char *data_path) {
-    amc_error err;
-    amc_data_file *data = amc_data_file_load(data_path, &err);
-    if (data && data->backup && !amc_files_exists(data->backup)) {
-        char *backup = amc_shell_word(data->backup);
-        printf("mkdir -p %s\n", backup);
-        free(backup);
-    }
-    amc_data_file_free(data);
+static void print_backup_command(const char *backup) {
+    if (amc_files_exists(backup)) return;
+    char *word = amc_shell_word(backup);
+    printf("mkdir -p %s\n", word);
+    free(word);
 }
 
 // Darknet's command for networks of this kind; yolo is that of version 1, which reads no .data
@@ -372,17 +368,31 @@ static const char *darknet_command(const amc_layer_graph *graph) {
     return amc_layer_detects(last) ? "detector" : "classifier";
 }
 
+// What training leaves: <backup>/<name of the .cfg>.weights.
+static char *trained_path(const amc_output *output, const char *backup) {
+    const char *slash = strrchr(output->weights_path, '/');
+    return amc_memory_text("%s/%s", backup, slash ? slash + 1 : output->weights_path);
+}
+
 void amc_output_print_commands(const amc_output *output, const char *data_path) {
     const char *command = darknet_command(output->network->graph);
+    bool reads_data = strcmp(command, "yolo") != 0;
+    amc_error err;
+    amc_data_file *file = reads_data ? amc_data_file_load(data_path, &err) : NULL;
+    const char *backup = file ? file->backup : NULL;
+    char *trained = backup ? trained_path(output, backup) : NULL;
     char *program = amc_shell_word(program_invocation_name), *data = amc_shell_word(data_path);
     char *cfg = amc_shell_word(output->cfg_path), *weights = amc_shell_word(output->weights_path);
-    bool reads_data = strcmp(command, "yolo") != 0;
-    if (reads_data) print_backup_command(data_path);
+    char *tested = amc_shell_word(trained ? trained : output->weights_path);
+    if (backup) print_backup_command(backup);
     for (int i = 0; i < 2; i++)
         printf("%s %s %s %s%s%s %s\n", program, command, i ? "valid" : "train",
-               reads_data ? data : "", reads_data ? " " : "", cfg, weights);
+               reads_data ? data : "", reads_data ? " " : "", cfg, i ? tested : weights);
+    amc_data_file_free(file);
+    free(trained);
     free(program);
     free(data);
     free(cfg);
     free(weights);
+    free(tested);
 }

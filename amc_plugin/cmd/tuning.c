@@ -143,6 +143,10 @@ static int check_teacher(const tuning *t, amc_error *err) {
     if (!o->teacher) return 0;
     amc_network *teacher =
         amc_network_load(o->teacher, o->teacher_weights, AMC_WEIGHTS_NEEDED, err);
+    if (!teacher && !o->teacher_weights) {
+        amc_error reason = *err;
+        return amc_error_set(err, "%s, or named by -teacher-weights", reason.text);
+    }
     if (!teacher) return -1;
     const amc_layer_graph *a = teacher->graph, *b = t->network->graph;
     int outputs = amc_layer_outputs(&a->layers[amc_layer_graph_output(a)]);
@@ -344,5 +348,8 @@ void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result
     if (!isnan(result->test_after))
         printf(", on the test set %.2f%% -> %.2f%%", 100 * result->test_before,
                100 * result->test_after);
-    printf("\n%s\n", options->result);
+    printf("\n");
+    if (result->after < result->before)
+        printf("that is worse than before: more -epochs or a lower -rate may help\n");
+    printf("%s\n", options->result);
 }

@@ -155,6 +155,17 @@ static int apply_channels(const reader *r, amc_prune_plan *plan, int g, const cJ
     return 0;
 }
 
+// Whoever edits the ratio of a policy that names channels would else see nothing happen.
+static int check_ratio(const reader *r, const amc_prune_plan *plan, int g, const cJSON *ratio) {
+    const amc_channel_group *group = &r->groups->groups[g];
+    int count = amc_prune_plan_count(plan, r->groups, g);
+    if (!cJSON_IsNumber(ratio) || fabs(ratio->valuedouble * group->n_units - count) < 1) return 0;
+    return amc_error_set(r->err,
+                         "%s: the group of layer %d has ratio %g and %d of %d channels, expected "
+                         "them to agree; without \"channels\" the ratio counts",
+                         r->path, group->layers[0], ratio->valuedouble, count, group->n_units);
+}
+
 static int apply_entry(const reader *r, amc_prune_plan *plan, const cJSON *entry) {
     int g = find_group(r, entry);
     if (g < 0) return -1;
@@ -175,6 +186,7 @@ static int apply_entry(const reader *r, amc_prune_plan *plan, const cJSON *entry
                              "%s: the group of layer %d has neither \"ratio\" nor "
                              "\"channels\"",
                              r->path, group->layers[0]);
+    if (status == 0 && cJSON_IsArray(channels)) status = check_ratio(r, plan, g, ratio);
     if (status == 0 && !group->prunable &&
         amc_prune_plan_count(plan, r->groups, g) < group->n_units)
         return amc_error_set(r->err, "%s: layer %d can't be pruned: %s", r->path, group->layers[0],
@@ -204,7 +216,7 @@ amc_prune_plan *amc_prune_plan_load(const char *path, const amc_layer_graph *gra
 static cJSON *group_json(const amc_prune_plan *plan, const amc_channel_group *group, int count) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "layers", cJSON_CreateIntArray(group->layers, group->n_layers));
-    // Four digits are plenty for a person; `channels` is what counts.
+    // Four digits are plenty for a person.
     cJSON_AddNumberToObject(json, "ratio", round(1e4 * count / group->n_units) / 1e4);
     cJSON *channels = cJSON_AddArrayToObject(json, "channels");
     for (int i = 0; i < group->n_units; i++)
