@@ -153,7 +153,8 @@ static int fill(amc_weights *weights, const amc_layer_graph *graph, int file, co
                                      path, length, expected, graph->path, arrays[i].name, l,
                                      amc_layer_type_name(layer->type));
             if (amc_files_take(file, path, arrays[i].values, size, err) < 0) return -1;
-            // Of a file for another network the length says more than its numbers, which are others.
+            // Of a file for another network the length says more than its numbers, which are
+            // others.
             if (length == expected &&
                 check_values(path, layer, l, &arrays[i], arrays[i].values == w->variances, err) < 0)
                 return -1;
