@@ -118,7 +118,7 @@ static void test_load_channels(void **state) {
     networks_net net = networks_new(uneven_cfg, 1);
     amc_prune_plan *plan = load(&net,
                                 "{\"groups\": [{\"layers\": [1], \"channels\": [9, 0, 3]}, "
-                                "{\"layers\": [0], \"channels\": [1], \"ratio\": 1}]}",
+                                "{\"layers\": [0], \"channels\": [1], \"ratio\": 0.25}]}",
                                 8, &err);
     if (!plan) fail_msg("%s", err.text);
     assert_counts(plan, net.groups, (int[]){8, 1, 3, 20, 5}); // as written, whatever the rounding
