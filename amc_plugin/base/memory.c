@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +11,10 @@ static void *checked(void *memory, size_t count, size_t size) {
     if (memory) return memory;
     fprintf(stderr, "amc: out of memory (%zu elements of %zu bytes)\n", count, size);
     exit(1);
+}
+
+void amc_memory_settle(void) {
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
 }
 
 void *amc_memory_alloc(size_t count, size_t size) {

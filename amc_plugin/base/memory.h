@@ -6,6 +6,11 @@
 
 #include <stddef.h>
 
+// To be called once, at the start. Every block of 256 KiB and more gets pages of its own and gives
+// them back when it is freed; glibc would stop that after the first, and what decoding needs would
+// leave holes between the images that stay, a tenth to a quarter of the memory.
+void amc_memory_settle(void);
+
 // `count` zeroed elements of `size` bytes; never NULL, also for count 0. Free with free().
 void *amc_memory_alloc(size_t count, size_t size);
 

@@ -1,6 +1,7 @@
 // The binary's entry: `darknet amc ...` is ours, every other command Darknet's own with the
 // kernels of host/hooks installed.
 
+#include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/device.h"
 #include "cmd/shell.h"
@@ -114,6 +115,7 @@ static int run_amc(int argc, char **argv) {
 }
 
 int __wrap_main(int argc, char **argv) {
+    amc_memory_settle();
     amc_hooks_calm_threads(argv);
     amc_hooks_install();
     amc_shell_keep(argc, argv);

@@ -59,13 +59,18 @@ static void lower(const amc_latency_grid *grid, int64_t *ns) {
     }
 }
 
-// The middle between both, which of all times that never fall goes least far from those measured.
+// The middle between both, which of all times that never fall goes least far from those measured;
+// but the whole layer keeps its time, which predictions are a share of.
 static void straighten(amc_latency_grid *grid) {
     size_t points = (size_t)grid->n_in * (size_t)grid->n_out;
+    int64_t whole = grid->ns[points - 1];
     int64_t *low = amc_memory_copy(grid->ns, points, sizeof *low);
     lower(grid, low);
     raise(grid, grid->ns);
-    for (size_t i = 0; i < points; i++) grid->ns[i] = (grid->ns[i] + low[i]) / 2;
+    for (size_t i = 0; i < points; i++) {
+        int64_t middle = (grid->ns[i] + low[i]) / 2;
+        grid->ns[i] = middle < whole ? middle : whole;
+    }
     free(low);
 }
 

@@ -32,8 +32,8 @@ void amc_latency_table_free(amc_latency_table *table);
 const amc_latency_grid *amc_latency_table_find(const amc_latency_table *table, const char *kind);
 
 // Adds times, copied, in place of those of the same kind. Where fewer channels would take longer,
-// their times are lowered and those of more raised, until they meet in the middle. in and out are
-// rising, times positive.
+// their times are lowered and those of more raised, until they meet in the middle; that of all
+// channels stays. in and out are rising, times positive.
 void amc_latency_table_add(amc_latency_table *table, const amc_latency_grid *grid);
 
 // Nanoseconds of a layer with so many channels: those of the grid at its points, between them in
