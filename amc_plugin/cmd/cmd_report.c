@@ -5,8 +5,10 @@
 #include "cmd/report_page.h"
 #include "cmd/report_pictures.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LAYERS, EPISODES, FRONT, PICTURES };
 static const char *const files[PICTURES] = {"layers.png", "episodes.png", "front.png"};
@@ -60,9 +62,31 @@ static int write_report(const amc_result_file *result, const amc_episode_table *
     return status;
 }
 
+// A search for several budgets leaves a folder for each.
+static int refuse_several(const char *folder, amc_error *err) {
+    char *pattern = amc_memory_text("%s/*/result.json", folder), *names = amc_memory_text("%s", "");
+    glob_t found;
+    bool several = glob(pattern, 0, NULL, &found) == 0;
+    for (size_t i = 0; several && i < found.gl_pathc; i++) {
+        const char *name = found.gl_pathv[i];
+        char *longer = amc_memory_text("%s%s%.*s", names, i ? ", " : "",
+                                       (int)(strrchr(name, '/') - name), name);
+        free(names);
+        names = longer;
+    }
+    if (several) {
+        amc_error_set(err, "%s: holds no result.json, expected one of %s", folder, names);
+        globfree(&found);
+    }
+    free(pattern);
+    free(names);
+    return several ? -1 : 0;
+}
+
 static int run(const char *folder, bool json, amc_error *err) {
     char *path = amc_memory_text("%s/result.json", folder);
-    amc_result_file *result = amc_result_file_load(path, err);
+    bool none = !amc_files_exists(path) && refuse_several(folder, err) < 0;
+    amc_result_file *result = none ? NULL : amc_result_file_load(path, err);
     amc_episode_table *table = NULL;
     int status = result ? load_episodes(folder, &table, err) : -1;
     if (status == 0) status = write_report(result, table, folder, json, err);

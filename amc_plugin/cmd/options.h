@@ -134,7 +134,7 @@ typedef struct amc_option {
 #define AMC_OPTION_FORCE(to)                                                                       \
     {                                                                                              \
         .name = "force", .kind = AMC_OPTION_FLAG, .value = (to),                                   \
-        .help = "replace a result that is there"                                                   \
+        .help = "replace a result that is there, and what was made of it"                          \
     }
 #define AMC_OPTION_JSON(to)                                                                        \
     { .name = "json", .kind = AMC_OPTION_FLAG, .value = (to), .help = "print one JSON object" }

@@ -1,6 +1,7 @@
 #include "cmd/output.h"
 
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/shell.h"
@@ -220,10 +221,37 @@ static int stage_json(const amc_output *output, const cJSON *json, amc_error *er
     return status;
 }
 
+// Whether other weights are there than those that are staged.
+static bool replaces_another(const amc_output *output) {
+    uint64_t old = AMC_HASH_START, new = AMC_HASH_START;
+    amc_error err;
+    char *path = staged(output, output->weights_path);
+    bool another = amc_hash_file(&old, output->weights_path, &err) == 0 &&
+                   amc_hash_file(&new, path, &err) == 0 && old != new;
+    free(path);
+    return another;
+}
+
+// What was made of an older result is worth nothing beside this one: weights that don't fit its
+// .cfg, pictures of other plans.
+static void remove_derived(const amc_output *output) {
+    static const char *const names[] = {"report.html", "layers.png", "episodes.png", "front.png"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = amc_memory_text("%s/%s", output->folder, names[i]);
+        unlink(path);
+        free(path);
+    }
+    char *path =
+        amc_memory_text("%s/%s-amc-finetuned.weights", output->folder, output->network->name);
+    unlink(path);
+    free(path);
+}
+
 int amc_output_publish(amc_output *output, const cJSON *json, amc_error *err) {
     if (stage_json(output, json, err) < 0) return -1;
     const char *files[FILES];
     int status = check_targets(output, "-force", err); // once more: a search takes its time
+    bool another = replaces_another(output);
     list_files(output, files);
     for (int i = 0; i < FILES && status == 0; i++) {
         char *path = staged(output, files[i]);
@@ -233,6 +261,7 @@ int amc_output_publish(amc_output *output, const cJSON *json, amc_error *err) {
             status = amc_error_set(err, "%s: can't be written: %s", files[i], strerror(errno));
         free(path);
     }
+    if (status == 0 && another) remove_derived(output);
     return status;
 }
 

@@ -46,8 +46,9 @@ int amc_output_stage(amc_output *output, const amc_pruned *pruned, const char *e
 // The staged network, read back as any user would. NULL with err set.
 amc_network *amc_output_read_back(const amc_output *output, amc_error *err);
 
-// Moves the staged result into place, and json beside it as result.json. -1 with err set, a result
-// that came to be there meanwhile included.
+// Moves the staged result into place, and json beside it as result.json; the report and the
+// fine-tuned weights of another result are removed. -1 with err set, a result that came to be there
+// meanwhile included.
 int amc_output_publish(amc_output *output, const cJSON *json, amc_error *err);
 
 // Replaces the result.json of a result that is in place. -1 with err set.

@@ -1,6 +1,6 @@
 #include "cmd/result_file.h"
 
-#include "base/files.h"
+#include "base/json_file.h"
 #include "base/memory.h"
 
 #include <cjson/cJSON.h>
@@ -84,8 +84,6 @@ static bool read_references(amc_result_file *r, const cJSON *references) {
 
 static int read_result(amc_result_file *r, const char *path, amc_error *err) {
     const cJSON *json = r->json;
-    if (!json)
-        return amc_error_set(err, "%s: is no JSON, expected a result of search or prune", path);
     read_values(r, json);
     bool whole = r->command && r->original_cfg && r->original_weights && r->cfg && r->weights &&
                  r->macs_before > 0 && r->macs >= 0 && r->params_before > 0 && r->params >= 0 &&
@@ -98,12 +96,10 @@ static int read_result(amc_result_file *r, const char *path, amc_error *err) {
 }
 
 amc_result_file *amc_result_file_load(const char *path, amc_error *err) {
-    size_t length;
-    char *text = amc_files_read(path, &length, err);
-    if (!text) return NULL;
+    cJSON *json = amc_json_file_load(path, "a result of search or prune", err);
+    if (!json) return NULL;
     amc_result_file *result = amc_memory_alloc(1, sizeof *result);
-    result->json = cJSON_ParseWithLength(text, length);
-    free(text);
+    result->json = json;
     if (read_result(result, path, err) == 0) return result;
     amc_result_file_free(result);
     return NULL;

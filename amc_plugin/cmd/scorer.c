@@ -59,11 +59,12 @@ void amc_scorer_free(amc_scorer *scorer) {
 }
 
 void amc_scorer_print_held_out(const amc_scorer *scorer) {
-    if (scorer->part == AMC_DATASET_SEARCH && scorer->dataset->list->held_out)
+    int held_out = scorer->dataset->list->held_out;
+    if (scorer->part == AMC_DATASET_SEARCH && held_out)
         fprintf(stderr,
-                "%s has no search=: %d images of train= are held out for it by -seed; keep them "
-                "out of later training for an honest score\n",
-                scorer->data_path, scorer->dataset->n);
+                "%s has no search=: %d images of train= are held out for it, which ones -seed "
+                "decides; keep them out of later training for an honest score\n",
+                scorer->data_path, held_out);
 }
 
 amc_accuracy amc_scorer_network(amc_scorer *scorer) {

@@ -168,7 +168,8 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
         {.name = "force",
          .kind = AMC_OPTION_FLAG,
          .value = &o->force,
-         .help = "replace a result that is there, and start anew unless -resume is there too"},
+         .help = "replace a result that is there and what was made of it, and start anew unless "
+                 "-resume is there too"},
         {.name = "quiet",
          .kind = AMC_OPTION_FLAG,
          .value = &o->quiet,

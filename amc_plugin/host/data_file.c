@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void strip_blanks(char *text) {
     char *to = text;
@@ -53,6 +54,18 @@ static int read_option(amc_data_file *data, char *text, int line, amc_error *err
     return 0;
 }
 
+// A search that sees the test set would leave nothing to test with.
+static int refuse_test_set(const amc_data_file *data, amc_error *err) {
+    struct stat search, test;
+    if (!data->search || !data->test || stat(data->search, &search) < 0 ||
+        stat(data->test, &test) < 0 || search.st_dev != test.st_dev || search.st_ino != test.st_ino)
+        return 0;
+    return amc_error_set(err,
+                         "%s: search= and valid= name the same list, expected training images for "
+                         "the search, or no search=",
+                         data->path);
+}
+
 static int read_options(amc_data_file *data, amc_error *err) {
     amc_text_lines lines;
     if (amc_text_lines_read(&lines, data->path, err) < 0) return -1;
@@ -68,7 +81,7 @@ static int read_options(amc_data_file *data, amc_error *err) {
     if (data->top > data->classes)
         return amc_error_set(err, "%s: top=%d, expected at most classes=%d", data->path, data->top,
                              data->classes);
-    return 0;
+    return refuse_test_set(data, err);
 }
 
 amc_data_file *amc_data_file_load(const char *path, amc_error *err) {

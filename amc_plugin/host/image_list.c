@@ -202,6 +202,7 @@ static int hold_out(amc_image_list *list, const amc_data_file *data, amc_dataset
                              list->path, list->n, data->path);
     unsigned char *held_out = choose(list, data->classes, count, seed);
     keep(list, held_out, part == AMC_DATASET_SEARCH);
+    list->held_out = count;
     free(held_out);
     return 0;
 }
@@ -237,10 +238,8 @@ amc_image_list *amc_image_list_load(const amc_data_file *data, amc_dataset_part 
     const char *path = list_of_part(data, part, err);
     amc_image_list *list = amc_memory_alloc(1, sizeof *list);
     if (path && read_list(list, path, err) == 0 &&
-        choose_part(list, data, part, limit, seed, err) == 0) {
-        list->held_out = part != AMC_DATASET_TEST && !data->search;
+        choose_part(list, data, part, limit, seed, err) == 0)
         return list;
-    }
     amc_image_list_free(list);
     return NULL;
 }

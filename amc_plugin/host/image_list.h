@@ -32,7 +32,7 @@ typedef struct amc_image_list {
     char *path; // of the file
     int n;
     amc_image_entry *entries; // (n) in the file's order
-    bool held_out;            // they are one side of train's split by seed
+    int held_out;             // images of train that its split by seed holds out; 0: no split
     amc_text_lines lines;     // what the entries' paths point into
 } amc_image_list;
 

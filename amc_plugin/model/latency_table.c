@@ -1,6 +1,7 @@
 #include "model/latency_table.h"
 
 #include "base/files.h"
+#include "base/json_file.h"
 #include "base/memory.h"
 
 #include <cjson/cJSON.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1, MOST_COUNTS = 1024 };
+enum { FORMAT = 2, MOST_COUNTS = 1024 };
 
 static void free_grid(amc_latency_grid *grid) {
     if (!grid) return;
@@ -231,13 +232,10 @@ static bool is_ours(const cJSON *root, const char *made_by) {
 }
 
 amc_latency_table *amc_latency_table_load(const char *path, const char *made_by, amc_error *err) {
-    size_t length;
-    char *text = amc_files_read(path, &length, err);
-    if (!text) return NULL;
-    cJSON *root = cJSON_Parse(text);
-    amc_latency_table *table = cJSON_IsObject(root) ? read_table(root) : NULL;
+    cJSON *root = amc_json_file_load(path, "a table of latencies", err);
+    if (!root) return NULL;
+    amc_latency_table *table = read_table(root);
     bool ours = table && is_ours(root, made_by);
-    free(text);
     cJSON_Delete(root);
     *err = (amc_error){""};
     if (ours) return table;

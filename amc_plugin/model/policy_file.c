@@ -1,13 +1,13 @@
 #include "model/policy_file.h"
 
 #include "base/files.h"
+#include "base/json_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static int check(const cJSON *policy, const char *path, amc_granularity granularity,
                  amc_error *err) {
-    if (!policy) return amc_error_set(err, "%s: is not JSON, expected a policy", path);
     if (!cJSON_IsArray(cJSON_GetObjectItem(policy, "groups")))
         return amc_error_set(err, "%s: holds no \"groups\": [...], expected a policy", path);
     const cJSON *named = cJSON_GetObjectItem(policy, "granularity");
@@ -21,12 +21,8 @@ static int check(const cJSON *policy, const char *path, amc_granularity granular
 }
 
 cJSON *amc_policy_file_load(const char *path, amc_granularity granularity, amc_error *err) {
-    size_t length;
-    char *text = amc_files_read(path, &length, err);
-    if (!text) return NULL;
-    cJSON *policy = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true); // with its NUL
-    free(text);
-    if (check(policy, path, granularity, err) == 0) return policy;
+    cJSON *policy = amc_json_file_load(path, "a policy", err);
+    if (policy && check(policy, path, granularity, err) == 0) return policy;
     cJSON_Delete(policy);
     return NULL;
 }

@@ -76,7 +76,8 @@ static int check_budget(const amc_prune_env *env, amc_resource r, amc_error *err
     double smallest = ceil(1e4 * (double)amc_prune_env_smallest(env, r) / all) / 100;
     return amc_error_set(err,
                          "%s: a budget of %.2f%% of the %s can't be met; the smallest reachable is "
-                         "%.2f%% when at least %g of each group's %s are kept, in multiples of %d",
+                         "%.2f%% when at least %g of each group's %s are kept (-min-keep), in "
+                         "multiples of %d (-round)",
                          env->space->graph->path, 100 * env->options.budget[r],
                          amc_resource_name(r), smallest, env->options.min_keep, units_name(env),
                          env->options.round);

@@ -336,6 +336,10 @@ data() {
     bad_data 'labels that are missing' 's/^labels=.*/labels=nosuch.txt/' "nosuch.txt: can't be opened"
     bad_data 'search images that are trained on' 's/^search *=.*/search=train.list/' \
         'train.list:1: *train0_red.ppm is in train.list too' -set search
+    ln -s test.list ./linked.list
+    bad_data 'the test set for the search' 's/^search *=.*/search=linked.list/; s/^valid.*/valid=test.list/' \
+        'bad.data: search= and valid= name the same list' -set search
+    rm linked.list
     head -3 labels.txt >few.txt
     bad_data 'too few labels' 's/^labels=.*/labels=few.txt/' 'few.txt: holds 3 labels, expected 4'
     sed 's/$/\r/' labels.txt >few.txt
@@ -388,11 +392,11 @@ data() {
 
 policies() {
     echo '{"groups": [' >bad.json
-    refuse 'policy: bad JSON' 'bad.json: is not JSON' prune cfg/tiny.cfg -policy bad.json
+    refuse 'policy: bad JSON' 'bad.json:2: is not JSON' prune cfg/tiny.cfg -policy bad.json
     echo '{"groups": []} {' >bad.json
-    refuse 'policy: more than JSON' 'bad.json: is not JSON' prune cfg/tiny.cfg -policy bad.json
+    refuse 'policy: more than JSON' 'bad.json:1: is not JSON' prune cfg/tiny.cfg -policy bad.json
     : >bad.json
-    refuse 'policy: empty' 'bad.json: is not JSON' prune cfg/tiny.cfg -policy bad.json
+    refuse 'policy: empty' 'bad.json:1: is not JSON' prune cfg/tiny.cfg -policy bad.json
     echo '[1, 2]' >bad.json
     refuse 'policy: no groups' 'bad.json: holds no "groups"' prune cfg/tiny.cfg -policy bad.json
     rm bad.json

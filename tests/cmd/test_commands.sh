@@ -275,7 +275,7 @@ images_of() { awk -F, 'NR > 1 { n[$NF]++ } END { for (i in n) print i, n[i] }' "
 
 # Of 300 images there is one look, at 250. A plan that was stopped is behind, and the result isn't one.
 early_stop() {
-    sed 's/^search.*/search=test.list/' cfg/tiny.data >many.data
+    sed 's/^search.*/search=test.list/; s/^valid.*/valid=search.list/' cfg/tiny.data >many.data
     search_to 'search: off' off -data many.data
     check 'search: all images score each plan' "$(images_of out/off)" [ "$(images_of out/off)" = '300 12 ' ]
     search_to 'search -early-stop' early -data many.data -early-stop .1 -threads 2

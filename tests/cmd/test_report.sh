@@ -74,14 +74,24 @@ amc report 'a <b> & "c"/'
 check 'report of prune' "$(cat "$work.err")" [ -f 'a <b> & "c"/report.html' ]
 check_page 'the page of prune' 'a <b> & "c"' 1
 check 'names are no markup' "$(grep -c '<b>' 'a <b> & "c"/report.html')" [ "$(grep -c '<b>' 'a <b> & "c"/report.html')" = 0 ]
+amc prune cfg/tiny.cfg -policy uniform -flops 0.5 -reconstruct 0 -calibrate 0 -out 'a <b> & "c"' -force
+check 'the same result again keeps its report' 'it is gone' [ -f 'a <b> & "c"/report.html' ]
+cp 'a <b> & "c"/tiny-amc.weights' 'a <b> & "c"/tiny-amc-finetuned.weights'
+amc prune cfg/tiny.cfg -policy uniform -flops 0.4 -reconstruct 0 -calibrate 0 -out 'a <b> & "c"' -force
+check 'another result takes the report and fine-tuned weights along' "$(ls 'a <b> & "c"')" \
+    [ "$(find 'a <b> & "c"' -type f | wc -l)" = 4 ]
 
 fails 'no such folder' 'nowhere/result.json: ' nowhere
+mkdir several
+cp -r out several/flops-0.3
+cp -r out several/flops-0.5
+fails 'several results' 'several: holds no result.json, expected one of several/flops-0.3, several/flops-0.5' several
 cp -r out bad
 cp out/report.html "$work.kept"
 sed -i 's/"macs":/"mocs":/' bad/result.json
 fails 'a result without costs' 'bad/result.json: lacks what a result has' bad
 echo '{' >bad/result.json
-fails 'no JSON' 'bad/result.json: is no JSON' bad
+fails 'no JSON' 'bad/result.json:2: is not JSON' bad
 cp out/result.json bad
 sed -i '3s/,.*/,x/' bad/episodes.csv
 fails 'a bad episode' 'bad/episodes.csv:3: has no number for reward' bad

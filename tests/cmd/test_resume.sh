@@ -93,7 +93,7 @@ killed() {
 }
 
 kills() {
-    sed 's/^search.*/search=test.list/' cfg/tiny.data >many.data
+    sed 's/^search.*/search=test.list/; s/^valid.*/valid=search.list/' cfg/tiny.data >many.data
     killed 'killed'
     killed 'killed, -early-stop' -early-stop .1 -data many.data
     killed 'killed, -agent random' -agent random

@@ -60,7 +60,6 @@ static void test_unnamed_layers_stay_whole(void **state) {
 static void test_refusals(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        {"", "is not JSON"},
         {"{}", "holds no \"groups\""},
         {"{\"groups\": []}", "is a policy of channels"},
         {"{\"granularity\": \"weight\", \"groups\": [{}]}", "of one layer"},

@@ -1,0 +1,23 @@
+#include "base/json_file.h"
+
+#include "base/files.h"
+
+#include <stdlib.h>
+
+static int line_of(const char *text, const char *at) {
+    int line = 1;
+    for (; text < at; text++) line += *text == '\n';
+    return line;
+}
+
+cJSON *amc_json_file_load(const char *path, const char *expected, amc_error *err) {
+    size_t length;
+    char *text = amc_files_read(path, &length, err);
+    if (!text) return NULL;
+    const char *end = text;                                                // of what is JSON
+    cJSON *json = cJSON_ParseWithLengthOpts(text, length + 1, &end, true); // with its NUL
+    if (!json)
+        amc_error_set(err, "%s:%d: is not JSON, expected %s", path, line_of(text, end), expected);
+    free(text);
+    return json;
+}

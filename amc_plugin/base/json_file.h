@@ -1,0 +1,14 @@
+// JSON files of ours, which anybody may have edited.
+
+#ifndef AMC_BASE_JSON_FILE_H
+#define AMC_BASE_JSON_FILE_H
+
+#include "base/error.h"
+
+#include <cjson/cJSON.h>
+
+// What the file holds, to be freed by cJSON_Delete(). NULL with err set if it can't be read or is
+// not one JSON value and nothing more; `expected` says what it should hold ("a policy").
+cJSON *amc_json_file_load(const char *path, const char *expected, amc_error *err);
+
+#endif
