@@ -25,7 +25,7 @@ name=${1:?expected the NAME of cfg/NAME.cfg}
 cfg=cfg/$name.cfg data=cfg/$name.data out=backup/base/$name
 for file in "$cfg" "$data"; do [ -f "$file" ] || fail "expected $file"; done
 # Epochs of the second round.
-declare -A again=([plain20]=30)
+declare -A again=([plain20]=30 [resnet56]=25)
 readonly first=$out/$name.weights second=$out/again.weights
 
 # What the other machine got to, under the name that Darknet gives an epoch's file.
