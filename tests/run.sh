@@ -10,7 +10,7 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 # Waiting threads give the processor up, and sanitizers know which leaks are Darknet's.
-export GOMP_SPINCOUNT=${GOMP_SPINCOUNT-1000}
+export GOMP_SPINCOUNT=${GOMP_SPINCOUNT-4000}
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0${LSAN_OPTIONS:+:$LSAN_OPTIONS}"
 export ASAN_OPTIONS="detect_stack_use_after_return=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"

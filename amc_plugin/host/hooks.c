@@ -47,7 +47,7 @@ void amc_hooks_calm_threads(char **argv) {
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length < 0) return;
     path[length] = '\0';
-    setenv("GOMP_SPINCOUNT", "1000", 1);
+    setenv("GOMP_SPINCOUNT", "4000", 1);
     execv(path, argv); // only returns when it fails, which costs speed only
 }
 

@@ -2,14 +2,18 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "host/latency_probe.h"
+#include "model/slice.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     LEAST_SWEEPS = 3, // over all points,
     MOST_SWEEPS = 99,
+    PLANS = 8, // that show how far predictions between the points are off
 };
 
 // ---- points -------------------------------------------------------------------------------------
@@ -48,6 +52,8 @@ typedef struct survey {
     subject *subjects; // (layers)
     int sweeps;
     double whole[MOST_SWEEPS]; // nanoseconds of the network with all channels
+    amc_layer_graph *plans[PLANS];
+    double plan_ns[PLANS][MOST_SWEEPS];
 } survey;
 
 static bool makes_freely(const amc_layer *layer) {
@@ -129,11 +135,37 @@ static void place(survey *s, int l) {
         amc_memory_alloc((size_t)subject->n_in * subject->n_out * MOST_SWEEPS, sizeof *subject->ns);
 }
 
+// The network with a quarter to all of each group's channels.
+static amc_layer_graph *random_plan(const amc_layer_graph *graph, const amc_channel_groups *groups,
+                                    amc_rng *rng) {
+    double *score = amc_memory_alloc((size_t)groups->n_units, sizeof *score);
+    amc_prune_plan *plan = amc_prune_plan_new(groups);
+    for (int g = 0; g < groups->n; g++) {
+        int units = groups->groups[g].n_units;
+        double keep = 0.25 + 0.75 * amc_rng_uniform(rng);
+        if (groups->groups[g].prunable)
+            amc_prune_plan_keep_best(plan, groups, g, (int)ceil(keep * units), score);
+    }
+    amc_layer_graph *small = amc_slice_graph(graph, groups, plan);
+    amc_prune_plan_free(plan);
+    free(score);
+    return small;
+}
+
+static void draw_plans(survey *s) {
+    amc_rng rng;
+    amc_rng_init(&rng, 1);
+    amc_channel_groups *groups = amc_channel_groups_new(s->graph);
+    for (int p = 0; p < PLANS; p++) s->plans[p] = random_plan(s->graph, groups, &rng);
+    amc_channel_groups_free(groups);
+}
+
 static survey new_survey(const amc_layer_graph *graph) {
     survey s = {.graph = graph};
     s.subjects = amc_memory_alloc((size_t)graph->n, sizeof *s.subjects);
     count_levels(&s);
     for (int l = 0; l < graph->n; l++) place(&s, l);
+    draw_plans(&s);
     return s;
 }
 
@@ -147,6 +179,7 @@ static void clear_survey(survey *s) {
         free(subject->ns);
     }
     free(s->subjects);
+    for (int p = 0; p < PLANS; p++) amc_layer_graph_free(s->plans[p]);
 }
 
 // ---- measuring ----------------------------------------------------------------------------------
@@ -204,7 +237,15 @@ static int sweeps_for(const watch *w, int done) {
     return sweeps < LEAST_SWEEPS ? LEAST_SWEEPS : sweeps < MOST_SWEEPS ? sweeps : MOST_SWEEPS;
 }
 
-// The first pass of two finds the caches as another point left them.
+// The first pass of two finds the caches as another network left them. Returns nanoseconds of the
+// second.
+static double pass(amc_latency_probe *probe, const amc_layer_graph *graph,
+                   const amc_weights *weights, double *layer_ns) {
+    amc_latency_probe_apply(probe, graph, weights);
+    amc_latency_probe_pass(probe, layer_ns);
+    return amc_latency_probe_pass(probe, layer_ns);
+}
+
 static void sweep(survey *s, amc_latency_probe *probe, amc_layer_graph *graph,
                   const amc_weights *weights, const watch *w) {
     double *ns = amc_memory_alloc((size_t)graph->n, sizeof *ns);
@@ -212,14 +253,14 @@ static void sweep(survey *s, amc_latency_probe *probe, amc_layer_graph *graph,
     for (int out = 0; out < s->out_levels; out++) {
         for (int in = 0; in < s->in_levels; in++) {
             set_levels(s, in, out, graph);
-            amc_latency_probe_apply(probe, graph, weights);
-            amc_latency_probe_pass(probe, ns);
-            s->whole[s->sweeps] = amc_latency_probe_pass(probe, ns); // the last point is all of it
+            s->whole[s->sweeps] = pass(probe, graph, weights, ns); // the last point is all of it
             note(s, in, out, ns);
             w->report(w->context, s->sweeps * points + out * s->in_levels + in + 1,
                       w->sweeps * points);
         }
     }
+    for (int p = 0; p < PLANS; p++)
+        s->plan_ns[p][s->sweeps] = pass(probe, s->plans[p], weights, ns);
     free(ns);
     s->sweeps++;
 }
@@ -274,7 +315,28 @@ static void average(const survey *s, char *const *kinds, int l, double scale, in
     }
 }
 
-static void enter(survey *s, amc_latency_table *table, const amc_cfg_text *cfg) {
+static double predict(const amc_latency_grid *const *grids, const amc_layer_graph *graph) {
+    double sum = 0;
+    for (int l = 0; l < graph->n; l++)
+        sum +=
+            (double)amc_latency_grid_predict(grids[l], graph->layers[l].c, graph->layers[l].out_c);
+    return sum;
+}
+
+// How much longer than predicted the plans took, the middle one of them: kernels take channels in
+// blocks, of which proportion between the points knows nothing.
+static double excess(survey *s, const amc_latency_table *table, const amc_cfg_text *cfg) {
+    double excess[PLANS];
+    const amc_latency_grid **grids = amc_latency_table_of(table, s->graph, cfg);
+    for (int p = 0; p < PLANS; p++)
+        excess[p] =
+            amc_latency_probe_quantile(s->plan_ns[p], s->sweeps, 0.5) / predict(grids, s->plans[p]);
+    free(grids);
+    return amc_latency_probe_quantile(excess, PLANS, 0.5);
+}
+
+// `pruned`: what times are multiplied by besides, except those of layers that are whole.
+static void enter(survey *s, amc_latency_table *table, const amc_cfg_text *cfg, double pruned) {
     int layers = s->graph->n;
     double scale = scale_of(s);
     char **kinds = amc_memory_alloc((size_t)layers, sizeof *kinds);
@@ -284,6 +346,7 @@ static void enter(survey *s, amc_latency_table *table, const amc_cfg_text *cfg) 
         size_t points = (size_t)subject->n_in * (size_t)subject->n_out;
         int64_t *ns = amc_memory_alloc(points, sizeof *ns);
         average(s, kinds, l, scale, ns);
+        for (size_t i = 0; i + 1 < points; i++) ns[i] = 1 + (int64_t)(pruned * (double)ns[i]);
         amc_latency_table_add(table, &(amc_latency_grid){kinds[l], subject->n_in, subject->n_out,
                                                          subject->in, subject->out, ns});
         free(ns);
@@ -299,7 +362,8 @@ int amc_latency_survey_run(amc_latency_table *table, const amc_cfg_text *cfg,
     if (!probe) return -1;
     survey s = new_survey(graph);
     measure(&s, probe, (watch){.report = report, .context = context, .seconds = seconds});
-    enter(&s, table, cfg);
+    enter(&s, table, cfg, 1);
+    enter(&s, table, cfg, excess(&s, table, cfg));
     amc_latency_probe_free(probe);
     clear_survey(&s);
     return 0;

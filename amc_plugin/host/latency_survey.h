@@ -2,7 +2,9 @@
 // in their order, each with as many channels as the point at hand says and the caches as its
 // neighbours leave them. All points are visited in turn, again and again, so that what else the
 // machine does falls on all alike; since that only ever adds, a layer's time is its lower quartile.
-// All are scaled together so that those of the whole network add up to its median.
+// All are scaled together so that those of the whole network add up to its median, and then those
+// of pruned layers so that the middle one of some random plans, visited in between, comes out
+// right.
 
 #ifndef AMC_HOST_LATENCY_SURVEY_H
 #define AMC_HOST_LATENCY_SURVEY_H
