@@ -1,5 +1,6 @@
 #include "host/image_list.h"
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "base/rng.h"
 
@@ -17,10 +18,19 @@ static void clear(amc_image_list *list) {
     *list = (amc_image_list){0};
 }
 
+// The lines of a file that the .data file names.
+static int read_lines(amc_text_lines *lines, const char *path, const amc_data_file *data,
+                      amc_error *err) {
+    if (amc_files_exists(path)) return amc_text_lines_read(lines, path, err);
+    return amc_error_set(err, "%s: can't be opened, expected the file that %s names", path,
+                         data->path);
+}
+
 // Blank lines are skipped.
-static int read_list(amc_image_list *list, const char *path, amc_error *err) {
+static int read_list(amc_image_list *list, const char *path, const amc_data_file *data,
+                     amc_error *err) {
     *list = (amc_image_list){.path = amc_memory_text("%s", path)};
-    if (amc_text_lines_read(&list->lines, path, err) < 0) {
+    if (read_lines(&list->lines, path, data, err) < 0) {
         clear(list);
         return -1;
     }
@@ -40,7 +50,7 @@ static int labels_read(amc_text_lines *labels, const amc_data_file *data, amc_er
     if (!data->labels)
         return amc_error_set(err, "%s: has no labels=, expected the file that names the classes",
                              data->path);
-    if (amc_text_lines_read(labels, data->labels, err) < 0) return -1;
+    if (read_lines(labels, data->labels, data, err) < 0) return -1;
     int named = 0;
     while (named < labels->n && named < data->classes && *labels->line[named]) named++;
     if (named == data->classes) return 0;
@@ -133,9 +143,9 @@ static int compare_paths(const void *a, const void *b) {
 }
 
 // Rewards on images that were trained on would be worth nothing.
-static int refuse_shared(const amc_image_list *search, const char *train_path, amc_error *err) {
+static int refuse_shared(const amc_image_list *search, const amc_data_file *data, amc_error *err) {
     amc_image_list train;
-    if (read_list(&train, train_path, err) < 0) return -1;
+    if (read_list(&train, data->train, data, err) < 0) return -1;
     amc_image_entry *sorted = sorted_entries(&train);
     int status = 0;
     for (int i = 0; i < search->n && status == 0; i++) {
@@ -144,7 +154,7 @@ static int refuse_shared(const amc_image_list *search, const char *train_path, a
             bsearch(image, sorted, (size_t)train.n, sizeof *sorted, compare_paths);
         if (same)
             status = amc_error_set(err, "%s:%d: %s is in %s too, expected images held out of it",
-                                   search->path, image->line, image->path, train_path);
+                                   search->path, image->line, image->path, data->train);
     }
     free(sorted);
     clear(&train);
@@ -213,7 +223,7 @@ static int choose_part(amc_image_list *list, const amc_data_file *data, amc_data
     if (part != AMC_DATASET_TEST && !data->search && hold_out(list, data, part, seed, err) < 0)
         return -1;
     if (part == AMC_DATASET_SEARCH && data->search && data->train &&
-        refuse_shared(list, data->train, err) < 0)
+        refuse_shared(list, data, err) < 0)
         return -1;
     if (limit > 0 && limit < list->n) {
         unsigned char *chosen = choose(list, data->classes, limit, seed);
@@ -237,7 +247,7 @@ amc_image_list *amc_image_list_load(const amc_data_file *data, amc_dataset_part 
                                     uint64_t seed, amc_error *err) {
     const char *path = list_of_part(data, part, err);
     amc_image_list *list = amc_memory_alloc(1, sizeof *list);
-    if (path && read_list(list, path, err) == 0 &&
+    if (path && read_list(list, path, data, err) == 0 &&
         choose_part(list, data, part, limit, seed, err) == 0)
         return list;
     amc_image_list_free(list);

@@ -200,7 +200,7 @@ budgets() {
         search cfg/tiny.cfg -memory .005
     refuse 'an infeasible budget of weights' 'the parameters can*t be met;*of each group*s weights are kept' \
         prune cfg/tiny.cfg -granularity weight -policy uniform -params .01
-    refuse 'nothing left to prune' 'no channel group can be pruned' search cfg/tiny.cfg -skip 0,2,6,8,9
+    refuse 'nothing left to prune' 'no group of channels can be pruned' search cfg/tiny.cfg -skip 0,2,6,8,9
 }
 
 cfgs() {

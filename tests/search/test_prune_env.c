@@ -491,7 +491,7 @@ static void test_nothing_to_prune(void **state) {
     amc_error err = {""};
     networks_net net = networks_new(NET(3, 8, 8) CONV(5, 3, 1, relu), 1);
     assert_null(amc_prune_env_new(net.space, (amc_prune_env_options){{1, 1}, 0, 1}, &err));
-    networks_assert_error(&err, net.path, 0, "no channel group can be pruned");
+    networks_assert_error(&err, net.path, 0, "no group of channels can be pruned");
     networks_free(net);
     // All is skipped, all is rounded to the whole group, all has to be kept.
     net = networks_new(NET(3, 8, 8) CONV(12, 3, 1, relu) CONV(5, 3, 1, relu), 1);
