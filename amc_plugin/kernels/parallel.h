@@ -46,6 +46,9 @@ static inline __attribute__((always_inline)) float amc_v8_sum(amc_v8 v) {
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
+// Sixteen.
+typedef float amc_v16 __attribute__((vector_size(64), aligned(4), may_alias));
+
 // Four floats at any address, and two of them as one vector.
 typedef float amc_v4 __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -98,6 +101,19 @@ static inline __attribute__((always_inline)) void amc_v8_transpose(const amc_v8 
 #define AMC_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define AMC_CLONES
+#endif
+
+// Marks a function that is called only where the processor's vectors hold sixteen floats.
+#if defined(__x86_64__)
+#define AMC_WIDE __attribute__((target("arch=x86-64-v3,avx512f")))
+static inline bool amc_parallel_is_wide(void) {
+    return __builtin_cpu_supports("avx512f");
+}
+#else
+#define AMC_WIDE
+static inline bool amc_parallel_is_wide(void) {
+    return false;
+}
 #endif
 
 #endif
