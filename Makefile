@@ -8,6 +8,7 @@ OPENMP ?= 1
 DEBUG ?= 0
 SAN ?= 0
 GPU ?= 0
+CUDNN ?= 0
 # STOCK=1 runs the tests on Darknet's own kernels.
 STOCK ?= 0
 PREFIX ?= /usr/local
@@ -26,9 +27,9 @@ endif
 # ---- where things are ----------------------------------------------------------------------------------------------
 
 FLAVOUR := $(if $(filter 1,$(SAN)),san,$(if $(filter 1,$(DEBUG)),debug,release))$(if $(filter 1,$(OPENMP)),,-serial)$(if \
-    $(filter 1,$(GPU)),-gpu)
+    $(filter 1,$(GPU)),-gpu$(if $(filter 1,$(CUDNN)),-cudnn))
 B := build/$(FLAVOUR)
-BIN := $(if $(filter release release-gpu,$(FLAVOUR)),bin,$(B)/bin)/darknet
+BIN := $(if $(filter release release-gpu release-gpu-cudnn,$(FLAVOUR)),bin,$(B)/bin)/darknet
 
 # Targets that a machine without Darknet's source, or without any package, must be able to start.
 BARE := help clean setup test demo example format uninstall
@@ -43,9 +44,6 @@ ifeq ($(GPU),1)
 ifeq ($(CUDA),)
 $(error GPU=1: nvcc is not in PATH, nor in /usr/local/cuda/bin; name it by NVCC=/path/to/nvcc)
 endif
-ifeq ($(CUDNN),1)
-$(error CUDNN=1: cuDNN 8 and later lack what Darknet calls; GPU=1 alone uses cuBLAS)
-endif
 endif
 endif
 
@@ -54,11 +52,13 @@ DARKNET_SRC := $(filter-out darknet/src/compare.c,$(wildcard darknet/src/*.c)) \
     $(patsubst %,darknet/examples/%.c,captcha lsd super art tag cifar go rnn segmenter regressor classifier coco yolo \
     detector nightmare instance-segmenter darknet)
 DARKNET_CU := $(if $(filter 1,$(GPU)),$(wildcard darknet/src/*.cu))
-AMC_SRC := $(filter-out $(if $(filter 1,$(GPU)),,amc_plugin/host/gpu%),$(wildcard amc_plugin/*/*.c))
+AMC_SRC := $(filter-out $(if $(filter 1,$(GPU)),amc_plugin/host/gpu_engine_$(if $(filter 1,$(CUDNN)),cublas,cudnn).c,\
+    amc_plugin/host/gpu%),$(wildcard amc_plugin/*/*.c))
+AMC_CU := $(if $(filter 1,$(GPU)),$(wildcard amc_plugin/*/*.cu))
 TEST_SRC := $(wildcard tests/*/test_*.c)
 
 DARKNET_OBJ := $(DARKNET_SRC:%.c=$(B)/%.o) $(DARKNET_CU:%.cu=$(B)/%.o)
-AMC_OBJ := $(AMC_SRC:%.c=$(B)/%.o)
+AMC_OBJ := $(AMC_SRC:%.c=$(B)/%.o) $(AMC_CU:%.cu=$(B)/%.o)
 TESTS := $(TEST_SRC:%.c=$(B)/%)
 # What a test program is linked with, as far as it needs it: everything but the two mains.
 LIB := $(B)/libtested.a
@@ -73,7 +73,7 @@ WRAP := gemm activate_array gradient_array fill_cpu \
         load_data load_image_color random_augment_image random_distort_image load_weights get_next_batch softmax_x_ent_cpu
 ifeq ($(GPU),1)
 WRAP += cuda_make_array cuda_make_int_array cuda_free cuda_set_device \
-        resize_convolutional_layer make_crop_layer
+        resize_convolutional_layer make_crop_layer softmax_x_ent_gpu
 endif
 WRAP_FLAGS := $(WRAP:%=-Wl,--wrap=%)
 
@@ -103,7 +103,7 @@ ifeq ($(GPU),1)
 CPPFLAGS_AMC += -DGPU -isystem $(CUDA)/include
 CPPFLAGS_DARKNET += -DGPU -I$(CUDA)/include
 LDFLAGS += $(if $(wildcard $(CUDA)/lib64),-L$(CUDA)/lib64 -Wl$(COMMA)-rpath$(COMMA)$(CUDA)/lib64)
-LDLIBS += -lcublas -lcurand -lcudart -lstdc++
+LDLIBS += $(if $(filter 1,$(CUDNN)),-lcudnn) -lcublas -lcurand -lcudart -lstdc++
 endif
 
 # V=1 shows the commands.
@@ -141,6 +141,10 @@ $(B)/darknet/%.o: darknet/%.cu $(B)/arch
 $(B)/amc_plugin/%.o: amc_plugin/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_AMC) $(CFLAGS_AMC) -c $< -o $@
+
+$(B)/amc_plugin/%.o: amc_plugin/%.cu $(B)/arch
+	@mkdir -p $(@D)
+	$(Q)$(NVCC) $(ARCH) -MMD -MP -O3 -Iamc_plugin --compiler-options '-fPIC -Wall -Wextra' -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
@@ -226,7 +230,7 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
-	@echo 'Variables: OPENMP=1 DEBUG=0 SAN=0 GPU=0 PREFIX=/usr/local, ONLY=WORD STOCK=0 for test'
+	@echo 'Variables: OPENMP=1 DEBUG=0 SAN=0 GPU=0 CUDNN=0 PREFIX=/usr/local, ONLY=WORD STOCK=0 for test'
 	@echo 'With GPU=1: NVCC=/path/to/nvcc, ARCH="-gencode arch=compute_90,code=sm_90" or the like'
 
 -include $(DARKNET_OBJ:.o=.d) $(AMC_OBJ:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) $(BENCH:=.d)

@@ -12,6 +12,8 @@
 # plans     of both searches (200); limit: held-out images that score a plan (0: all)
 # epochs    of fine-tuning (0.5; 0: none), which learns from the unpruned network too; rate: its first learning rate
 #           (0.02), which falls to 0
+# only      prune: make the networks and no rows; train: fine-tune those that were made, for the rows of a later run
+#           (): both, and the rows. jobs: trainings at a time, with only=train (1)
 #
 # Policies. All networks are repaired on the same training images.
 #   base      not pruned
@@ -30,12 +32,12 @@ cd "$(dirname "$0")/.."
 . scripts/train_lib.sh
 
 name=$1 dir=$2
-flops=0.5 seeds=1 plans=200 limit=0 epochs=0.5 rate=0.02
+flops=0.5 seeds=1 plans=200 limit=0 epochs=0.5 rate=0.02 only='' jobs=1
 policies="base uniform shallow deep fp cp greedy surgeon lowres random amc scratch"
 for setting in "${@:3}"; do
     case $setting in
-    flops=* | policies=* | seeds=* | plans=* | limit=* | epochs=* | rate=*) declare "$setting" ;;
-    *) echo "compare_policies.sh: $setting, expected flops=, policies=, seeds=, plans=, limit=, epochs= or rate=" >&2
+    flops=* | policies=* | seeds=* | plans=* | limit=* | epochs=* | rate=* | only=* | jobs=*) declare "$setting" ;;
+    *) echo "compare_policies.sh: $setting, expected flops=, policies=, seeds=, plans=, limit=, epochs=, rate=, only= or jobs=" >&2
         exit 1 ;;
     esac
 done
@@ -96,31 +98,69 @@ finetune() { # policy cfg weights out
         fail "training failed, see $4/log"
 }
 
-row() { # policy seed
-    local policy=$1 seed=$2 out=$dir/$1-$2 cfg=cfg/$name.cfg net=$weights before='' after='' share
-    if grep -q "^$policy,$seed," "$csv"; then return; fi
-    mkdir -p "$out"
-    case $policy in
-    base) ;;
-    scratch) cfg=$dir/amc-$seed/$name-amc.cfg ;;
-    *)
-        cfg=$out/$name-amc.cfg net=$out/$name-amc.weights
-        say "$policy, seed $seed: pruning"
-        [ -f "$cfg" ] || prune "$policy" "$seed" "$out"
-        ;;
+# Sets out, and cfg and net: the network of a policy and a seed.
+locate() { # policy seed
+    out=$dir/$1-$2 cfg=$dir/$1-$2/$name-amc.cfg net=$dir/$1-$2/$name-amc.weights
+    case $1 in
+    base) cfg=cfg/$name.cfg net=$weights ;;
+    scratch) cfg=$dir/amc-$2/$name-amc.cfg net='' ;;
     esac
-    [ "$policy" = scratch ] || before=$(accuracy_of "$cfg" "$net" "$data" test)
-    say "$policy, seed $seed: ${before:+test accuracy $before, }training"
-    if [ "$policy" = scratch ]; then
+}
+
+make_network() { # policy seed
+    local out cfg net
+    locate "$@"
+    if [ -f "$cfg" ]; then return; fi
+    mkdir -p "$out"
+    say "$1, seed $2: pruning"
+    prune "$1" "$2" "$out"
+}
+
+train_network() { # policy seed
+    local out cfg net
+    locate "$@"
+    if [ "$1" = base ] || [ "$epochs" = 0 ]; then return; fi
+    mkdir -p "$out"
+    say "$1, seed $2: training"
+    if [ "$1" = scratch ]; then
         train_resumably "$data" "$cfg" "$out/scratch" || fail "training failed, see $out/scratch/log"
-        after=$(accuracy_of "$cfg" "$out/scratch/$name-amc.weights" "$data" test)
-    elif [ "$policy" != base ] && [ "$epochs" != 0 ]; then
-        finetune "$policy" "$cfg" "$net" "$out"
-        after=$(accuracy_of "$cfg" "$out/finetuned.weights" "$data" test)
+        cp "$out/scratch/$name-amc.weights" "$out/finetuned.weights"
+    else
+        finetune "$1" "$cfg" "$net" "$out"
     fi
+}
+
+row() { # policy seed
+    local out cfg net before='' after='' share
+    if grep -q "^$1,$2," "$csv"; then return; fi
+    make_network "$@"
+    train_network "$@"
+    locate "$@"
+    [ -z "$net" ] || before=$(accuracy_of "$cfg" "$net" "$data" test)
+    [ ! -f "$out/finetuned.weights" ] || after=$(accuracy_of "$cfg" "$out/finetuned.weights" "$data" test)
     share=$(calc "$(macs_of "$cfg") / $(macs_of "cfg/$name.cfg")")
-    printf '%s,%s,%s,%s,%s\n' "$policy" "$seed" "$share" "$before" "$after" >>"$csv"
-    say "$policy, seed $seed: $share of the FLOPs, test accuracy ${before:--}, trained ${after:--}"
+    printf '%s,%s,%s,%s,%s\n' "$1" "$2" "$share" "$before" "$after" >>"$csv"
+    say "$1, seed $2: $share of the FLOPs, test accuracy ${before:--}, trained ${after:--}"
+}
+
+# Each policy's networks by a function, policy and seed as its arguments.
+each() { # function
+    local policy seed
+    for policy in $policies; do
+        case $policy in
+        amc | random) for seed in $seeds; do "$1" "$policy" "$seed"; done ;;
+        *) "$1" "$policy" "${seeds%% *}" ;;
+        esac
+    done
+}
+
+# Those that are there, jobs at a time; a training that fails leaves the others be.
+start_training_of() { # policy seed
+    local out cfg net
+    locate "$@"
+    if [ ! -f "$cfg" ]; then return; fi
+    while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do sleep 0.2; done
+    (train_network "$@") &
 }
 
 mkdir -p "$dir"
@@ -128,9 +168,12 @@ mkdir -p "$dir"
 [ "$(cat "$dir/settings")" = "$settings" ] ||
     fail "$dir has rows made with $(cat "$dir/settings"), expected the same or another folder"
 [ -s "$csv" ] || echo 'policy,seed,flops,test_before,test_after' >"$csv"
-for policy in $policies; do
-    case $policy in
-    amc | random) for seed in $seeds; do row "$policy" "$seed"; done ;;
-    *) row "$policy" "${seeds%% *}" ;;
-    esac
-done
+case $only in
+prune) each make_network ;;
+train)
+    each start_training_of
+    wait
+    ;;
+'') each row ;;
+*) fail "only=$only, expected prune or train" ;;
+esac

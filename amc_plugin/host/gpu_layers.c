@@ -1,173 +1,110 @@
 #include "host/gpu_layers.h"
 
 #include "host/gpu.h"
+#include "host/gpu_engine.h"
+#include "kernels/gpu_batchnorm.h"
+#include "kernels/gpu_depthwise.h"
 
 #include "activations.h"
 #include "batchnorm_layer.h"
 #include "blas.h"
-#include "col2im.h"
 #include "convolutional_layer.h"
 #include "crop_layer.h"
 #include "cuda.h"
-#include "im2col.h"
 
-#include <assert.h>
-
-#define MOST_BYTES ((size_t)1 << 28) // of patches, where one image doesn't need more
+#include <stdbool.h>
 
 void smooth_layer(layer l, int size, float rate); // convolutional_kernels.cu; in no header
 
-// ---- convolution: products
+// ---- convolution
 // -----------------------------------------------------------------------------------
 
-// One matrix for each image and group.
-typedef struct matrices {
-    float *at;
-    long long image, group; // floats from an image's matrix to the next, from a group's to the next
-    int ld;                 // floats from row to row
-    bool transposed;
-} matrices;
-
-static cublasOperation_t operation(matrices x) {
-    return x.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+static amc_depthwise_shape depthwise_of(const layer *l) {
+    return (amc_depthwise_shape){l->batch, l->c,    l->h,      l->w,  l->out_h,
+                                 l->out_w, l->size, l->stride, l->pad};
 }
 
-// C (m, n) = A (m, k) B (k, n) + beta C. What there are more of, images or groups, goes in one
-// call. cuBLAS counts by columns: it is given C^T = B^T A^T.
-static void multiply(int images, int groups, int m, int n, int k, matrices a, matrices b,
-                     float beta, matrices c) {
-    bool by_image = images >= groups;
-    int calls = by_image ? groups : images, count = by_image ? images : groups;
-    float one = 1;
-    for (int i = 0; i < calls; i++) {
-        cublasStatus_t status = cublasSgemmStridedBatched(
-            blas_handle(), operation(b), operation(a), n, m, k, &one,
-            b.at + i * (by_image ? b.group : b.image), b.ld, by_image ? b.image : b.group,
-            a.at + i * (by_image ? a.group : a.image), a.ld, by_image ? a.image : a.group, &beta,
-            c.at + i * (by_image ? c.group : c.image), c.ld, by_image ? c.image : c.group, count);
-        if (status != CUBLAS_STATUS_SUCCESS) error("cublasSgemmStridedBatched failed");
+static bool is_depthwise(const layer *l) {
+    return l->groups > 1 && l->groups == l->c && l->groups == l->n;
+}
+
+static void convolve(const layer *l, const network *net, float *y) {
+    if (is_depthwise(l))
+        amc_gpu_depthwise_forward(depthwise_of(l), net->input_gpu, l->weights_gpu, y);
+    else
+        amc_gpu_engine_convolve(l, net, y);
+    check_error(cudaPeekAtLastError());
+}
+
+static void add_gradients(const layer *l, const network *net) {
+    float *dy = l->delta_gpu;
+    if (!is_depthwise(l)) {
+        amc_gpu_engine_add_gradients(l, net, dy);
+        return;
     }
+    amc_gpu_depthwise_weights(depthwise_of(l), net->input_gpu, dy, l->weight_updates_gpu);
+    if (net->delta_gpu)
+        amc_gpu_depthwise_input(depthwise_of(l), l->weights_gpu, dy, net->delta_gpu);
+    check_error(cudaPeekAtLastError());
 }
 
-// ---- convolution: shapes
-// -------------------------------------------------------------------------------------
-
-static int filters(const layer *l) { // of a group
-    return l->n / l->groups;
+// Whether the activation is x above 0 and slope times x below.
+static bool is_fused(ACTIVATION a, float *slope) {
+    *slope = a == LEAKY ? .1f : a == LINEAR ? 1 : 0;
+    return a == RELU || a == LEAKY || a == LINEAR;
 }
 
-static int taps(const layer *l) { // of a filter
-    return l->c / l->groups * l->size * l->size;
+static amc_gpu_batch batch_of(const layer *l, float slope) {
+    return (amc_gpu_batch){l->batch, l->n, l->out_h * l->out_w, slope};
 }
 
-static int pixels(const layer *l) {
-    return l->out_h * l->out_w;
+static amc_gpu_batchnorm batchnorm_of(const layer *l) {
+    return (amc_gpu_batchnorm){
+        l->scales_gpu,        l->biases_gpu,       l->mean_gpu,
+        l->variance_gpu,      l->rolling_mean_gpu, l->rolling_variance_gpu,
+        l->scale_updates_gpu, l->bias_updates_gpu, l->x_norm_gpu}; // which nothing else uses
 }
 
-// The input is its own matrix of patches.
-static bool is_plain(const layer *l) {
-    return l->size == 1 && l->stride == 1 && l->pad == 0;
+// A network that only calibrates has no gradients, and shares x_gpu among its layers.
+static bool is_normalized_here(const layer *l, const network *net, float *slope) {
+    return is_fused(l->activation, slope) && l->batch_normalize && net->train && l->delta_gpu;
 }
-
-static size_t patch_floats(const layer *l) { // of an image
-    return (size_t)l->groups * taps(l) * pixels(l);
-}
-
-// Images whose patches fit in the workspace.
-static int images_at_once(const layer *l) {
-    size_t fit = l->workspace_size / sizeof(float) / patch_floats(l);
-    assert(is_plain(l) || fit > 0);
-    return is_plain(l) || fit > (size_t)l->batch ? l->batch : (int)fit;
-}
-
-static matrices weights_of(const layer *l, float *weights, bool transposed) {
-    return (matrices){weights, 0, (long long)filters(l) * taps(l), taps(l), transposed};
-}
-
-static matrices outputs_of(const layer *l, float *outputs, int image) {
-    return (matrices){outputs + (size_t)image * l->outputs, l->outputs,
-                      (long long)filters(l) * pixels(l), pixels(l), false};
-}
-
-static matrices patches_of(const layer *l, float *patches, bool transposed) {
-    return (matrices){patches, (long long)patch_floats(l), (long long)taps(l) * pixels(l),
-                      pixels(l), transposed};
-}
-
-// The patches of the input's images from `image` on.
-static float *cut_patches(const layer *l, const network *net, int image, int images) {
-    float *input = net->input_gpu + (size_t)image * l->inputs;
-    if (is_plain(l)) return input;
-    im2col_gpu(input, images * l->c, l->h, l->w, l->size, l->stride, l->pad, net->workspace);
-    return net->workspace;
-}
-
-// ---- convolution: passes
-// -------------------------------------------------------------------------------------
 
 static void forward(layer l, network net) {
-    int most = images_at_once(&l);
-    for (int i = 0; i < l.batch; i += most) {
-        int images = l.batch - i < most ? l.batch - i : most;
-        float *patches = cut_patches(&l, &net, i, images);
-        multiply(images, l.groups, filters(&l), pixels(&l), taps(&l),
-                 weights_of(&l, l.weights_gpu, false), patches_of(&l, patches, false), 0,
-                 outputs_of(&l, l.output_gpu, i));
+    float slope;
+    if (is_normalized_here(&l, &net, &slope)) {
+        convolve(&l, &net, l.x_gpu);
+        amc_gpu_batchnorm bn = batchnorm_of(&l);
+        amc_gpu_batchnorm_forward(&bn, batch_of(&l, slope), l.x_gpu, l.output_gpu);
+        check_error(cudaPeekAtLastError());
+        return;
     }
+    convolve(&l, &net, l.output_gpu);
     if (l.batch_normalize)
         forward_batchnorm_layer_gpu(l, net);
     else
-        add_bias_gpu(l.output_gpu, l.biases_gpu, l.batch, l.n, pixels(&l));
+        add_bias_gpu(l.output_gpu, l.biases_gpu, l.batch, l.n, l.out_h * l.out_w);
     activate_array_gpu(l.output_gpu, l.outputs * l.batch, l.activation);
 }
 
-/* G_w += G_y P^T, P the patches */
-static void backward_weights(const layer *l, const network *net, int image, int images) {
-    matrices patches = patches_of(l, cut_patches(l, net, image, images), true);
-    for (int i = 0; i < images; i++) {
-        multiply(1, l->groups, filters(l), taps(l), pixels(l),
-                 outputs_of(l, l->delta_gpu, image + i), patches, 1,
-                 weights_of(l, l->weight_updates_gpu, false));
-        patches.at += patches.image;
-    }
-}
-
-/* G_x += the pixels of W^T G_y put back where P took them */
-static void backward_input(const layer *l, const network *net, int image, int images) {
-    float *delta = net->delta_gpu + (size_t)image * l->inputs;
-    float *patches = is_plain(l) ? delta : net->workspace;
-    multiply(images, l->groups, taps(l), pixels(l), filters(l), weights_of(l, l->weights_gpu, true),
-             outputs_of(l, l->delta_gpu, image), is_plain(l) ? 1 : 0,
-             patches_of(l, patches, false));
-    if (!is_plain(l))
-        col2im_gpu(patches, images * l->c, l->h, l->w, l->size, l->stride, l->pad, delta);
-}
-
 static void backward(layer l, network net) {
+    float slope;
     if (l.smooth) smooth_layer(l, 5, l.smooth); // 5, as Darknet
-    gradient_array_gpu(l.output_gpu, l.outputs * l.batch, l.activation, l.delta_gpu);
-    if (l.batch_normalize)
-        backward_batchnorm_layer_gpu(l, net);
-    else
-        backward_bias_gpu(l.bias_updates_gpu, l.delta_gpu, l.batch, l.n, pixels(&l));
-    int most = images_at_once(&l);
-    for (int i = 0; i < l.batch; i += most) {
-        int images = l.batch - i < most ? l.batch - i : most;
-        backward_weights(&l, &net, i, images);
-        if (net.delta_gpu) backward_input(&l, &net, i, images);
+    if (is_normalized_here(&l, &net, &slope)) {
+        amc_gpu_batchnorm bn = batchnorm_of(&l);
+        amc_gpu_batchnorm_backward(&bn, batch_of(&l, slope), l.x_gpu, l.output_gpu, l.delta_gpu);
+    } else {
+        gradient_array_gpu(l.output_gpu, l.outputs * l.batch, l.activation, l.delta_gpu);
+        if (l.batch_normalize)
+            backward_batchnorm_layer_gpu(l, net);
+        else
+            backward_bias_gpu(l.bias_updates_gpu, l.delta_gpu, l.batch, l.n, l.out_h * l.out_w);
     }
+    add_gradients(&l, &net);
 }
 
-// ---- convolution: hooks
-// --------------------------------------------------------------------------------------
-
-// Room for the patches of all images, or of as many as MOST_BYTES hold; of one in any case.
 static void make_room(layer *l) {
-    l->workspace_size = 0;
-    if (is_plain(l)) return;
-    size_t image = patch_floats(l) * sizeof(float), fit = MOST_BYTES / image;
-    if (fit < 1) fit = 1;
-    l->workspace_size = image * (fit < (size_t)l->batch ? fit : (size_t)l->batch);
+    l->workspace_size = is_depthwise(l) ? 0 : amc_gpu_engine_workspace(l);
 }
 
 void amc_gpu_layers_convolve(layer *l) {

@@ -3,6 +3,8 @@
 #include "kernels/parallel.h"
 
 #include <darknet.h>
+
+#include <blas.h>
 #include <math.h>
 
 static amc_host_model *teacher;
@@ -47,3 +49,14 @@ void __wrap_softmax_x_ent_cpu(int n, float *pred, float *truth, float *delta, fl
     if (!teacher) return;
     for (int i = 0; i < n; i++) error[i] *= truth[i];
 }
+
+#ifdef GPU
+
+void __real_softmax_x_ent_gpu(int n, float *pred, float *truth, float *delta, float *error);
+
+void __wrap_softmax_x_ent_gpu(int n, float *pred, float *truth, float *delta, float *error) {
+    __real_softmax_x_ent_gpu(n, pred, truth, delta, error);
+    if (teacher) mul_gpu(n, truth, 1, error, 1);
+}
+
+#endif

@@ -1,8 +1,15 @@
 #include "host/update.h"
 
 #include "base/memory.h"
-#include "host/gpu.h"
 #include "kernels/vector.h"
+
+#ifdef GPU
+#include "kernels/gpu_descend.h"
+
+#include "connected_layer.h"
+#include "convolutional_layer.h"
+#include "cuda.h"
+#endif
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,15 +39,47 @@ static void update(layer l, update_args args) {
     step(&l, &args, amc_vector_descend);
 }
 
-static void update_pruned(layer l, update_args args) {
+static void say_notice(void) {
     if (notice) fprintf(stderr, "%s\n", notice);
     free(notice);
     notice = NULL;
+}
+
+static void update_pruned(layer l, update_args args) {
+    say_notice();
     step(&l, &args, amc_vector_descend_nonzero);
 }
 
+#ifdef GPU
+
+static bool is_pruned(const layer *l) {
+    return l->update == update_pruned;
+}
+
+static void update_gpu(layer l, update_args args) {
+    if (args.adam || l.clip != 0) {
+        (l.type == CONNECTED ? update_connected_layer_gpu : update_convolutional_layer_gpu)(l,
+                                                                                            args);
+        return;
+    }
+    if (is_pruned(&l)) say_notice();
+    float rate = args.learning_rate * l.learning_rate_scale / args.batch;
+    size_t n = (size_t)l.out_c;
+    amc_gpu_descend(n, rate, 0, args.momentum, false, l.biases_gpu, l.bias_updates_gpu);
+    if (l.scales_gpu)
+        amc_gpu_descend(n, rate, 0, args.momentum, false, l.scales_gpu, l.scale_updates_gpu);
+    amc_gpu_descend(weights_of(&l), rate, args.decay * args.batch, args.momentum, is_pruned(&l),
+                    l.weights_gpu, l.weight_updates_gpu);
+    check_error(cudaPeekAtLastError());
+}
+
+#endif
+
 void amc_update_install(layer *l) {
     l->update = update;
+#ifdef GPU
+    l->update_gpu = update_gpu;
+#endif
 }
 
 // ---- loading ------------------------------------------------------------------------------------
@@ -57,14 +96,8 @@ static void announce(const char *path, size_t held, size_t all) {
     notice = NULL;
     if (!held) return;
     double percent = 100.0 * (double)held / (double)all;
-    if (amc_gpu_started())
-        fprintf(stderr,
-                "%s: %.1f%% of the weights are zero; training on a GPU changes them, -nogpu "
-                "leaves them zero\n",
-                path, percent);
-    else
-        notice = amc_memory_text("%s: %.1f%% of the weights are zero and stay so in training", path,
-                                 percent);
+    notice = amc_memory_text("%s: %.1f%% of the weights are zero and stay so in training", path,
+                             percent);
 }
 
 void __real_load_weights(network *net, char *path);

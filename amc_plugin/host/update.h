@@ -7,9 +7,6 @@
 // momentum, until weights are read again. Biases and batch normalization train as ever. The first
 // step of such a network says on stderr how many zeros are held; a network that is only used says
 // nothing.
-//
-// A GPU takes its steps with Darknet's own code, which holds nothing. Where one is started, loading
-// pruned weights warns of it instead.
 
 #ifndef AMC_HOST_UPDATE_H
 #define AMC_HOST_UPDATE_H

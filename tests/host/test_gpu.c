@@ -216,8 +216,14 @@ static const char training_cfg[] =
             GROUPED(12, 3, 3, 1, leaky) GROUPED(12, 2, 1, 2, leaky) CONV(5, 1, 1, linear) AVGPOOL()
                 SOFTMAX();
 
-static network *trainee_new(int gpu) {
-    char *path = fixture_write("train.cfg", training_cfg);
+// Maps of odd sizes, depthwise convolutions strided and of a size of their own, other activations.
+static const char odd_cfg[] =
+    "[net]\nbatch=5\nheight=11\nwidth=13\nchannels=3\nlearning_rate=0.02\ndecay=0.001\n" CONV(
+        8, 3, 1, relu) DEPTHWISE(8, 2) CONV(12, 1, 1, linear) GROUPED(12, 12, 5, 1, relu)
+        CONV(10, 3, 1, logistic) DEPTHWISE(10, 1) CONV(5, 1, 1, linear) AVGPOOL() SOFTMAX();
+
+static network *trainee_new(const char *cfg, int gpu) {
+    char *path = fixture_write("train.cfg", cfg);
     use(gpu);
     int kept = fixture_redirect("/dev/null");
     srand(1);
@@ -246,8 +252,8 @@ static networks_net saved(network *net) {
     return files;
 }
 
-static void check_training(bool shrink) {
-    network *cpu = trainee_new(-1), *gpu = trainee_new(0);
+static void check_training(const char *cfg, bool shrink) {
+    network *cpu = trainee_new(cfg, -1), *gpu = trainee_new(cfg, 0);
     if (shrink) shrink_workspace(gpu);
     for (int i = 0; i < BATCHES; i++) {
         float loss = train_network_datum(cpu);
@@ -272,8 +278,33 @@ static void check_training(bool shrink) {
 static void trains_as_on_the_cpu(void **state) {
     (void)state;
     need_gpu();
-    check_training(false);
-    check_training(true);
+    check_training(training_cfg, false);
+    check_training(training_cfg, true);
+    check_training(odd_cfg, false);
+}
+
+static void zeros_stay_zero(void **state) {
+    (void)state;
+    need_gpu();
+    network *gpu = trainee_new(training_cfg, 0);
+    networks_net files = saved(gpu);
+    amc_layer_weights *first = &files.weights->layers[0];
+    for (int64_t i = 0; i < first->n_weights; i += 2) first->weights[i] = 0;
+    char *path = fixture_path("zeros.weights");
+    amc_error err;
+    if (amc_weights_save(files.weights, files.graph, path, &err) < 0) fail_msg("%s", err.text);
+    networks_free(files);
+    int kept = fixture_redirect("/dev/null");
+    load_weights(gpu, path);
+    for (int i = 0; i < BATCHES; i++) train_network_datum(gpu);
+    fixture_unredirect(kept);
+    files = saved(gpu);
+    first = &files.weights->layers[0];
+    for (int64_t i = 0; i < first->n_weights; i++)
+        assert_true((first->weights[i] == 0) == (i % 2 == 0));
+    networks_free(files);
+    use(-1);
+    free(path);
 }
 
 static int setup(void **state) {
@@ -287,6 +318,7 @@ int main(void) {
         cmocka_unit_test(batches_compute_as_images),
         cmocka_unit_test(calibrates_as_on_the_cpu),
         cmocka_unit_test(trains_as_on_the_cpu),
+        cmocka_unit_test(zeros_stay_zero),
     };
     return cmocka_run_group_tests(tests, setup, fixture_teardown);
 }
