@@ -3,7 +3,7 @@
 # as on the CPU. Needs no network access, and no images but those it makes; where Fashion-MNIST is in data/, it is
 # scored too, and how fast.
 #
-#   scripts/try_gpu.sh              builds with GPU=1 first (NVCC=, ARCH= as for make)
+#   scripts/try_gpu.sh              builds with GPU=1 first (CUDNN=, NVCC=, ARCH= as for make)
 #   DARKNET=FILE scripts/try_gpu.sh tries a binary that was built elsewhere; tests/host/test_gpu beside it, too
 #
 # Prints `ok NAME` or `not ok NAME: why` for each check, then what it was tried on. Exit status 1 if any failed.
@@ -13,9 +13,10 @@ root=$PWD
 readonly root CLOSE=0.01 # of accuracies: batch normalization differs by an epsilon, and sums by their order
 
 if [ -z "${DARKNET:-}" ]; then
-    make "-j$(nproc)" GPU=1 bin/darknet build/release-gpu/tests/host/test_gpu || exit 1
+    flavour=release-gpu$([ "${CUDNN:-0}" = 1 ] && echo -cudnn)
+    make "-j$(nproc)" GPU=1 bin/darknet "build/$flavour/tests/host/test_gpu" || exit 1
     DARKNET=$root/bin/darknet
-    TEST=$root/build/release-gpu/tests/host/test_gpu
+    TEST=$root/build/$flavour/tests/host/test_gpu
 fi
 DARKNET=$(realpath "$DARKNET")
 TEST=${TEST:-$(dirname "$DARKNET")/test_gpu}
