@@ -364,6 +364,7 @@ int amc_budget_run_finetune(amc_budget_run *run, amc_error *err) {
                                   .teacher = run->session->network->cfg_path,
                                   .teacher_weights = run->session->network->weights_path,
                                   .teacher_share = AMC_TUNING_TEACHER_SHARE,
+                                  .settle = AMC_TUNING_SETTLE,
                                   .result = weights,
                                   .force = !o->resume, // what is there was of another search
                                   .resume = o->resume,

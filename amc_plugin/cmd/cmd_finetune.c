@@ -43,6 +43,7 @@ int amc_cmd_finetune(int argc, char **argv) {
     finetune_options o = {.tuning = {.epochs = 30,
                                      .rate = NAN,
                                      .teacher_share = AMC_TUNING_TEACHER_SHARE,
+                                     .settle = AMC_TUNING_SETTLE,
                                      .threads = amc_cmd_processors()}};
     int seed = 1;
     const amc_option table[] = {
@@ -61,6 +62,12 @@ int amc_cmd_finetune(int argc, char **argv) {
          .help = "learning rate at the start, which falls to 0, else half of the cfg's",
          .high = 100,
          .open = true},
+        {.name = "settle",
+         .kind = AMC_OPTION_NUMBER,
+         .value = &o.tuning.settle,
+         .argument = "R",
+         .help = "share of the epochs, the last ones, with images scaled as in validation",
+         .high = 1},
         {.name = "teacher",
          .kind = AMC_OPTION_TEXT,
          .value = &o.tuning.teacher,

@@ -3,14 +3,16 @@
 #include "host/gpu.h"
 #include "host/teacher.h"
 #include "host/trainer.h"
+#include "host/training_images.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int __real_main(int argc, char **argv);
 
-// argv: train data cfg weights -clear|-resumed threads teacher.cfg|- teacher.weights|- share
-enum { DATA = 1, CFG, WEIGHTS, CLEAR, THREADS, TEACHER, TEACHER_WEIGHTS, SHARE, END };
+// argv: train data cfg weights -clear|-resumed threads images teacher.cfg|- teacher.weights|-
+// share; images: after how many of them to settle (see training_images.h)
+enum { DATA = 1, CFG, WEIGHTS, CLEAR, THREADS, IMAGES, TEACHER, TEACHER_WEIGHTS, SHARE, END };
 
 static const char *given(const char *argument) {
     return strcmp(argument, "-") == 0 ? NULL : argument;
@@ -37,6 +39,7 @@ int amc_cmd_train(int argc, char **argv) {
     amc_trainer_attach();
     int threads = atoi(argv[THREADS]);
     amc_cmd_use_threads(threads);
+    amc_training_images_settle_after(atol(argv[IMAGES]));
     if (amc_gpu_start(&err) < 0 || (given(argv[TEACHER]) && invite(argv, threads, &err) < 0))
         return amc_cmd_fail(&err);
     char *clear = strcmp(argv[CLEAR], "-clear") == 0 ? argv[CLEAR] : NULL;

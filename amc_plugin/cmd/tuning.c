@@ -23,6 +23,7 @@ typedef struct tuning {
     amc_scorer *scorer;
     amc_tuning_state state;
     int batches;     // of the schedule
+    int images;      // that are trained on
     int first_batch; // of this run; 0 before it is known
     double start;    // seconds
     bool terminal;
@@ -71,11 +72,11 @@ static int check_images(const amc_image_list *list, amc_error *err) {
     return 0;
 }
 
-static int write_images(tuning *t, int *n, amc_error *err) {
+static int write_images(tuning *t, amc_error *err) {
     amc_image_list *list =
         amc_image_list_load(t->scorer->data, AMC_DATASET_TRAIN, 0, t->options->seed, err);
     if (!list) return -1;
-    *n = list->n;
+    t->images = list->n;
     int status = check_images(list, err);
     if (status == 0 && list->held_out) status = write_list(t, list, err);
     if (status == 0) status = write_data(t, list->held_out ? t->folder->list : list->path, err);
@@ -122,13 +123,13 @@ static int compare_schedule(const tuning *t, const char *text, amc_error *err) {
                          t->folder->cfg);
 }
 
-static int write_cfg(tuning *t, int images, amc_error *err) {
+static int write_cfg(tuning *t, amc_error *err) {
     int batch;
     if (amc_cfg_text_int(t->network->cfg, 0, "batch", 1, 1, INT_MAX, &batch, err) < 0) return -1;
-    double batches = ceil(t->options->epochs * images / batch);
+    double batches = ceil(t->options->epochs * t->images / batch);
     if (batches > 1e9)
         return amc_error_set(err, "finetune: %g epochs of %d images are too many",
-                             t->options->epochs, images);
+                             t->options->epochs, t->images);
     t->batches = (int)batches;
     char *text = scheduled(t);
     int status = t->state.trained ? compare_schedule(t, text, err)
@@ -220,6 +221,12 @@ static bool watch(void *context, const amc_trainer_step *step) {
     return !t->failed && !interrupted;
 }
 
+// Those of this run that are cropped at random scales.
+static long varied_images(const tuning *t) {
+    double epochs = (1 - t->options->settle) * t->options->epochs - t->state.trained;
+    return epochs > 0 ? lround(epochs * t->images) : 0;
+}
+
 static int train(tuning *t) {
     const amc_tuning_options *o = t->options;
     char *from = t->state.trained ? amc_tuning_folder_weights(t->folder, t->state.trained)
@@ -227,6 +234,7 @@ static int train(tuning *t) {
     char *share = amc_memory_text("%.9g", o->teacher_share);
     char *threads = amc_memory_text("%d", o->threads);
     char *gpu = amc_memory_text("%d", amc_gpu_chosen());
+    char *varied = amc_memory_text("%ld", varied_images(t));
     char *argv[] = {program_invocation_name,
                     "amc",
                     "-i",
@@ -237,6 +245,7 @@ static int train(tuning *t) {
                     from,
                     t->state.trained ? "-resumed" : "-clear",
                     threads,
+                    varied,
                     (char *)(o->teacher ? o->teacher : "-"),
                     (char *)(o->teacher_weights ? o->teacher_weights : "-"),
                     share,
@@ -248,6 +257,7 @@ static int train(tuning *t) {
     free(share);
     free(threads);
     free(gpu);
+    free(varied);
     return t->failed ? -1 : status;
 }
 
@@ -287,9 +297,8 @@ static int open_tuning(tuning *t, amc_tuning_result *result, amc_error *err) {
     if (!t->scorer) return -1;
     size_t bytes = amc_weights_file_size(t->network->graph);
     t->folder = amc_tuning_folder_open(o->result, bytes, o->resume, o->force, err);
-    int images;
     if (!t->folder || amc_tuning_folder_state(t->folder, &t->state, err) < 0 ||
-        write_images(t, &images, err) < 0 || write_cfg(t, images, err) < 0)
+        write_images(t, err) < 0 || write_cfg(t, err) < 0)
         return -1;
     result->before = share_of(amc_scorer_network(t->scorer));
     return 0;

@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 
 #define AMC_TUNING_TEACHER_SHARE 0.5 // the default
+#define AMC_TUNING_SETTLE 0.25       // the default
 
 typedef struct amc_tuning_options {
     const char *data; // .data file; NULL: the network's own
@@ -17,11 +18,12 @@ typedef struct amc_tuning_options {
     const char *teacher;         // .cfg of a network to learn from; NULL: none
     const char *teacher_weights; // NULL: weights/<name>.weights
     double teacher_share;        // of the truth that is the teacher's
-    const char *result;          // .weights file to make
-    bool force;                  // it may be replaced
-    bool resume;                 // goes on where an earlier run was interrupted
-    bool quiet;                  // no progress on stderr
-    uint64_t seed;               // of holding images out
+    double settle;      // share of the epochs, the last ones, with images as validation sees them
+    const char *result; // .weights file to make
+    bool force;         // it may be replaced
+    bool resume;        // goes on where an earlier run was interrupted
+    bool quiet;         // no progress on stderr
+    uint64_t seed;      // of holding images out
     int threads;
 } amc_tuning_options;
 

@@ -2,10 +2,8 @@
 
 #include "base/memory.h"
 #include "host/gpu_layers.h"
-#include "host/image_cache.h"
 #include "host/update.h"
 #include "kernels/activation.h"
-#include "kernels/augment.h"
 #include "kernels/batchnorm.h"
 #include "kernels/connected.h"
 #include "kernels/conv.h"
@@ -17,19 +15,20 @@
 
 #include "darknet.h"
 
-#include <image.h>
-#include <pthread.h>
 #include <shortcut_layer.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <utils.h>
 
 static bool enabled;
 
 void amc_hooks_enable(bool on) {
     if (on) amc_gemm_init();
     enabled = on;
+}
+
+bool amc_hooks_enabled(void) {
+    return enabled;
 }
 
 void amc_hooks_install(void) {
@@ -331,57 +330,5 @@ void __wrap_fill_cpu(int n, float value, float *x, int step) {
         amc_vector_fill(x, (size_t)n, value);
     } else {
         __real_fill_cpu(n, value, x, step);
-    }
-}
-
-// ---- images for training ------------------------------------------------------------------------
-
-static amc_image_cache *images; // once training has begun; Darknet's loaders share it
-
-pthread_t __real_load_data(load_args args);
-image __real_load_image_color(char *path, int w, int h);
-image __real_random_augment_image(image im, float angle, float aspect, int low, int high, int w,
-                                  int h);
-void __real_random_distort_image(image im, float hue, float saturation, float exposure);
-
-// One waits for a file while another computes. Darknet's 32 for every batch take longer to start
-// than small images to load.
-static int loaders(int wanted) {
-    long most = 2 * sysconf(_SC_NPROCESSORS_ONLN);
-    return most > 0 && wanted > most ? (int)most : wanted;
-}
-
-// Starts the loading of one batch. Drawn from a list of m paths, images come again.
-pthread_t __wrap_load_data(load_args args) {
-    if (enabled) args.threads = loaders(args.threads);
-    if (enabled && args.m > 0 && !images) images = amc_image_cache_new(amc_image_cache_budget());
-    return __real_load_data(args);
-}
-
-image __wrap_load_image_color(char *path, int w, int h) {
-    image im = {.c = 3};
-    if (enabled && images && !w && !h) im.data = amc_image_cache_load(images, path, &im.h, &im.w);
-    return im.data ? im : __real_load_image_color(path, w, h); // which says what is wrong with it
-}
-
-// Both draw the same random numbers as Darknet's, in the same order.
-image __wrap_random_augment_image(image im, float angle, float aspect, int low, int high, int w,
-                                  int h) {
-    if (!enabled) return __real_random_augment_image(im, angle, aspect, low, high, w, h);
-    augment_args a = random_augment_args(im, angle, aspect, low, high, w, h);
-    amc_augment_view view = {a.rad, a.scale, a.aspect, a.dx, a.dy};
-    image crop = make_empty_image(w, h, im.c);
-    crop.data = amc_memory_resize(NULL, (size_t)w * h * im.c, sizeof *crop.data);
-    amc_augment_crop(&view, im.c, im.h, im.w, im.data, h, w, crop.data);
-    return crop;
-}
-
-void __wrap_random_distort_image(image im, float hue, float saturation, float exposure) {
-    if (enabled && im.c == 3) {
-        float turn = rand_uniform(-hue, hue);
-        float by_saturation = rand_scale(saturation), by_exposure = rand_scale(exposure);
-        amc_augment_distort(im.data, (size_t)im.w * im.h, turn, by_saturation, by_exposure);
-    } else {
-        __real_random_distort_image(im, hue, saturation, exposure);
     }
 }

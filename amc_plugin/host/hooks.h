@@ -1,7 +1,6 @@
 // Our kernels inside Darknet: once installed, every command of the binary that makes convolutional,
 // connected, maxpool or shortcut layers runs them, `classifier train` included, and so does
-// everything of Darknet's that calls its gemm. Training keeps the images it has decoded (see
-// image_cache.h) and changes them with kernels/augment, by the random numbers that Darknet draws;
+// everything of Darknet's that calls its gemm. Training loads its images by training_images.h, and
 // its steps leave the zeros of pruned weights zero (see update.h).
 //
 // This mends two faults of Darknet on the CPU: a 1x1 convolution ignored stride and padding, and
@@ -41,5 +40,6 @@ void amc_hooks_prepare(layer *l, float *room);
 
 // Switches them on or off for layers made from now on. For comparing the two.
 void amc_hooks_enable(bool on);
+bool amc_hooks_enabled(void);
 
 #endif
