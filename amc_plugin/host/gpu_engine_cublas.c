@@ -12,8 +12,7 @@
 
 #define MOST_BYTES ((size_t)1 << 28) // of patches, where one image doesn't need more
 
-// ---- products
-// -----------------------------------------------------------------------------------
+// ---- products -----------------------------------------------------------------------------------
 
 // One matrix for each image and group.
 typedef struct matrices {
@@ -44,8 +43,7 @@ static void multiply(int images, int groups, int m, int n, int k, matrices a, ma
     }
 }
 
-// ---- shapes
-// -------------------------------------------------------------------------------------
+// ---- shapes -------------------------------------------------------------------------------------
 
 static int filters(const layer *l) { // of a group
     return l->n / l->groups;
@@ -97,8 +95,7 @@ static float *cut_patches(const layer *l, const network *net, int image, int ima
     return net->workspace;
 }
 
-// ---- passes
-// -------------------------------------------------------------------------------------
+// ---- passes -------------------------------------------------------------------------------------
 
 void amc_gpu_engine_convolve(const layer *l, const network *net, float *y) {
     int most = images_at_once(l);

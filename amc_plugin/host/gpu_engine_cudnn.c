@@ -1,10 +1,12 @@
-// Convolutions and batch normalization on the GPU by cuDNN 9, whose calls for whole layers are
-// those that Darknet knew, but for how an algorithm is chosen.
+// Convolutions on the GPU by cuDNN 9, whose calls for whole layers are those that Darknet knew, but
+// for how an algorithm is chosen.
 //
 // A layer's descriptors and algorithms depend on its shape alone and are kept in a table: layers
 // travel by value, and the shapes of a search's plans come and go.
 
 #include "host/gpu_engine.h"
+
+#include "kernels/gpu_room.h"
 
 #include "cuda.h"
 
@@ -34,8 +36,6 @@ typedef struct plan {
 enum { PLANS = 512 };
 static plan plans[PLANS];
 static int n_plans, oldest;
-static void *workspace; // grows; a smaller shape may need more than a larger one
-static size_t workspace_bytes;
 
 static void check(cudnnStatus_t status, const char *what) {
     if (status == CUDNN_STATUS_SUCCESS) return;
@@ -49,17 +49,7 @@ static cudnnHandle_t handle(void) {
     return made;
 }
 
-static void *room(size_t bytes) {
-    if (bytes > workspace_bytes) {
-        if (workspace) check_error(cudaFree(workspace));
-        check_error(cudaMalloc(&workspace, bytes));
-        workspace_bytes = bytes;
-    }
-    return workspace;
-}
-
-// ---- plans
-// --------------------------------------------------------------------------------------------
+// ---- plans --------------------------------------------------------------------------------------
 
 static void describe_tensor(cudnnTensorDescriptor_t *t, int n, int c, int h, int w) {
     check(cudnnCreateTensorDescriptor(t), "tensor");
@@ -173,12 +163,11 @@ static const plan *plan_of(const layer *l, bool train) {
     return p;
 }
 
-// ---- convolution
-// --------------------------------------------------------------------------------------
+// ---- convolution --------------------------------------------------------------------------------
 
 size_t amc_gpu_engine_workspace(const layer *l) {
     (void)l;
-    return 0; // it's this file's own
+    return 0; // kernels/gpu_room has it: a smaller shape may need more than a larger one
 }
 
 // Of a network that has gradients.
@@ -190,8 +179,8 @@ void amc_gpu_engine_convolve(const layer *l, const network *net, float *y) {
     const plan *p = plan_of(l, trains(l, net));
     float one = 1, zero = 0;
     check(cudnnConvolutionForward(handle(), &one, p->x, net->input_gpu, p->weights, l->weights_gpu,
-                                  p->convolution, p->forward, room(p->bytes), p->bytes, &zero, p->y,
-                                  y),
+                                  p->convolution, p->forward, amc_gpu_room(p->bytes), p->bytes,
+                                  &zero, p->y, y),
           "convolution");
 }
 
@@ -199,12 +188,12 @@ void amc_gpu_engine_add_gradients(const layer *l, const network *net, float *dy)
     const plan *p = plan_of(l, true);
     float one = 1;
     check(cudnnConvolutionBackwardFilter(handle(), &one, p->x, net->input_gpu, p->y, dy,
-                                         p->convolution, p->by_weights, room(p->bytes), p->bytes,
-                                         &one, p->weights, l->weight_updates_gpu),
+                                         p->convolution, p->by_weights, amc_gpu_room(p->bytes),
+                                         p->bytes, &one, p->weights, l->weight_updates_gpu),
           "gradient by weights");
     if (!net->delta_gpu) return;
     check(cudnnConvolutionBackwardData(handle(), &one, p->weights, l->weights_gpu, p->y, dy,
-                                       p->convolution, p->by_input, room(p->bytes), p->bytes, &one,
-                                       p->x, net->delta_gpu),
+                                       p->convolution, p->by_input, amc_gpu_room(p->bytes),
+                                       p->bytes, &one, p->x, net->delta_gpu),
           "gradient by the input");
 }

@@ -16,8 +16,7 @@
 
 void smooth_layer(layer l, int size, float rate); // convolutional_kernels.cu; in no header
 
-// ---- convolution
-// -----------------------------------------------------------------------------------
+// ---- convolution --------------------------------------------------------------------------------
 
 static amc_depthwise_shape depthwise_of(const layer *l) {
     return (amc_depthwise_shape){l->batch, l->c,    l->h,      l->w,  l->out_h,

@@ -1,19 +1,14 @@
 #include "kernels/gpu_batchnorm.h"
 
+#include "kernels/gpu_room.h"
+
 enum { THREADS = 256, BLOCKS = 1024 };
 #define EPSILON 1e-5f
 #define STEP 0.01f // of the rolling averages
 
-// What every pass of a channel's sums leaves: a pair for each of its blocks.
+// What a pass over a channel's numbers leaves: a pair of sums for each of its blocks.
 static float2 *partial_sums(size_t n) {
-    static float2 *room;
-    static size_t held;
-    if (n > held) {
-        cudaFree(room);
-        cudaMalloc(&room, n * sizeof *room);
-        held = n;
-    }
-    return room;
+    return (float2 *)amc_gpu_room(n * sizeof(float2));
 }
 
 // Blocks that share a channel: each takes every splits-th image.

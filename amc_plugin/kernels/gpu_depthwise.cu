@@ -1,5 +1,7 @@
 #include "kernels/gpu_depthwise.h"
 
+#include "kernels/gpu_room.h"
+
 enum { THREADS = 256, BLOCKS = 1024 };
 
 // SIZE and STRIDE are the shape's, or 0 for any: known ones cost no divisions.
@@ -121,17 +123,6 @@ static unsigned blocks_for(unsigned n) {
     return (n + THREADS - 1) / THREADS;
 }
 
-static float *partial_sums(size_t n) {
-    static float *room;
-    static size_t held;
-    if (n > held) {
-        cudaFree(room);
-        cudaMalloc(&room, n * sizeof *room);
-        held = n;
-    }
-    return room;
-}
-
 void amc_gpu_depthwise_forward(amc_depthwise_shape s, const float *x, const float *weights,
                                float *y) {
     unsigned n = (unsigned)((size_t)s.batch * s.c * s.out_h * s.out_w);
@@ -159,7 +150,7 @@ static void add_by_weights(amc_depthwise_shape s, const float *x, const float *d
                            float *dweights) {
     int wanted = (BLOCKS + s.c - 1) / s.c, splits = wanted < s.batch ? wanted : s.batch;
     int n = s.c * SIZE * SIZE;
-    float *partial = partial_sums((size_t)splits * n);
+    float *partial = (float *)amc_gpu_room((size_t)splits * n * sizeof(float));
     by_weights<SIZE, STRIDE><<<dim3(s.c, splits), THREADS>>>(s, x, dy, partial);
     add<<<blocks_for(n), THREADS>>>(n, splits, partial, dweights);
 }
