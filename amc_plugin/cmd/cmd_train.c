@@ -10,8 +10,8 @@
 
 int __real_main(int argc, char **argv);
 
-// argv: train data cfg weights -clear|-resumed threads images teacher.cfg|- teacher.weights|-
-// share; images: after how many of them to settle (see training_images.h)
+// argv: train data cfg weights -clear|-resumed threads images teacher.cfg|- teacher.weights|- share
+// images: after how many of them to settle (see host/training_images)
 enum { DATA = 1, CFG, WEIGHTS, CLEAR, THREADS, IMAGES, TEACHER, TEACHER_WEIGHTS, SHARE, END };
 
 static const char *given(const char *argument) {

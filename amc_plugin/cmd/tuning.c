@@ -96,7 +96,8 @@ static double rate_of(const tuning *t) {
     return 0.5 * (rate ? strtod(rate, NULL) : 0.001); // Darknet's default
 }
 
-// The network's .cfg with a learning rate that falls in a straight line to 0.
+// The network's .cfg with a learning rate that falls in a straight line to 0, and a comment of what
+// Darknet has no key for.
 static char *scheduled(const tuning *t) {
     amc_cfg_text *cfg = amc_cfg_text_copy(t->network->cfg);
     set_number(cfg, "learning_rate", rate_of(t));
@@ -104,8 +105,10 @@ static char *scheduled(const tuning *t) {
     amc_cfg_text_set_int(cfg, 0, "power", 1);
     amc_cfg_text_set_int(cfg, 0, "burn_in", 0);
     amc_cfg_text_set_int(cfg, 0, "max_batches", t->batches);
-    char *text = amc_cfg_text_print(cfg);
+    char *print = amc_cfg_text_print(cfg);
+    char *text = amc_memory_text("# settle=%.9g\n%s", t->options->settle, print);
     amc_cfg_text_free(cfg);
+    free(print);
     return text;
 }
 
@@ -118,8 +121,8 @@ static int compare_schedule(const tuning *t, const char *text, amc_error *err) {
     free(before);
     if (same) return 0;
     return amc_error_set(err,
-                         "%s: was begun with another network, -epochs or -rate; expected the same, "
-                         "or -force instead of -resume to start anew",
+                         "%s: was begun with another network, -epochs, -rate or -settle; expected "
+                         "the same, or -force instead of -resume to start anew",
                          t->folder->cfg);
 }
 

@@ -1,5 +1,5 @@
 // Convolutions on the GPU by cuBLAS: patches of as many images as the workspace holds, and one
-// batched product a call. Batch normalization is left to Darknet.
+// batched product a call.
 
 #include "host/gpu_engine.h"
 

@@ -91,7 +91,8 @@ check 'the training ends with what started it' "$(trainers)" are_gone
 check 'no result yet' "$(ls cfg)" [ ! -e $RESULT ]
 done_before=$(epochs_done)
 fails 'an unfinished one is there' 'unfinished fine-tuning of [0-9]* epochs; expected -resume' -epochs 90000
-fails 'resumed by another schedule' 'begun with another network, -epochs or -rate' -epochs 90000 -rate 0.001 -resume
+fails 'resumed by another schedule' 'begun with another network, -epochs, -rate or -settle' -epochs 90000 -rate 0.001 -resume
+fails 'resumed to settle at another time' 'begun with another network, -epochs, -rate or -settle' -epochs 90000 -settle 0 -resume
 check 'nothing of it is lost' "$(epochs_done) lines" [ "$(epochs_done)" = "$done_before" ]
 start -resume
 fails 'a second one' 'another fine-tuning is going on there' -epochs 90000 -resume
