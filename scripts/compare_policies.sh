@@ -14,9 +14,10 @@
 #           (0.02), which falls to 0
 # only      prune: make the networks and no rows; train: fine-tune those that were made, for the rows of a later run
 #           (): both, and the rows. jobs: trainings at a time, with only=train (1)
+# kept      folder of what was decided, POLICY-SEED.json: it is carried out rather than decided again, and added to ()
 #
 # Policies. All networks are repaired on the same training images.
-#   base      not pruned
+#   base      not pruned, fine-tuned all the same
 #   uniform, shallow, deep
 #   fp        filters of least L1 norm go, as many of each layer as cost it the same accuracy (Li et al. 2017)
 #   cp        uniform, channels chosen by LASSO (He et al. 2017)
@@ -32,12 +33,12 @@ cd "$(dirname "$0")/.."
 . scripts/train_lib.sh
 
 name=$1 dir=$2
-flops=0.5 seeds=1 plans=200 limit=0 epochs=0.5 rate=0.02 only='' jobs=1
+flops=0.5 seeds=1 plans=200 limit=0 epochs=0.5 rate=0.02 only='' jobs=1 kept=''
 policies="base uniform shallow deep fp cp greedy surgeon lowres random amc scratch"
 for setting in "${@:3}"; do
     case $setting in
-    flops=* | policies=* | seeds=* | plans=* | limit=* | epochs=* | rate=* | only=* | jobs=*) declare "$setting" ;;
-    *) echo "compare_policies.sh: $setting, expected flops=, policies=, seeds=, plans=, limit=, epochs=, rate=, only= or jobs=" >&2
+    flops=* | policies=* | seeds=* | plans=* | limit=* | epochs=* | rate=* | only=* | jobs=* | kept=*) declare "$setting" ;;
+    *) echo "compare_policies.sh: $setting, expected flops=, policies=, seeds=, plans=, limit=, epochs=, rate=, only=, jobs= or kept=" >&2
         exit 1 ;;
     esac
 done
@@ -67,6 +68,11 @@ smaller_images() { # cfg
 # Makes out/NAME-amc.cfg and .weights by a policy.
 prune() { # policy seed out
     local policy=$1 out=$3 options=() cfg=cfg/$name.cfg share=$flops
+    if [ -f "$kept/$1-$2.json" ]; then
+        bin/darknet amc prune "$cfg" "$weights" -data "$data" -policy "$kept/$1-$2.json" "${REPAIR[@]}" -out "$out" -force \
+            >"$out/log" 2>&1 || fail "pruning failed, see $out/log"
+        return
+    fi
     case $policy in
     fp) options=(-policy fp -criterion l1 -limit 1000) ;;
     cp) options=(-policy uniform -criterion lasso) ;;
@@ -114,12 +120,16 @@ make_network() { # policy seed
     mkdir -p "$out"
     say "$1, seed $2: pruning"
     prune "$1" "$2" "$out"
+    if [ -n "$kept" ] && [ "$1" != lowres ]; then # whose network is another
+        mkdir -p "$kept"
+        cp "$out/policy.json" "$kept/$1-$2.json"
+    fi
 }
 
 train_network() { # policy seed
     local out cfg net
     locate "$@"
-    if [ "$1" = base ] || [ "$epochs" = 0 ]; then return; fi
+    if [ "$epochs" = 0 ]; then return; fi
     mkdir -p "$out"
     say "$1, seed $2: training"
     if [ "$1" = scratch ]; then
@@ -132,13 +142,14 @@ train_network() { # policy seed
 
 row() { # policy seed
     local out cfg net before='' after='' share
-    if grep -q "^$1,$2," "$csv"; then return; fi
+    if grep -q "^$1,$2,.*,.*[^,]$" "$csv" || { [ "$epochs" = 0 ] && grep -q "^$1,$2," "$csv"; }; then return; fi
     make_network "$@"
     train_network "$@"
     locate "$@"
     [ -z "$net" ] || before=$(accuracy_of "$cfg" "$net" "$data" test)
     [ ! -f "$out/finetuned.weights" ] || after=$(accuracy_of "$cfg" "$out/finetuned.weights" "$data" test)
     share=$(calc "$(macs_of "$cfg") / $(macs_of "cfg/$name.cfg")")
+    sed -i "/^$1,$2,/d" "$csv" # what it was before training
     printf '%s,%s,%s,%s,%s\n' "$1" "$2" "$share" "$before" "$after" >>"$csv"
     say "$1, seed $2: $share of the FLOPs, test accuracy ${before:--}, trained ${after:--}"
 }

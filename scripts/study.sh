@@ -42,7 +42,8 @@ esac
 compare() { # budget [OPTION=VALUE ...]
     mkdir -p "$runs/$1"
     [ -f "$runs/$1/results.csv" ] || [ ! -f "$kept/policies-$1.csv" ] || cp "$kept/policies-$1.csv" "$runs/$1/results.csv"
-    scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" plans=200 limit=$limit "${@:2}"
+    scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" plans=200 limit=$limit \
+        kept="$kept/policies-$1" "${@:2}"
     cp "$runs/$1/results.csv" "$kept/policies-$1.csv"
 }
 

@@ -118,6 +118,11 @@ int amc_cmd_finetune(int argc, char **argv) {
     amc_error err;
     int status = amc_options_parse(&options, argc, argv, &files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
+    if (o.tuning.teacher_weights && !o.tuning.teacher) {
+        amc_error_set(&err, "finetune: -teacher-weights %s without -teacher, expected both",
+                      o.tuning.teacher_weights);
+        return amc_cmd_fail(&err);
+    }
     o.tuning.seed = (uint64_t)seed;
     amc_cmd_use_threads(o.tuning.threads);
     status = run(&o, files.cfg, files.weights, &err);

@@ -99,6 +99,10 @@ static int finish(int status) {
 static int run_amc(int argc, char **argv) {
     amc_error err;
     if (amc_device_take(&argc, argv, &err) < 0) return amc_cmd_fail(&err);
+    if (argc > 2 && strcmp(argv[1], "help") == 0) { // of one command
+        argv[1] = argv[2];
+        argv[2] = "-h";
+    }
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(name, commands[i].name) == 0) return finish(commands[i].run(argc - 1, argv + 1));

@@ -2,19 +2,36 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "model/dialect.h"
 #include "model/importance.h"
 #include "model/weight_ranking.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// Of the folder that the .cfg is in, with its slash: the length in cfg_path.
+static int folder_length(const amc_network *network) {
+    const char *slash = strrchr(network->cfg_path, '/');
+    return slash ? (int)(slash + 1 - network->cfg_path) : 0;
+}
+
+// weights/<name>.weights, else the one beside the .cfg, where this program writes them. New text.
+static char *usual_weights(const amc_network *network) {
+    char *usual = amc_memory_text("weights/%s.weights", network->name);
+    char *beside =
+        amc_memory_text("%.*s%s.weights", folder_length(network), network->cfg_path, network->name);
+    bool take_beside = !amc_files_exists(usual) && amc_files_exists(beside);
+    free(take_beside ? usual : beside);
+    return take_beside ? beside : usual;
+}
 
 static int load_weights(amc_network *network, const char *path, amc_network_weights need,
                         amc_error *err) {
     if (!path && need == AMC_WEIGHTS_IF_GIVEN) return 0;
-    network->weights_path =
-        path ? amc_memory_text("%s", path) : amc_memory_text("weights/%s.weights", network->name);
+    network->weights_path = path ? amc_memory_text("%s", path) : usual_weights(network);
     if (!path && !amc_files_exists(network->weights_path))
         return amc_error_set(err,
                              "%s: can't be opened; expected it there, or a .weights file after "
@@ -24,6 +41,17 @@ static int load_weights(amc_network *network, const char *path, amc_network_weig
     return network->weights ? 0 : -1;
 }
 
+// Misspelt keys make another network. Files that this program writes have the same keys: they are
+// told once.
+static void warn_of_unread_keys(const amc_cfg_text *cfg) {
+    static bool told;
+    for (int i = amc_dialect_unread(cfg, 0); i < cfg->n_lines && !told;
+         i = amc_dialect_unread(cfg, i + 1))
+        fprintf(stderr, "%s:%d: warning: %s= is no key that Darknet reads; it is ignored\n",
+                cfg->path, i + 1, cfg->lines[i].key);
+    told = true;
+}
+
 amc_network *amc_network_load(const char *cfg_path, const char *weights_path,
                               amc_network_weights need, amc_error *err) {
     amc_network *network = amc_memory_alloc(1, sizeof *network);
@@ -31,6 +59,7 @@ amc_network *amc_network_load(const char *cfg_path, const char *weights_path,
     network->cfg_path = amc_memory_text("%s", cfg_path);
     network->cfg = amc_cfg_text_load(cfg_path, err);
     network->graph = network->cfg ? amc_layer_graph_new(network->cfg, err) : NULL;
+    if (network->graph) warn_of_unread_keys(network->cfg);
     network->groups = network->graph ? amc_channel_groups_new(network->graph) : NULL;
     if (network->graph)
         network->skipped = amc_memory_alloc((size_t)network->graph->n, sizeof(bool));
@@ -99,7 +128,5 @@ double *amc_network_importance(const amc_network *network, const char *criterion
 
 char *amc_network_data_path(const amc_network *network, const char *given) {
     if (given) return amc_memory_text("%s", given);
-    const char *slash = strrchr(network->cfg_path, '/');
-    int folder = slash ? (int)(slash + 1 - network->cfg_path) : 0;
-    return amc_memory_text("%.*s%s.data", folder, network->cfg_path, network->name);
+    return amc_memory_text("%.*s%s.data", folder_length(network), network->cfg_path, network->name);
 }

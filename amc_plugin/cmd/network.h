@@ -18,11 +18,12 @@ typedef struct amc_network {
 } amc_network;
 
 typedef enum amc_network_weights {
-    AMC_WEIGHTS_NEEDED,   // weights_path, or weights/<name>.weights where that is NULL
+    AMC_WEIGHTS_NEEDED, // weights_path; where that is NULL weights/<name>.weights, or else what is
+                        // beside the .cfg
     AMC_WEIGHTS_IF_GIVEN, // weights_path, or none
 } amc_network_weights;
 
-// NULL with err set.
+// NULL with err set. Of the first .cfg that is read, keys that Darknet ignores are told on stderr.
 amc_network *amc_network_load(const char *cfg_path, const char *weights_path,
                               amc_network_weights need, amc_error *err);
 void amc_network_free(amc_network *network);

@@ -262,6 +262,8 @@ int amc_output_publish(amc_output *output, const cJSON *json, amc_error *err) {
         free(path);
     }
     if (status == 0 && another) remove_derived(output);
+    // A search that went on from an older result's checkpoint would replace this one.
+    if (status == 0 && !amc_files_exists(output->episodes_path)) unlink(output->checkpoint_path);
     return status;
 }
 

@@ -15,11 +15,19 @@ int amc_scorer_check(const amc_network *network, amc_error *err) {
         network->cfg_path, amc_layer_type_name(last));
 }
 
+// Several scorers of a command read the same file: it is told once.
+static void warn_of_unread_key(const amc_data_file *data) {
+    static bool told;
+    if (data->unread && !told) fprintf(stderr, "%s\n", data->unread);
+    told = true;
+}
+
 static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error *err) {
     const amc_network *network = scorer->network;
     if (amc_scorer_check(network, err) < 0) return -1;
     scorer->data = amc_data_file_load(scorer->data_path, err);
     if (!scorer->data) return -1;
+    warn_of_unread_key(scorer->data);
     scorer->top = options->top ? options->top : scorer->data->top;
     scorer->model = amc_host_model_new(network->cfg_path, network->graph, options->threads, err);
     if (!scorer->model ||

@@ -1,11 +1,13 @@
 #include "host/data_file.h"
 
+#include "base/files.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text_lines.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,6 +40,16 @@ static char **find_path(amc_data_file *data, const char *key) {
     return NULL;
 }
 
+// By this program or any command of Darknet.
+static bool is_read(const char *key) {
+    static const char *const keys[] = {"classes", "train",   "search", "valid", "labels",
+                                       "backup",  "top",     "names",  "eval",  "leaves",
+                                       "map",     "results", "tag",    "test",  "tree"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0) return true;
+    return false;
+}
+
 static int read_option(amc_data_file *data, char *text, int line, amc_error *err) {
     strip_blanks(text);
     if (!*text || *text == '#' || *text == ';') return 0;
@@ -45,6 +57,10 @@ static int read_option(amc_data_file *data, char *text, int line, amc_error *err
     if (!value || !value[1])
         return amc_error_set(err, "%s:%d: %s, expected key=value", data->path, line, text);
     *value++ = '\0';
+    if (!is_read(text) && !data->unread)
+        data->unread = amc_memory_text("%s:%d: warning: %s= is no key that Darknet reads; it is "
+                                       "ignored",
+                                       data->path, line, text);
     char **path = find_path(data, text);
     if (path && !*path) *path = amc_memory_text("%s", value);
     if (strcmp(text, "classes") == 0)
@@ -68,6 +84,12 @@ static int refuse_test_set(const amc_data_file *data, amc_error *err) {
 
 static int read_options(amc_data_file *data, amc_error *err) {
     amc_text_lines lines;
+    if (!amc_files_exists(data->path))
+        return amc_error_set(
+            err,
+            "%s: can't be opened; expected the .data file there, or its path after "
+            "-data",
+            data->path);
     if (amc_text_lines_read(&lines, data->path, err) < 0) return -1;
     int status = 0;
     for (int i = 0; i < lines.n && status == 0; i++)
@@ -100,7 +122,16 @@ void amc_data_file_free(amc_data_file *data) {
     free(data->test);
     free(data->labels);
     free(data->backup);
+    free(data->unread);
     free(data);
+}
+
+int amc_data_file_require(const amc_data_file *data, const char *path, amc_error *err) {
+    if (amc_files_exists(path)) return 0;
+    return amc_error_set(err,
+                         "%s: can't be opened, expected the file that %s names; paths count from "
+                         "the folder that you are in",
+                         path, data->path);
 }
 
 int amc_data_file_hash(const amc_data_file *data, uint64_t *hash, amc_error *err) {
@@ -108,7 +139,10 @@ int amc_data_file_hash(const amc_data_file *data, uint64_t *hash, amc_error *err
     *hash = amc_hash_bytes(AMC_HASH_START, &data->classes, sizeof data->classes);
     for (int i = 0; i < 3; i++) {
         *hash = amc_hash_bytes(*hash, &i, sizeof i); // where the next one begins
-        if (files[i] && amc_hash_file(hash, files[i], err) < 0) return -1;
+        if (!files[i]) continue;
+        if (amc_data_file_require(data, files[i], err) < 0 ||
+            amc_hash_file(hash, files[i], err) < 0)
+            return -1;
     }
     return 0;
 }

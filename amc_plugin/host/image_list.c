@@ -21,9 +21,8 @@ static void clear(amc_image_list *list) {
 // The lines of a file that the .data file names.
 static int read_lines(amc_text_lines *lines, const char *path, const amc_data_file *data,
                       amc_error *err) {
-    if (amc_files_exists(path)) return amc_text_lines_read(lines, path, err);
-    return amc_error_set(err, "%s: can't be opened, expected the file that %s names", path,
-                         data->path);
+    if (amc_data_file_require(data, path, err) < 0) return -1;
+    return amc_text_lines_read(lines, path, err);
 }
 
 // Blank lines are skipped.

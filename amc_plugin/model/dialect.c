@@ -67,6 +67,23 @@ static const value_rule foreign_values[] = {
      "normalize_channels_softmax normalize_channels_softmax_maxval"},
 };
 
+// All that this Darknet's src/parser.c looks up, in any section, and what its own cfg/ holds
+// besides.
+static const char own_keys[] =
+    "B1 B2 absolute activation adam alpha anchors angle aspect background batch "
+    "batch_normalize beta bias_match binary burn_in center channels class_scale "
+    "classes classfix clip coord_scale coords crop_height crop_width decay dontload "
+    "dontloadscales dontsave dot eps exposure extra filters flatten flip flipped "
+    "forced from gamma groups height hidden_filters hue ids ignore_thresh inputs "
+    "jitter kappa layers learning_rate log map mask mask_scale max max_batches "
+    "max_crop max_ratio min_crop min_ratio momentum noadjust noloss noobj "
+    "noobject_scale notruth num numload object_scale onlyforward output "
+    "output_filters pad padding policy power probability random ratio reorg rescore "
+    "reverse saturation scale scales shift shortcut side size smooth softmax spatial "
+    "sqrt step steps stopbackward stride subdivisions tanh temperature thresh "
+    "time_steps tree truth truth_thresh type width xnor"
+    " hidden seen";
+
 static bool has_word(const char *list, const char *word) {
     size_t length = strlen(word);
     for (const char *at = list; (at = strstr(at, word)); at += length)
@@ -117,4 +134,11 @@ int amc_dialect_check(const amc_cfg_text *cfg, amc_error *err) {
                                  cfg->path, i + 1, line->key, line->value, section->type);
     }
     return 0;
+}
+
+int amc_dialect_unread(const amc_cfg_text *cfg, int from) {
+    while (from < cfg->n_lines &&
+           (!cfg->lines[from].key || has_word(own_keys, cfg->lines[from].key)))
+        from++;
+    return from;
 }

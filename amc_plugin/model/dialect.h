@@ -14,4 +14,8 @@
 // there is none.
 int amc_dialect_check(const amc_cfg_text *cfg, amc_error *err);
 
+// The first line from `from` on, an index, whose key this Darknet reads in no section, "strid=2"
+// say: it computes what it would without. cfg->n_lines if there is none.
+int amc_dialect_unread(const amc_cfg_text *cfg, int from);
+
 #endif

@@ -149,7 +149,7 @@ static int fill(amc_weights *weights, const amc_layer_graph *graph, int file, co
             if (length - at < size)
                 return amc_error_set(err,
                                      "%s: is %zu bytes long, expected %zu for %s; it runs out "
-                                     "in the %s of layer %d (%s)",
+                                     "in the %s of layer %d (%s): cut off, or of another .cfg",
                                      path, length, expected, graph->path, arrays[i].name, l,
                                      amc_layer_type_name(layer->type));
             if (amc_files_take(file, path, arrays[i].values, size, err) < 0) return -1;
@@ -166,7 +166,7 @@ static int fill(amc_weights *weights, const amc_layer_graph *graph, int file, co
     if (at != length)
         return amc_error_set(err,
                              "%s: is %zu bytes long, expected %zu for %s; %zu bytes are left "
-                             "over after its last layer",
+                             "over after its last layer: it is of another .cfg",
                              path, length, expected, graph->path, length - at);
     return 0;
 }

@@ -309,7 +309,7 @@ detectors() {
 }
 
 data() {
-    refuse 'data: missing' "nosuch.data: can't be opened: No such file" eval cfg/tiny.cfg -data nosuch.data
+    refuse 'data: missing' "nosuch.data: can't be opened; expected the .data file there, or its path after -data" eval cfg/tiny.cfg -data nosuch.data
     refuse 'data: missing, search' "nosuch.data: can't be opened" search cfg/tiny.cfg -data nosuch.data
     refuse 'data: missing, prune' "nosuch.data: can't be opened" \
         prune cfg/tiny.cfg -policy uniform -keep .5 -data nosuch.data

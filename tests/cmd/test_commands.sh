@@ -45,6 +45,9 @@ help() {
         run "$command -h" "$command" -h
         check "$command -h: usage" "$(head -1 "$work.out")" grep -q "^usage: darknet amc $command <cfg>" "$work.out"
     done
+    "$DARKNET" amc help search >"$work.help" 2>&1
+    "$DARKNET" amc search -h >"$work.out" 2>&1
+    check 'help search is search -h' "$(head -1 "$work.help")" cmp -s "$work.out" "$work.help"
     check 'search -h: live defaults' "$(cat "$work.out")" \
         grep -qE -- '-episodes N +plans to try \(default 200\)' "$work.out"
 }
@@ -399,8 +402,35 @@ interrupt() {
 }
 
 fixture_make 64 60 300
+# What Darknet ignores is told with its line, once, and done without.
+misspelt() {
+    sed 's/^stride=/strid=/' cfg/tiny.cfg >cfg/typo.cfg
+    sed 's/^search/serch/' cfg/tiny.data >cfg/typo.data
+    local line
+    line=$(grep -n '^strid=' cfg/typo.cfg | head -n 1 | cut -d: -f1)
+    "$DARKNET" amc info cfg/typo.cfg >"$work.out" 2>"$work.err"
+    check 'a misspelt key of a .cfg' "$(head -n 1 "$work.err")" \
+        [ "$(head -n 1 "$work.err")" = "cfg/typo.cfg:$line: warning: strid= is no key that Darknet reads; it is ignored" ]
+    "$DARKNET" amc eval cfg/tiny.cfg -data cfg/typo.data >"$work.out" 2>"$work.err"
+    check 'a misspelt key of a .data file' "$(cat "$work.err")" \
+        grep -qx 'cfg/typo.data:[0-9]*: warning: serch= is no key that Darknet reads; it is ignored' "$work.err"
+    "$DARKNET" amc info cfg/tiny.cfg >"$work.out" 2>"$work.err"
+    check 'keys that are read are not told' "$(cat "$work.err")" [ ! -s "$work.err" ]
+    rm cfg/typo.*
+}
+
+# A pruning that takes a search's place takes its checkpoint away: nothing can go on over it.
+replaced() {
+    "$DARKNET" amc search cfg/tiny.cfg -episodes 4 -out out/replaced -quiet >/dev/null 2>&1
+    "$DARKNET" amc prune cfg/tiny.cfg -policy out/replaced/policy.json -out out/replaced -force >/dev/null 2>&1
+    check 'prune -force: the search that was there is gone' "$(ls out/replaced)" [ ! -e out/replaced/checkpoint ]
+    "$DARKNET" amc eval out/replaced/tiny-amc.cfg -data cfg/tiny.data >"$work.out" 2>&1
+    check 'eval: weights beside the .cfg' "$(cat "$work.out")" grep -q '^top-1' "$work.out"
+}
+
 help
 info
+misspelt
 evaluate
 prune
 parameters
@@ -411,4 +441,5 @@ several
 early_stop
 stock
 printed
+replaced
 interrupt

@@ -109,6 +109,7 @@ start
 held=$(grep -c . $PART/train.list)
 check 'images held out are not trained on' "$held of 64" [ "$held" = 58 ]
 interrupt
+fails 'a teacher without its network' 'weights/tiny.weights without -teacher' -teacher-weights weights/tiny.weights
 fails 'no learning rate' 'expected a number above 0' -rate 0
 rm -r $PART
 

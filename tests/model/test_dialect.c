@@ -166,11 +166,25 @@ static char *read_source(const char *path) {
     return source;
 }
 
+// The index of the first line that has a key of nobody; -1 for none.
+static int find_unread(const char *text, int from) {
+    amc_error err;
+    char *path = fixture_write("keys.cfg", text);
+    amc_cfg_text *cfg = amc_cfg_text_load(path, &err);
+    if (!cfg) fail_msg("%s", err.text);
+    int line = amc_dialect_unread(cfg, from);
+    if (line == cfg->n_lines) line = -1;
+    amc_cfg_text_free(cfg);
+    free(path);
+    return line;
+}
+
 static void assert_key_passes(const char *section, const char *key) {
     bool net = strcmp(section, "net_options") == 0;
     char *text = net ? amc_memory_text("[net]\n%s=1\n", key)
                      : amc_memory_text("[net]\nbatch=1\n[%s]\n%s=1\n", section, key);
     assert_passes(text);
+    assert_int_equal(find_unread(text, 0), -1);
     free(text);
 }
 
@@ -201,6 +215,14 @@ static void test_keys_of_this_darknet(void **state) {
     free(source);
 }
 
+static void test_keys_of_nobody(void **state) {
+    (void)state;
+    const char *text = LAYER("convolutional") "filters=3\nstrid=2\n# sice=3\nfilter=4\n";
+    assert_int_equal(find_unread(text, 0), 6);
+    assert_int_equal(find_unread(text, 7), 8);
+    assert_int_equal(find_unread(text, 9), -1);
+}
+
 // Every name that a function compares its argument s with: strcmp(s, "relu").
 static int accept_names(const char *path, const char *before) {
     char *source = read_source(path), name[64];
@@ -229,7 +251,7 @@ int main(void) {
         cmocka_unit_test(test_refused_values),        cmocka_unit_test(test_first_line_wins),
         cmocka_unit_test(test_same_keys_elsewhere),   cmocka_unit_test(test_what_no_fork_reads),
         cmocka_unit_test(test_files_of_this_darknet), cmocka_unit_test(test_keys_of_this_darknet),
-        cmocka_unit_test(test_names_of_this_darknet),
+        cmocka_unit_test(test_names_of_this_darknet), cmocka_unit_test(test_keys_of_nobody),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
