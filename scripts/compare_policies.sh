@@ -7,7 +7,7 @@
 #
 # NAME      of cfg/NAME.cfg, cfg/NAME.data and weights/NAME.weights
 # flops     share of the multiply-accumulates that is left (0.5)
-# policies  (all of those below): each makes a row a seed
+# policies  (all of those below but inner): each makes a row a seed
 # seeds     "1 2 3" (1): of the searches, amc and random; the other policies run with the first
 # plans     of both searches (200); limit: held-out images that score a plan (0: all)
 # epochs    of fine-tuning (0.5; 0: none), which learns from the unpruned network too; rate: its first learning rate
@@ -19,6 +19,7 @@
 # Policies. All networks are repaired on the same training images.
 #   base      not pruned, fine-tuned all the same
 #   uniform, shallow, deep
+#   inner     uniform, but for what shortcuts add up, which stays whole
 #   fp        filters of least L1 norm go, as many of each layer as cost it the same accuracy (Li et al. 2017)
 #   cp        uniform, channels chosen by LASSO (He et al. 2017)
 #   greedy    channels go one by one by each layer's sensitivity
@@ -65,6 +66,16 @@ smaller_images() { # cfg
     awk -F= '/^[ \t]*(height|width|min_crop|max_crop)[ \t]*=/ { print $1 "=" int($2 * 7 / 8 + 0.5); next } { print }' "$1"
 }
 
+# The first layer of each group that shortcuts add up, with commas between them.
+of_shortcuts() { # cfg
+    bin/darknet amc info "$1" | awk '
+        function end() { if (added) list = list "," first; added = 0; first = "" }
+        /^(group|total)/ { end() }
+        /made by/ { first = $4; sub(/,/, "", first) }
+        /shortcut [0-9]/ { added = 1 }
+        END { print substr(list, 2) }'
+}
+
 # Makes out/NAME-amc.cfg and .weights by a policy.
 prune() { # policy seed out
     local policy=$1 out=$3 options=() cfg=cfg/$name.cfg share=$flops
@@ -77,6 +88,7 @@ prune() { # policy seed out
     fp) options=(-policy fp -criterion l1 -limit 1000) ;;
     cp) options=(-policy uniform -criterion lasso) ;;
     greedy) options=(-policy greedy -limit 1000) ;;
+    inner) options=(-policy uniform -skip "$(of_shortcuts "$cfg")") ;;
     lowres)
         cfg=$out/$name.cfg options=(-policy uniform)
         smaller_images "cfg/$name.cfg" >"$cfg"

@@ -32,8 +32,8 @@ function cell(values, policy,    i, x, sum, low, high, text) {
 }
 END {
     title["base"] = "not pruned"; title["random"] = "random search"; title["amc"] = "**AMC**"
-    title["lowres"] = "uniform, smaller images"; title["scratch"] = "the network of AMC, from nothing"
-    policies = split("base uniform shallow deep lowres fp cp greedy surgeon random amc scratch", order, " ")
+    title["inner"] = "uniform, shortcuts whole"; title["lowres"] = "uniform, smaller images"; title["scratch"] = "the network of AMC, from nothing"
+    policies = split("base uniform inner shallow deep lowres fp cp greedy surgeon random amc scratch", order, " ")
     print "| policy | FLOPs | test accuracy, % | after fine-tuning, % |" (known ? " paper: before | after |" : "")
     print "|---|---|---|---|" (known ? "---|---|" : "")
     for (p = 1; p <= policies; p++) {

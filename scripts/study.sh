@@ -48,11 +48,12 @@ compare() { # budget [OPTION=VALUE ...]
 }
 
 policies() {
-    local budget scratch=""
-    [ "$name" = plain20 ] && scratch=scratch
+    local budget more=""
+    [ "$name" = plain20 ] && more=scratch
+    grep -q '^\[shortcut\]' "cfg/$name.cfg" && more=inner
     for budget in $budgets; do
         compare "$budget" epochs="$epochs" rate="$rate" \
-            policies="base amc uniform random greedy surgeon fp cp shallow deep lowres $scratch"
+            policies="base amc uniform random greedy surgeon fp cp shallow deep lowres $more"
     done
 }
 
