@@ -159,7 +159,10 @@ static int apply_channels(const reader *r, amc_prune_plan *plan, int g, const cJ
 static int check_ratio(const reader *r, const amc_prune_plan *plan, int g, const cJSON *ratio) {
     const amc_channel_group *group = &r->groups->groups[g];
     int count = amc_prune_plan_count(plan, r->groups, g);
-    if (!cJSON_IsNumber(ratio) || fabs(ratio->valuedouble * group->n_units - count) < 1) return 0;
+    if (ratio && !cJSON_IsNumber(ratio))
+        return amc_error_set(r->err, "%s: the group of layer %d has a ratio that is no number",
+                             r->path, group->layers[0]);
+    if (!ratio || fabs(ratio->valuedouble * group->n_units - count) < 1) return 0;
     return amc_error_set(r->err,
                          "%s: the group of layer %d has ratio %g and %d of %d channels, expected "
                          "them to agree; without \"channels\" the ratio counts",

@@ -197,6 +197,8 @@ static void test_refusals(void **state) {
         {"{\"groups\": [{\"layers\": [1], \"channels\": []}]}", "layer 1 keeps no channel"},
         {"{\"groups\": [{\"layers\": [1], \"ratio\": 1, \"channels\": [0, 1]}]}",
          "layer 1 has ratio 1 and 2 of"},
+        {"{\"groups\": [{\"layers\": [1], \"ratio\": \"x\", \"channels\": [0, 1]}]}",
+         "layer 1 has a ratio that is no number"},
         {"{\"groups\": [{\"layers\": [1], \"channels\": [10]}]}",
          "keeps channel 10, expected 0 to 9"},
         {"{\"groups\": [{\"layers\": [1], \"channels\": [-1]}]}",
