@@ -14,7 +14,8 @@
 #           (0.02), which falls to 0
 # only      prune: make the networks and no rows; train: fine-tune those that were made, for the rows of a later run
 #           (): both, and the rows. jobs: trainings at a time, with only=train (1)
-# kept      folder of what was decided, POLICY-SEED.json: it is carried out rather than decided again, and added to ()
+# kept      folder of what was decided, POLICY-SEED.json: it is carried out rather than decided again, and added to ();
+#           to be emptied when the network has other weights
 #
 # Policies. All networks are repaired on the same training images.
 #   base      not pruned, fine-tuned all the same
@@ -132,7 +133,7 @@ make_network() { # policy seed
     mkdir -p "$out"
     say "$1, seed $2: pruning"
     prune "$1" "$2" "$out"
-    if [ -n "$kept" ] && [ "$1" != lowres ]; then # whose network is another
+    if [ -n "$kept" ] && [ "$1" != lowres ] && [ ! -f "$kept/$1-$2.json" ]; then # lowres: of another network
         mkdir -p "$kept"
         cp "$out/policy.json" "$kept/$1-$2.json"
     fi

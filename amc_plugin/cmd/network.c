@@ -45,11 +45,11 @@ static int load_weights(amc_network *network, const char *path, amc_network_weig
 // told once.
 static void warn_of_unread_keys(const amc_cfg_text *cfg) {
     static bool told;
-    for (int i = amc_dialect_unread(cfg, 0); i < cfg->n_lines && !told;
-         i = amc_dialect_unread(cfg, i + 1))
+    if (told) return;
+    told = true;
+    for (int i = amc_dialect_unread(cfg, 0); i < cfg->n_lines; i = amc_dialect_unread(cfg, i + 1))
         fprintf(stderr, "%s:%d: warning: %s= is no key that Darknet reads; it is ignored\n",
                 cfg->path, i + 1, cfg->lines[i].key);
-    told = true;
 }
 
 amc_network *amc_network_load(const char *cfg_path, const char *weights_path,
