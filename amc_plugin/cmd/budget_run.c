@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/finishing.h"
+#include "cmd/measured_policy.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
 #include "cmd/shell.h"
@@ -206,6 +207,19 @@ static amc_search_options search_options(const amc_budget_run *run) {
                                               : amc_proposal_defaults()};
 }
 
+// Where the search starts, unless it is to be the paper's or a random one: the greedy plan.
+static void set_prior(amc_budget_run *run) {
+    const amc_search_session *session = run->session;
+    const amc_search_given *o = session->given;
+    bool random = strcmp(o->agent, "random") == 0;
+    if (o->paper || random || !amc_prune_env_is_limited(run->env)) return;
+    int *counts = amc_memory_alloc((size_t)session->space->n, sizeof *counts);
+    amc_measured_policy_meet_budget("greedy", session->scorer, &session->chooser, run->env,
+                                    o->quiet, counts);
+    amc_prune_env_set_prior(run->env, counts);
+    free(counts);
+}
+
 static void print_how_to_resume(const amc_budget_run *run, const char *after) {
     if (run->session->given->quiet) return;
     char *line = amc_shell_line("-resume");
@@ -328,13 +342,11 @@ static int write_result(amc_budget_run *run, amc_error *err) {
 int amc_budget_run_search(amc_budget_run *run, const int *guess, amc_error *err) {
     const amc_search_given *o = run->session->given;
     open_evaluation(run);
-    if (guess)
-        amc_prune_env_set_prior(run->env, guess);
-    else if (!o->paper)
-        amc_chooser_set_prior(&run->session->chooser, run->env);
+    if (guess) amc_prune_env_set_prior(run->env, guess);
     if (!o->quiet) print_start(run);
-    handle_interrupts(interrupt);
     int status = record_whole(run, err);
+    if (status == 0 && !guess) set_prior(run);
+    handle_interrupts(interrupt);
     if (status == 0) status = search(run, err);
     if (status == 0) status = check_found(run, err);
     if (status == 0) status = write_result(run, err);

@@ -59,12 +59,6 @@ bool amc_chooser_guess(const amc_chooser *chooser, const amc_prune_env *env, int
     return known > 0;
 }
 
-void amc_chooser_set_prior(const amc_chooser *chooser, amc_prune_env *env) {
-    int *counts = amc_memory_alloc((size_t)chooser->space->n, sizeof *counts);
-    if (amc_chooser_guess(chooser, env, counts)) amc_prune_env_set_prior(env, counts);
-    free(counts);
-}
-
 amc_pruned amc_chooser_make(const amc_chooser *chooser, const int *counts) {
     const amc_network *network = chooser->network;
     if (chooser->ranking)

@@ -25,9 +25,6 @@ void amc_chooser_close(amc_chooser *chooser);
 // removal costs those that read them. False where that isn't known.
 bool amc_chooser_guess(const amc_chooser *chooser, const amc_prune_env *env, int *counts);
 
-// Makes shares fair in proportion to that guess, where there is one.
-void amc_chooser_set_prior(const amc_chooser *chooser, amc_prune_env *env);
-
 // The network that keeps counts (groups).
 amc_pruned amc_chooser_make(const amc_chooser *chooser, const int *counts);
 

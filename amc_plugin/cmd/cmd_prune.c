@@ -143,7 +143,7 @@ static int count(const pruning *p, const amc_prune_env *env, int *counts, amc_er
                                    "prune: -policy surgeon goes by channels and -criterion obs, "
                                    "expected -reconstruct N and no other criterion with it");
     if (p->scorer)
-        amc_measured_policy_meet_budget(o->policy, p->scorer, &p->chooser, env, counts);
+        amc_measured_policy_meet_budget(o->policy, p->scorer, &p->chooser, env, false, counts);
     else if (o->keep_given)
         return amc_policy_keep((amc_policy)amc_policy_find(o->policy), env, o->keep, &rng, counts,
                                err);

@@ -1,17 +1,21 @@
 #include "cmd/measured_policy.h"
 
 #include "base/clock.h"
+#include "host/divergence.h"
 #include "search/sensitivity.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+enum { IMAGES = 500 }; // for divergence, at most
+
 typedef struct measurement {
     amc_scorer *scorer;
     const amc_chooser *chooser;
+    amc_divergence *divergence; // of the whole network's outputs
+    bool shows, terminal;
     double start;
-    bool terminal;
     int next; // plan that is shown
 } measurement;
 
@@ -21,29 +25,54 @@ bool amc_measured_policy_is(const char *name) {
 
 // One line that rewrites itself on a terminal, elsewhere a line for about every twentieth plan.
 static void show(measurement *m, int done, int all) {
-    if (!m->terminal && done < m->next) return;
+    if (!m->shows || (!m->terminal && done < m->next)) return;
     m->next = done + 20;
     int left = (int)((amc_clock_seconds() - m->start) / done * (all - done));
     fprintf(stderr, "%smeasuring: plan %d/%d, %d:%02d left%s", m->terminal ? "\r" : "", done, all,
             left / 60, left % 60, m->terminal ? "\033[K" : "\n");
 }
 
-static amc_score score(void *context, const int *counts, int done, int all) {
+static double errors(void *context, const int *counts, int done, int all) {
     measurement *m = context;
     amc_score scored = amc_scorer_pruned(m->scorer, amc_chooser_make(m->chooser, counts));
     show(m, done, all);
-    return scored;
+    return 1 - scored.accuracy;
+}
+
+static double divergence(void *context, const int *counts, int done, int all) {
+    measurement *m = context;
+    amc_scorer_apply(m->scorer, amc_chooser_make(m->chooser, counts));
+    double diverges = amc_divergence_measure(m->divergence);
+    show(m, done, all);
+    return diverges;
+}
+
+static void meet_by_errors(measurement *m, const amc_prune_env *env, int *counts) {
+    amc_sensitivity *sensitivity = amc_sensitivity_measure(env, errors, m);
+    amc_sensitivity_level(sensitivity, counts);
+    amc_sensitivity_free(sensitivity);
+}
+
+static void meet_by_divergence(measurement *m, const amc_prune_env *env, int *counts) {
+    amc_scorer_apply_network(m->scorer);
+    m->divergence = amc_divergence_new(m->scorer->model, m->scorer->dataset, IMAGES);
+    amc_sensitivity *sensitivity = amc_sensitivity_measure(env, divergence, m);
+    amc_sensitivity_exchange(sensitivity, counts);
+    amc_sensitivity_free(sensitivity);
+    amc_divergence_free(m->divergence);
 }
 
 void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer,
                                      const amc_chooser *chooser, const amc_prune_env *env,
-                                     int *counts) {
-    measurement m = {scorer, chooser, amc_clock_seconds(), isatty(STDERR_FILENO), 0};
-    amc_sensitivity *sensitivity = amc_sensitivity_measure(env, score, &m);
-    if (m.terminal) fputc('\n', stderr);
+                                     bool quiet, int *counts) {
+    measurement m = {.scorer = scorer,
+                     .chooser = chooser,
+                     .shows = !quiet,
+                     .terminal = isatty(STDERR_FILENO),
+                     .start = amc_clock_seconds()};
     if (strcmp(name, "fp") == 0)
-        amc_sensitivity_level(sensitivity, counts);
+        meet_by_errors(&m, env, counts);
     else
-        amc_sensitivity_exchange(sensitivity, counts);
-    amc_sensitivity_free(sensitivity);
+        meet_by_divergence(&m, env, counts);
+    if (m.shows && m.terminal) fputc('\n', stderr);
 }

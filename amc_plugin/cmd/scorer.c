@@ -75,9 +75,13 @@ void amc_scorer_print_held_out(const amc_scorer *scorer) {
                 scorer->data_path, held_out);
 }
 
-amc_accuracy amc_scorer_network(amc_scorer *scorer) {
+void amc_scorer_apply_network(amc_scorer *scorer) {
     amc_host_model_apply(scorer->model, scorer->network->graph, scorer->network->weights);
     amc_pruned_clear(&scorer->pruned);
+}
+
+amc_accuracy amc_scorer_network(amc_scorer *scorer) {
+    amc_scorer_apply_network(scorer);
     return amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
 }
 

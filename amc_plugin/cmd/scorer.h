@@ -40,7 +40,8 @@ void amc_scorer_free(amc_scorer *scorer);
 // Says so on stderr where the images of rewards were held out by seed, for want of a search= list.
 void amc_scorer_print_held_out(const amc_scorer *scorer);
 
-// Accuracy of the whole network.
+// Takes on the whole network, which amc_scorer_network scores.
+void amc_scorer_apply_network(amc_scorer *scorer);
 amc_accuracy amc_scorer_network(amc_scorer *scorer);
 
 // What a pruned network, which is taken over, scores on all images.

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "kernels/parallel.h"
+#include "host/predictions.h"
 
 #include <assert.h>
 #include <darknet.h>
@@ -13,56 +13,33 @@ static bool contains(const int *items, int n, int item) {
     return false;
 }
 
-// A list of images of a dataset, or with NULL the first n.
-typedef struct image_list {
-    const amc_dataset *dataset;
-    const int *images;
-    int n;
-} image_list;
+// The classes of the k largest outputs of each image.
+typedef struct ranking {
+    int classes, k;
+    int *best; // (images, k)
+} ranking;
 
-static int image_at(const image_list *list, int i) {
-    return list->images ? list->images[i] : i;
+// By Darknet's top_k, whose order of equal outputs is its own.
+static void rank(void *context, int first, int n, const float *outputs) {
+    const ranking *r = context;
+    for (int i = 0; i < n; i++)
+        top_k((float *)outputs + (size_t)i * r->classes, r->classes, r->k,
+              r->best + (size_t)(first + i) * r->k);
 }
 
-// best (n, k): the classes of the k largest outputs for images first .. first + n of the list, by
-// Darknet's top_k, whose order of equal outputs is its own.
-static void predict(amc_host_model *model, int thread, const image_list *list, int first, int n,
-                    float *input, int k, int *best) {
-    int c, h, w, classes = amc_host_model_classes(model);
-    amc_host_model_input(model, &c, &h, &w);
-    for (int i = 0; i < n; i++)
-        amc_dataset_input(list->dataset, image_at(list, first + i), h, w,
-                          input + (size_t)i * c * h * w);
-    const float *output = amc_host_model_predict(model, thread, n, input);
-    for (int i = 0; i < n; i++)
-        top_k((float *)output + (size_t)i * classes, classes, k, best + i * k);
-}
-
-// best (list->n, k) of all images, a batch at a time, small enough for every thread to get one.
-static void predict_list(amc_host_model *model, const image_list *list, int k, int *best) {
-    int c, h, w, batch = amc_host_model_batch(model),
-                 share = list->n / amc_host_model_threads(model);
-    if (share < batch) batch = share < 1 ? 1 : share;
-    amc_host_model_input(model, &c, &h, &w);
-    assert(c == 3 && k > 0);
-#pragma omp parallel num_threads(amc_host_model_threads(model))
-    {
-        float *input = amc_memory_alloc((size_t)batch * c * h * w, sizeof *input);
-#pragma omp for schedule(dynamic)
-        for (int first = 0; first < list->n; first += batch) {
-            int n = list->n - first < batch ? list->n - first : batch;
-            predict(model, amc_parallel_thread(), list, first, n, input, k,
-                    best + (size_t)first * k);
-        }
-        free(input);
-    }
+// best: (n, k).
+static void predict(amc_host_model *model, const amc_dataset *dataset, const int *images, int n,
+                    int k, int *best) {
+    assert(k > 0);
+    ranking r = {amc_host_model_classes(model), k, best};
+    amc_predictions_make(model, dataset, images, n, rank, &r);
 }
 
 amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k) {
     double start = amc_clock_seconds();
     amc_accuracy accuracy = {.images = dataset->n};
     int *best = amc_memory_alloc((size_t)dataset->n * (size_t)k, sizeof *best);
-    predict_list(model, &(image_list){dataset, NULL, dataset->n}, k, best);
+    predict(model, dataset, NULL, dataset->n, k, best);
     for (int i = 0; i < dataset->n; i++) {
         int label = dataset->images[i].label;
         accuracy.top1 += best[i * k] == label;
@@ -76,7 +53,7 @@ amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *data
 void amc_accuracy_images(amc_host_model *model, const amc_dataset *dataset, const int *images,
                          int n, bool *right) {
     int *best = amc_memory_alloc((size_t)n, sizeof *best);
-    predict_list(model, &(image_list){dataset, images, n}, 1, best);
+    predict(model, dataset, images, n, 1, best);
     for (int i = 0; i < n; i++) right[i] = best[i] == dataset->images[images[i]].label;
     free(best);
 }

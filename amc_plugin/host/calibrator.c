@@ -6,7 +6,6 @@
 #include "host/host_network.h"
 
 #include <assert.h>
-#include <stdbool.h>
 
 #define MOST_BYTES (1LL << 30)
 
@@ -95,6 +94,19 @@ int amc_calibrator_images(const amc_calibrator *calibrator) {
 float amc_calibrator_slope(const amc_calibrator *calibrator, int layer) {
     ACTIVATION activation = calibrator->net->layers[layer].activation;
     return activation == RELU ? 0 : activation == LEAKY ? 0.1f : 1;
+}
+
+bool amc_calibrator_is_linear(const amc_calibrator *calibrator, int layer) {
+    return calibrator->net->layers[layer].activation == LINEAR;
+}
+
+float amc_calibrator_added_share(const amc_calibrator *calibrator, int shortcut) {
+    const struct layer *l = &calibrator->net->layers[shortcut];
+    return l->alpha > 0 ? l->beta / l->alpha : 0;
+}
+
+const float *amc_calibrator_output(const amc_calibrator *calibrator, int layer) {
+    return calibrator->net->layers[layer].output;
 }
 
 // As Darknet's forward_network, but at most normalization is in training mode: dropout drops

@@ -10,6 +10,8 @@
 #include "model/layer_graph.h"
 #include "model/weights_file.h"
 
+#include <stdbool.h>
+
 typedef struct amc_calibrator amc_calibrator;
 
 // Takes the images of `dataset` (resized copies, so it may be freed); where they and their
@@ -30,6 +32,16 @@ typedef void amc_calibrator_visit(void *context, int layer, const float *input);
 // What the activation of a layer multiplies negative sums by: 0 for relu, 1 where it has none or
 // one that isn't made of two straight lines.
 float amc_calibrator_slope(const amc_calibrator *calibrator, int layer);
+
+// Whether a layer has no activation.
+bool amc_calibrator_is_linear(const amc_calibrator *calibrator, int layer);
+
+// What a shortcut multiplies the layer that it adds by, where the other one counts once; 0 where
+// that one is turned round or left out.
+float amc_calibrator_added_share(const amc_calibrator *calibrator, int shortcut);
+
+// What a layer that has run computed: (images, out_c, out_h, out_w) of the graph that runs.
+const float *amc_calibrator_output(const amc_calibrator *calibrator, int layer);
 
 // Runs the images through `graph` with `weights` as they are, in inference, on the CPU.
 void amc_calibrator_look(amc_calibrator *calibrator, const amc_layer_graph *graph,

@@ -1,8 +1,10 @@
 #include "host/patch_rows.h"
 
+#include "base/memory.h"
 #include "base/rng.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 int amc_patch_rows_each(const amc_layer *layer) {
@@ -27,6 +29,16 @@ static void read_patch(const amc_layer *layer, const float *x, int oy, int ox, f
             }
 }
 
+void amc_patch_rows_pixels(const amc_layer *layer, int places, uint64_t seed, int *pixels) {
+    amc_rng rng;
+    amc_rng_init(&rng, seed);
+    int all = layer->type == AMC_CONNECTED ? 1 : layer->out_h * layer->out_w;
+    for (int k = 0; k < places; k++) {
+        int from = (int)((long)all * k / places), end = (int)((long)all * (k + 1) / places);
+        pixels[k] = from + (int)amc_rng_below(&rng, (uint32_t)(end - from));
+    }
+}
+
 void amc_patch_rows_read(const amc_layer *layer, const float *x, int places, uint64_t seed,
                          float *rows) {
     size_t d = (size_t)layer->c * (size_t)amc_patch_rows_each(layer);
@@ -34,12 +46,9 @@ void amc_patch_rows_read(const amc_layer *layer, const float *x, int places, uin
         memcpy(rows, x, d * sizeof *rows);
         return;
     }
-    amc_rng rng;
-    amc_rng_init(&rng, seed);
-    int pixels = layer->out_h * layer->out_w;
-    for (int k = 0; k < places; k++, rows += d) {
-        int from = (int)((long)pixels * k / places), end = (int)((long)pixels * (k + 1) / places);
-        int pixel = from + (int)amc_rng_below(&rng, (uint32_t)(end - from));
-        read_patch(layer, x, pixel / layer->out_w, pixel % layer->out_w, rows);
-    }
+    int *pixels = amc_memory_alloc((size_t)places, sizeof *pixels);
+    amc_patch_rows_pixels(layer, places, seed, pixels);
+    for (int k = 0; k < places; k++, rows += d)
+        read_patch(layer, x, pixels[k] / layer->out_w, pixels[k] % layer->out_w, rows);
+    free(pixels);
 }

@@ -1,6 +1,7 @@
 #include "host/refit.h"
 
 #include "base/memory.h"
+#include "host/addend.h"
 #include "host/calibrator.h"
 #include "host/gpu.h"
 #include "host/patch_rows.h"
@@ -24,10 +25,11 @@ enum {
 // Towards the filters as they are.
 #define RIDGE 1e-2
 
-// What a layer of the original network computes, before normalization.
+// What a layer of the original network computes, normalized, with what a shortcut adds to it.
 typedef struct target {
-    int places; // of each image; 0: the layer is left alone
-    float *y;   // (images * places, out_c)
+    int places;   // of each image; 0: the layer is left alone
+    int shortcut; // that alone reads the layer, see addend.h; -1: nothing is added
+    float *y;     // (images * places, out_c)
 } target;
 
 struct amc_refit {
@@ -69,18 +71,51 @@ static float *read_rows(const amc_layer *layer, const float *x, int images, int 
 
 // ---- the original network -----------------------------------------------------------------------
 
+// What makes a sum of one of the original's filters what its activation gets: factor * sum + shift.
+typedef struct unit_scale {
+    float factor, shift;
+} unit_scale;
+
+static unit_scale scale_of(const amc_layer_weights *w, int o) {
+    if (!w->scales) return (unit_scale){1, w->biases[o]};
+    float factor = (float)amc_importance_factor(w, o);
+    return (unit_scale){factor, w->biases[o] - factor * w->means[o]};
+}
+
+static void scale_sums(const amc_layer_weights *w, int n, float *y) {
+    for (int i = 0; i < n; i++)
+        for (int o = 0; o < w->n; o++, y++) {
+            unit_scale scale = scale_of(w, o);
+            *y = *y * scale.factor + scale.shift;
+        }
+}
+
+// y (n, filters) and what the shortcut adds at those places, as the network of `graph` runs.
+static void add_shortcut(const amc_refit *refit, const amc_layer_graph *graph, int l, float *y) {
+    const target *t = &refit->targets[l];
+    size_t n = (size_t)amc_calibrator_images(refit->calibrator) * t->places;
+    if (t->shortcut < 0) return;
+    float *added = amc_addend_read(refit->calibrator, graph, l, t->places);
+    for (size_t i = 0; i < n * graph->layers[l].out_c; i++) y[i] += added[i];
+    free(added);
+}
+
 static void note(void *context, int l, const float *input) {
     amc_refit *refit = context;
     const amc_layer *layer = &refit->graph->layers[l];
+    const amc_layer_weights *w = &refit->weights->layers[l];
     target *t = &refit->targets[l];
     t->places = count_places(refit, l);
     if (!t->places) return;
+    t->shortcut = amc_addend_shortcut(refit->calibrator, refit->graph, l);
     int images = amc_calibrator_images(refit->calibrator), n = images * t->places, d = reads(layer);
     float *rows = read_rows(layer, input, images, t->places);
     t->y = amc_memory_alloc((size_t)n * layer->out_c, sizeof *t->y);
-    amc_gemm_parallel(false, true, n, layer->out_c, d, 1, rows, d,
-                      refit->weights->layers[l].weights, d, 0, t->y, layer->out_c);
+    amc_gemm_parallel(false, true, n, layer->out_c, d, 1, rows, d, w->weights, d, 0, t->y,
+                      layer->out_c);
     free(rows);
+    scale_sums(w, n, t->y);
+    add_shortcut(refit, refit->graph, l, t->y);
 }
 
 amc_refit *amc_refit_new(const char *path, const amc_layer_graph *graph,
@@ -124,17 +159,6 @@ static float *kept_targets(const amc_refit *refit, int l, int n, int kept) {
     return y;
 }
 
-// What makes a sum of one of the original's filters what its activation gets: factor * sum + shift.
-typedef struct unit_scale {
-    float factor, shift;
-} unit_scale;
-
-static unit_scale scale_of(const amc_layer_weights *w, int o) {
-    if (!w->scales) return (unit_scale){1, w->biases[o]};
-    float factor = (float)amc_importance_factor(w, o);
-    return (unit_scale){factor, w->biases[o] - factor * w->means[o]};
-}
-
 // Those of the filters that stay; new memory.
 static unit_scale *kept_scales(const amc_refit *refit, int l) {
     const amc_layer_weights *whole = &refit->weights->layers[l];
@@ -143,11 +167,6 @@ static unit_scale *kept_scales(const amc_refit *refit, int l) {
     for (int o = 0; o < whole->n; o++)
         if (refit->plan->kept[units[o]]) *to++ = scale_of(whole, o);
     return scales;
-}
-
-static void scale_targets(const unit_scale *scales, int n, int filters, float *y) {
-    for (int i = 0; i < n; i++)
-        for (int f = 0; f < filters; f++, y++) *y = *y * scales[f].factor + scales[f].shift;
 }
 
 static void scale_filters(const unit_scale *scales, int filters, int d, const float *from,
@@ -184,22 +203,34 @@ static void store(const unit_scale *scales, const float *filters, const float *i
     }
 }
 
-// To rows x (n, what filters read) and the original's sums y (n, filters), of which it makes
-// others.
+// What has to come out right is the sum where a shortcut adds to what the layer computes.
+static void fit_sums(const amc_refit *refit, int l, const amc_regression *regression, int n,
+                     float *y, float *filters, float *intercepts) {
+    const target *t = &refit->targets[l];
+    int count = refit->small->layers[l].n, last = t->shortcut < 0 ? l : t->shortcut;
+    float slope = amc_calibrator_slope(refit->calibrator, last), *added = NULL;
+    if (t->shortcut >= 0)
+        added = amc_addend_read(refit->calibrator, refit->small_graph, l, t->places);
+    if (slope < 1) {
+        amc_regression_fit_activated(regression, y, count, slope, added, filters, intercepts);
+    } else {
+        for (size_t i = 0; i < (size_t)n * count && added; i++) y[i] -= added[i];
+        amc_regression_fit(regression, y, count, filters, intercepts);
+    }
+    free(added);
+}
+
+// To rows x (n, what filters read) and what the original has there, y (n, filters), of which it
+// makes what is fitted.
 static void fit(const amc_refit *refit, int l, float *x, float *y, int n) {
     amc_layer_weights *w = &refit->small->layers[l];
     int d = reads(&refit->small_graph->layers[l]);
-    float slope = amc_calibrator_slope(refit->calibrator, l);
     float *filters = amc_memory_alloc((size_t)w->n * d, sizeof *filters);
     float *intercepts = amc_memory_alloc((size_t)w->n, sizeof *intercepts);
     unit_scale *scales = kept_scales(refit, l);
-    scale_targets(scales, n, w->n, y);
     scale_filters(scales, w->n, d, w->weights, filters);
     amc_regression *regression = amc_regression_new(x, n, d, RIDGE);
-    if (slope < 1)
-        amc_regression_fit_activated(regression, y, w->n, slope, filters, intercepts);
-    else
-        amc_regression_fit(regression, y, w->n, filters, intercepts);
+    fit_sums(refit, l, regression, n, y, filters, intercepts);
     store(scales, filters, intercepts, y, n, d, w);
     amc_regression_free(regression);
     free(scales);

@@ -144,16 +144,24 @@ static float best_sum(float wanted, float fitted, float slope) {
     return up ? above : below;
 }
 
+// Less what is added.
+static void take_away(float *y, const float *added, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count && added; i++) y[i] -= added[i];
+}
+
 void amc_regression_fit_activated(const amc_regression *r, float *y, int filters, float slope,
-                                  float *weights, float *intercepts) {
+                                  const float *added, float *weights, float *intercepts) {
     ptrdiff_t count = (ptrdiff_t)r->n * filters;
     float *wanted = amc_memory_alloc((size_t)count, sizeof *wanted);
     for (ptrdiff_t i = 0; i < count; i++) wanted[i] = activated(y[i], slope);
     fitting f = start(r, filters, weights);
+    take_away(y, added, count);
     fit_to(&f, y);
     for (int turn = 0; turn < TURNS; turn++) {
 #pragma omp parallel for schedule(static)
-        for (ptrdiff_t i = 0; i < count; i++) y[i] = best_sum(wanted[i], f.fitted[i], slope);
+        for (ptrdiff_t i = 0; i < count; i++)
+            y[i] = best_sum(wanted[i], f.fitted[i] + (added ? added[i] : 0), slope);
+        take_away(y, added, count);
         fit_to(&f, y);
     }
     finish(&f, y, intercepts);

@@ -21,7 +21,7 @@ static void fill_gaps(double drops[LEVELS + 1]) {
         if (isnan(drops[k]) || drops[k] < drops[k + 1]) drops[k] = drops[k + 1];
 }
 
-amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivity_score *score,
+amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivity_harm *harm,
                                          void *context) {
     amc_sensitivity *s = amc_memory_alloc(1, sizeof *s);
     int steps = amc_prune_env_steps(env), all = 1 + steps * (LEVELS - 1), done = 0;
@@ -29,7 +29,7 @@ amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivi
     s->env = env;
     s->drops = amc_memory_alloc((size_t)steps, sizeof *s->drops);
     amc_prune_env_whole(env, counts);
-    double whole = score(context, counts, ++done, all).accuracy;
+    double whole = harm(context, counts, ++done, all);
     for (int t = 0; t < steps; t++) {
         int g = amc_prune_env_group(env, t), last = -1;
         s->drops[t][LEVELS] = 0;
@@ -42,7 +42,7 @@ amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivi
                 continue;
             }
             last = counts[g];
-            s->drops[t][k] = whole - score(context, counts, done + 1, all).accuracy;
+            s->drops[t][k] = harm(context, counts, done + 1, all) - whole;
         }
         fill_gaps(s->drops[t]);
     }
@@ -167,7 +167,7 @@ static offer make_offer(const amc_sensitivity *s, int t, int *counts, double pre
     if (made.count == count) return made;
     made.cost = amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, made.count)) -
                 amc_sensitivity_drop(s, t, amc_prune_env_share(env, g, count));
-    const double least = 1e-9; // where accuracy doesn't fall, what saves most comes first
+    const double least = 1e-9; // where nothing is lost, what saves most comes first
     if (saved > 0) made.price = (made.cost + least) / saved;
     return made;
 }

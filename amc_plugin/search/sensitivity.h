@@ -1,11 +1,10 @@
-// How accuracy falls as each group alone is cut, and the plans that follow from that without any
+// What it costs to cut each group alone, and the plans that follow from that without any
 // learning: what a person would do by hand.
 
 #ifndef AMC_SEARCH_SENSITIVITY_H
 #define AMC_SEARCH_SENSITIVITY_H
 
 #include "search/prune_env.h"
-#include "search/score.h"
 
 #include <stdbool.h>
 
@@ -13,31 +12,31 @@ enum { AMC_SENSITIVITY_LEVELS = 10 }; // shares that are tried: tenths, the whol
 
 typedef struct amc_sensitivity amc_sensitivity;
 
-// The score of a plan, counts (groups), the first of which is the whole network's; done: plans
-// scored, of `all`.
-typedef amc_score amc_sensitivity_score(void *context, const int *counts, int done, int all);
+// How much worse a plan, counts (groups), is than others: errors, or divergence. The first one is
+// the whole network; done: plans so far, of `all`.
+typedef double amc_sensitivity_harm(void *context, const int *counts, int done, int all);
 
-// Scores plans that cut one group each, to every level that the environment's rounding and least
+// Measures plans that cut one group each, to every level that the environment's rounding and least
 // share allow. Borrows env.
-amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivity_score *score,
+amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivity_harm *harm,
                                          void *context);
 
-// The same without scoring, from what the removal of units costs those that read them: losses
+// The same without measuring, from what the removal of units costs those that read them: losses
 // (groups), of each group what its units add in the order in which they go, (units of the group),
 // or NULL where that isn't known, which is taken for the mean of the others. Sums of losses are
 // raised to the power of 1.5: a network bears two small errors better than one of twice the size.
 amc_sensitivity *amc_sensitivity_of_losses(const amc_prune_env *env, double *const *losses);
 void amc_sensitivity_free(amc_sensitivity *sensitivity);
 
-// By how much accuracy falls where step t's group alone keeps `share`, between levels in
+// What it costs where step t's group alone keeps `share`, by that measure, between levels in
 // proportion. Never less for a smaller share.
 double amc_sensitivity_drop(const amc_sensitivity *sensitivity, int t, double share);
 
-// Every group is cut until it alone would cost the same accuracy, the least that meets the budgets
+// Every group is cut until it alone would cost the same, the least that meets the budgets
 // (Li et al., Pruning Filters for Efficient ConvNets, 2017). counts: (groups).
 void amc_sensitivity_level(const amc_sensitivity *sensitivity, int *counts);
 
-// Units are given up one by one, always those that cost least accuracy for what goes of the
+// Units are given up one by one, always those that cost least for what goes of the
 // resource whose budget is exceeded most, until all are met.
 void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts);
 

@@ -47,7 +47,7 @@ static void fit(const float *x, float *y, double ridge, float slope, float *weig
     float *centred = copy_of(x, N * D);
     amc_regression *regression = amc_regression_new(centred, N, D, ridge);
     if (slope < 1)
-        amc_regression_fit_activated(regression, y, FILTERS, slope, weights, intercepts);
+        amc_regression_fit_activated(regression, y, FILTERS, slope, NULL, weights, intercepts);
     else
         amc_regression_fit(regression, y, FILTERS, weights, intercepts);
     amc_regression_free(regression);
@@ -142,6 +142,22 @@ static void test_through_an_activation(void **state) {
     }
 }
 
+// With a part of every sum given, only the rest is fitted.
+static void test_added(void **state) {
+    (void)state;
+    float *x = samples_new(12), *weights = fill_new(FILTERS * D, 13), none[FILTERS] = {0};
+    float *right = copy_of(weights, FILTERS * D), *added = fill_new(N * FILTERS, 14);
+    float *sums = sums_new(x, weights, none), *y = copy_of(sums, N * FILTERS);
+    float *centred = copy_of(x, N * D), intercepts[FILTERS];
+    for (int i = 0; i < N * FILTERS; i++) y[i] += 5 * added[i], added[i] *= 5;
+    amc_regression *regression = amc_regression_new(centred, N, D, 1e-2);
+    amc_regression_fit_activated(regression, y, FILTERS, 0, added, weights, intercepts);
+    amc_regression_free(regression);
+    assert_true(fill_difference(weights, right, FILTERS * D) < 1e-4);
+    assert_true(fill_difference(y, sums, N * FILTERS) < 1e-4);
+    free(centred), free(y), free(sums), free(added), free(right), free(weights), free(x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_normal_equations),
@@ -149,6 +165,7 @@ int main(void) {
         cmocka_unit_test(test_right_filters_stay),
         cmocka_unit_test(test_repeated_and_still_features),
         cmocka_unit_test(test_through_an_activation),
+        cmocka_unit_test(test_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

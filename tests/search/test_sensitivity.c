@@ -1,4 +1,4 @@
-// Plans from measured sensitivities, of a made-up network whose accuracy is known: each group costs
+// Plans from measured sensitivities, of a made-up network whose errors are known: each group costs
 // what was cut of it, squared, times a weight of its own.
 
 #include "search/sensitivity.h"
@@ -18,15 +18,15 @@ static double cut(const subject *s, const int *counts, int t) {
     return 1 - amc_prune_env_share(s->env, g, counts[g]);
 }
 
-static amc_score score(void *context, const int *counts, int done, int all) {
+static double harm(void *context, const int *counts, int done, int all) {
     subject *s = context;
-    double accuracy = 1;
+    double errors = 0;
     int steps = amc_prune_env_steps(s->env);
     assert_int_equal(all, 1 + steps * (AMC_SENSITIVITY_LEVELS - 1));
     assert_true(done > s->calls && done <= all);
     s->calls = done;
-    for (int t = 0; t < steps; t++) accuracy -= s->weights[t] * pow(cut(s, counts, t), 2);
-    return (amc_score){(float)accuracy, 100, false, false};
+    for (int t = 0; t < steps; t++) errors += s->weights[t] * pow(cut(s, counts, t), 2);
+    return errors;
 }
 
 // weight: of every group but the first, which costs `first`.
@@ -41,7 +41,7 @@ static subject subject_new(const char *path, double flops, int round, double fir
     s.counts = amc_memory_alloc((size_t)s.net.groups->n, sizeof *s.counts);
     s.weights = amc_memory_alloc((size_t)steps, sizeof *s.weights);
     for (int t = 0; t < steps; t++) s.weights[t] = t ? weight : first;
-    s.sensitivity = amc_sensitivity_measure(s.env, score, &s);
+    s.sensitivity = amc_sensitivity_measure(s.env, harm, &s);
     return s;
 }
 
@@ -126,7 +126,7 @@ static void test_exchange_for_running(void **state) {
             int steps = amc_prune_env_steps(s.env);
             s.weights = amc_memory_alloc((size_t)steps, sizeof *s.weights);
             for (int t = 0; t < steps; t++) s.weights[t] = 0.1 + 0.05 * amc_rng_uniform(&rng);
-            s.sensitivity = amc_sensitivity_measure(s.env, score, &s);
+            s.sensitivity = amc_sensitivity_measure(s.env, harm, &s);
             amc_sensitivity_exchange(s.sensitivity, counts);
             assert_true(amc_prune_env_meets(s.env, counts));
             assert_true(amc_prune_env_load(s.env, counts) > 0.85);
