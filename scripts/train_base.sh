@@ -5,8 +5,9 @@
 #
 #   scripts/train_base.sh NAME        (of cfg/NAME.cfg and cfg/NAME.data)
 #
-# The weights/plain20.weights that are here are older: the first round was trained with min_crop=32 and decay=0.0003, which
-# ended at 90.09% on the test set, and the last epochs are missing; they would bring 0.4 points.
+# Some weights that are here had another way: of plain20 the first round had min_crop=32 and decay=0.0003, then came 30
+# epochs with that decay, and the last epochs at the scale of validation are missing; of mobilenet and mobilenetv2 the
+# first 49 and 41 epochs had no change of colours and of the aspect.
 #
 # The log and the weights of the last epoch are in backup/base/NAME. On a machine where nothing is there, training goes
 # on from weights/unfinished/NAME_EPOCH.weights, which is what another machine got to: the batches that a network has
@@ -24,8 +25,10 @@ fail() {
 name=${1:?expected the NAME of cfg/NAME.cfg}
 cfg=cfg/$name.cfg data=cfg/$name.data out=backup/base/$name
 for file in "$cfg" "$data"; do [ -f "$file" ] || fail "expected $file"; done
-# Epochs of the second round, and of the last one.
-declare -A again=([plain20]=30 [resnet56]=25)
+# Epochs of the second round, its decay where that isn't the .cfg's (networks that were held small lose less when pruned),
+# and epochs of the last round.
+declare -A again=([plain20]=30 [resnet56]=25 [vgg16]=40 [mobilenet]=30 [mobilenetv2]=8)
+declare -A decay_again=([plain20]=0.002)
 readonly settling=3
 
 # What the other machine got to, under the name that Darknet gives an epoch's file.
@@ -35,18 +38,21 @@ take_over() {
     find weights/unfinished -name "${name}_*.weights" -exec cp {} "$out" \; 2>/dev/null || :
 }
 
-# round FILE OPTION...: trains on from $trained, which is FILE then.
+# round CFG FILE OPTION...: trains on from $trained, which is FILE then.
 round() {
-    [ -f "$1" ] ||
-        bin/darknet amc finetune "$cfg" "$trained" -data "$data" -out "$1" -resume "${@:2}" || fail "no $1"
-    trained=$1
+    [ -f "$2" ] ||
+        bin/darknet amc finetune "$1" "$trained" -data "$data" -out "$2" -resume "${@:3}" || fail "no $2"
+    trained=$2
 }
 
 take_over
 train_resumably "$data" "$cfg" "$out" || fail "training failed, see $out/log"
 trained=$out/$name.weights
-[ -z "${again[$name]:-}" ] || round "$out/again.weights" -epochs "${again[$name]}"
-round "$out/settled.weights" -epochs $settling -rate 0.002 -settle 1
+if [ -n "${again[$name]:-}" ]; then
+    sed "s/^decay=.*/decay=${decay_again[$name]:-$(sed -n 's/^decay=//p' "$cfg")}/" "$cfg" >"$out/$name.cfg"
+    round "$out/$name.cfg" "$out/again.weights" -epochs "${again[$name]}"
+fi
+round "$cfg" "$out/settled.weights" -epochs $settling -rate 0.002 -settle 1
 accuracy=$(accuracy_of "$cfg" "$trained" "$data" test)
 printf '%s: top-1 on the test set %s\n' "$name" "$accuracy"
 cp "$trained" "weights/$name.weights"
