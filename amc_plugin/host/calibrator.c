@@ -2,8 +2,10 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "host/gpu.h"
 #include "host/gpu_network.h"
 #include "host/host_network.h"
+#include "model/output_slots.h"
 
 #include <assert.h>
 
@@ -13,12 +15,20 @@ struct amc_calibrator {
     network *net; // its batch is all the images
     float *input; // (batch, 3, h, w)
     float *x;     // (batch, widest layer) shared by all layers as the input of their normalization
+    amc_output_slots *slots; // where outputs go, on the CPU
+    float **outputs;         // (slots->n) (batch, floats)
 };
 
-// Images that fit in memory together: with their outputs of all layers and their share of `x`.
-static int count_images(const amc_layer_graph *graph, int wanted) {
+// Floats of an image: itself, its share of `x` and the outputs, which Darknet keeps of all layers.
+static long long floats_of_image(const amc_layer_graph *graph, const amc_output_slots *slots) {
     long long floats = (long long)graph->c * graph->h * graph->w + amc_layer_graph_widest(graph);
+    if (slots) return floats + amc_output_slots_floats(slots);
     for (int i = 0; i < graph->n; i++) floats += amc_layer_outputs(&graph->layers[i]);
+    return floats;
+}
+
+// Images that fit in memory together.
+static int count_images(long long floats, int wanted) {
     long long most = MOST_BYTES / (floats * (long long)sizeof(float));
     if (most < 2) most = 2; // a variance needs two
     return wanted < most ? wanted : (int)most;
@@ -40,16 +50,31 @@ static float *load_images(const amc_dataset *dataset, int n, const amc_layer_gra
     return input;
 }
 
-static void prepare(amc_calibrator *calibrator) {
+static float *touched(const network *net, size_t floats) {
+    float *memory = amc_memory_alloc((size_t)net->batch * floats, sizeof *memory);
+    amc_memory_touch(memory, (size_t)net->batch * floats * sizeof *memory);
+    return memory;
+}
+
+// Outputs that are read no more make room for others. What Darknet took for them was never touched.
+static void share_outputs(amc_calibrator *calibrator) {
+    const amc_output_slots *slots = calibrator->slots;
     network *net = calibrator->net;
-    calibrator->x =
-        amc_memory_alloc((size_t)net->batch * amc_host_network_widest(net), sizeof(float));
-    amc_memory_touch(calibrator->x,
-                     (size_t)net->batch * amc_host_network_widest(net) * sizeof(float));
+    calibrator->outputs = amc_memory_alloc((size_t)slots->n, sizeof *calibrator->outputs);
+    for (int k = 0; k < slots->n; k++) calibrator->outputs[k] = touched(net, slots->floats[k]);
     for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
-        if (l->output) // plans write to their beginnings only, one further than the other
-            amc_memory_touch(l->output, (size_t)net->batch * l->outputs * sizeof(float));
+        if (l->type != DROPOUT) free(l->output);
+        l->output = slots->slot[i] < 0 ? NULL : calibrator->outputs[slots->slot[i]];
+    }
+}
+
+static void prepare(amc_calibrator *calibrator) {
+    network *net = calibrator->net;
+    calibrator->x = touched(net, amc_host_network_widest(net));
+    if (calibrator->slots) share_outputs(calibrator);
+    for (int i = 0; i < net->n; i++) {
+        layer *l = &net->layers[i];
         if (!amc_host_network_normalizes(l)) continue;
         l->x = l->x_norm = calibrator->x; // x_norm: Darknet's own kernels copy there as well
         l->mean = amc_memory_alloc((size_t)l->out_c, sizeof *l->mean);
@@ -68,20 +93,34 @@ static int check(const char *path, const amc_layer_graph *graph, const amc_datas
 
 amc_calibrator *amc_calibrator_new(const char *path, const amc_layer_graph *graph,
                                    const amc_dataset *dataset, amc_error *err) {
-    if (check(path, graph, dataset, err) < 0) return NULL;
-    int n = count_images(graph, dataset->n);
-    network *net = amc_host_network_new(path, graph, n, err);
-    if (!net) return NULL;
+    if (check(path, graph, dataset, err) < 0 || amc_gpu_start(err) < 0) return NULL;
+    amc_output_slots *slots = amc_gpu_started() ? NULL : amc_output_slots_new(graph);
+    int n = count_images(floats_of_image(graph, slots), dataset->n);
     amc_calibrator *calibrator = amc_memory_alloc(1, sizeof *calibrator);
-    calibrator->net = net;
+    calibrator->slots = slots;
+    calibrator->net = amc_host_network_new(path, graph, n, err);
+    if (!calibrator->net) {
+        amc_calibrator_free(calibrator);
+        return NULL;
+    }
     calibrator->input = load_images(dataset, n, graph);
     prepare(calibrator);
     return calibrator;
 }
 
+// Darknet frees what isn't shared.
+static void take_back_outputs(amc_calibrator *calibrator) {
+    network *net = calibrator->net;
+    for (int i = 0; i < net->n; i++) net->layers[i].output = NULL;
+    for (int k = 0; k < calibrator->slots->n; k++) free(calibrator->outputs[k]);
+    free(calibrator->outputs);
+}
+
 void amc_calibrator_free(amc_calibrator *calibrator) {
     if (!calibrator) return;
+    if (calibrator->outputs) take_back_outputs(calibrator);
     amc_host_network_free(calibrator->net);
+    amc_output_slots_free(calibrator->slots);
     free(calibrator->input);
     free(calibrator->x);
     free(calibrator);

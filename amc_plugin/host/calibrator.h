@@ -40,7 +40,8 @@ bool amc_calibrator_is_linear(const amc_calibrator *calibrator, int layer);
 // that one is turned round or left out.
 float amc_calibrator_added_share(const amc_calibrator *calibrator, int shortcut);
 
-// What a layer that has run computed: (images, out_c, out_h, out_w) of the graph that runs.
+// What a layer that has run computed: (images, out_c, out_h, out_w) of the graph that runs. To be
+// asked for while a layer is visited that isn't after the one that follows its last reader.
 const float *amc_calibrator_output(const amc_calibrator *calibrator, int layer);
 
 // Runs the images through `graph` with `weights` as they are, in inference, on the CPU.

@@ -42,6 +42,14 @@ void amc_activation_memory_free(amc_activation_memory *memory) {
     free(memory);
 }
 
+int amc_activation_memory_owner(const amc_activation_memory *memory, int l) {
+    return memory->owner[l];
+}
+
+int amc_activation_memory_last(const amc_activation_memory *memory, int l) {
+    return memory->owner[l] == l ? memory->last[l] : -1;
+}
+
 static int64_t bytes_of(const amc_activation_memory *memory, const int *channels, int owner) {
     const amc_layer_graph *graph = memory->graph;
     if (owner == AMC_NETWORK_INPUT) return (int64_t)sizeof(float) * graph->c * graph->h * graph->w;

@@ -15,6 +15,12 @@ typedef struct amc_activation_memory amc_activation_memory;
 amc_activation_memory *amc_activation_memory_new(const amc_layer_graph *graph);
 void amc_activation_memory_free(amc_activation_memory *memory);
 
+// The layer whose memory holds what layer l computes (its own, but for dropout; AMC_NETWORK_INPUT:
+// the image's), and the last layer that reads what layer l's own memory holds: the number of layers
+// if none does, -1 if it has none.
+int amc_activation_memory_owner(const amc_activation_memory *memory, int l);
+int amc_activation_memory_last(const amc_activation_memory *memory, int l);
+
 // Bytes that live while each layer runs: live (layers), where layer l makes channels[l] of its
 // output (layers), or all of them with NULL. Returns the most.
 int64_t amc_activation_memory_live(const amc_activation_memory *memory, const int *channels,
