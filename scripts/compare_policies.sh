@@ -23,8 +23,8 @@
 #   inner     uniform, but for what shortcuts add up, which stays whole
 #   fp        filters of least L1 norm go, as many of each layer as cost it the same accuracy (Li et al. 2017)
 #   cp        uniform, channels chosen by LASSO (He et al. 2017)
-#   greedy    channels go one by one by each layer's sensitivity
-#   surgeon   channels go one by one by what reconstruction says: where every search starts
+#   greedy    channels go one by one by how far outputs diverge when each layer alone is cut: where every search starts
+#   surgeon   channels go one by one by what reconstruction says
 #   lowres    uniform on smaller images, seven eighths as wide and high, and so fewer channels go
 #   random    the best of as many random plans as amc tries
 #   amc       the search

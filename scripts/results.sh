@@ -71,8 +71,9 @@ whose epochs the one is taken that is best on held-out training images. The unpr
 training images; random search has as many. FLOPs: the largest of the seeds. The policies:
 uniform, shallow and deep keep the same share of all layers, of the first half, of the second half; fp cuts filters of
 least L1 norm, where it costs each layer the same accuracy (Li et al. 2017); cp is uniform with channels chosen by LASSO
-(He et al. 2017); greedy gives up channels one by one by each layer's sensitivity, surgeon by what reconstruction
-says that each is worth, which is where searches start.
+(He et al. 2017); greedy gives up channels one by one by how far the outputs diverge when a layer alone is cut, which is
+where searches start; surgeon by what reconstruction says that each channel is worth. Random search draws plans around the
+uniform one.
 $(studies)
 
 ## Early stopping

@@ -117,7 +117,7 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
          .kind = AMC_OPTION_TEXT,
          .value = &o->agent,
          .argument = "NAME",
-         .help = "ddpg, or random for comparison"},
+         .help = "ddpg, or for comparison random: plans around the uniform one"},
         {.name = "paper",
          .kind = AMC_OPTION_FLAG,
          .value = &o->paper,
