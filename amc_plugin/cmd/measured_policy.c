@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { IMAGES = 500 }; // for divergence, at most
+enum { IMAGES = 256 }; // for divergence, at most
 
 typedef struct measurement {
     amc_scorer *scorer;
@@ -28,8 +28,9 @@ static void show(measurement *m, int done, int all) {
     if (!m->shows || (!m->terminal && done < m->next)) return;
     m->next = done + 20;
     int left = (int)((amc_clock_seconds() - m->start) / done * (all - done));
-    fprintf(stderr, "%smeasuring: plan %d/%d, %d:%02d left%s", m->terminal ? "\r" : "", done, all,
-            left / 60, left % 60, m->terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%smeasuring: plan %d of %d at most, %d:%02d left at most%s",
+            m->terminal ? "\r" : "", done, all, left / 60, left % 60,
+            m->terminal ? "\033[K" : "\n");
 }
 
 static double errors(void *context, const int *counts, int done, int all) {

@@ -11,42 +11,58 @@ enum { LEVELS = AMC_SENSITIVITY_LEVELS };
 struct amc_sensitivity {
     const amc_prune_env *env;
     double (*drops)[LEVELS + 1]; // (steps) at 0, 1, ... LEVELS tenths: falling to 0
+    int *lowest;                 // (steps) tenths, down from LEVELS, at which they are known
+    amc_sensitivity_harm *harm;  // NULL: all are
+    void *context;
+    int *counts;  // (groups) scratch
+    double whole; // what harm says of the whole network
+    int measured; // plans
 };
 
 // ---- measuring ----------------------------------------------------------------------------------
 
-// Shares below the least are never asked for; they cost what the least does, or all.
-static void fill_gaps(double drops[LEVELS + 1]) {
-    for (int k = LEVELS - 1; k >= 0; k--)
-        if (isnan(drops[k]) || drops[k] < drops[k + 1]) drops[k] = drops[k + 1];
+static double measure(amc_sensitivity *s, const int *counts) {
+    int all = 1 + amc_prune_env_steps(s->env) * (LEVELS - 1);
+    return s->harm(s->context, counts, ++s->measured, all);
+}
+
+// The drop one tenth further down than is known. Below what a group can be cut to nothing more is
+// lost, and no drop is less than that of a milder cut.
+static double measure_next(amc_sensitivity *s, int t) {
+    int g = amc_prune_env_group(s->env, t), k = s->lowest[t] - 1;
+    int count = amc_prune_env_round(s->env, g, (double)k / LEVELS);
+    double above = s->drops[t][k + 1];
+    if (k == 0 || count == amc_prune_env_round(s->env, g, (double)(k + 1) / LEVELS)) return above;
+    amc_prune_env_whole(s->env, s->counts);
+    s->counts[g] = count;
+    return fmax(above, measure(s, s->counts) - s->whole);
+}
+
+// Makes sure that step t's drops are known down to `level` tenths.
+static const double *drops_to(amc_sensitivity *s, int t, int level) {
+    for (; s->lowest[t] > level; s->lowest[t]--)
+        s->drops[t][s->lowest[t] - 1] = measure_next(s, t);
+    return s->drops[t];
+}
+
+static amc_sensitivity *sensitivity_new(const amc_prune_env *env) {
+    amc_sensitivity *s = amc_memory_alloc(1, sizeof *s);
+    size_t steps = (size_t)amc_prune_env_steps(env);
+    s->env = env;
+    s->drops = amc_memory_alloc(steps, sizeof *s->drops);
+    s->lowest = amc_memory_alloc(steps, sizeof *s->lowest);
+    s->counts = amc_memory_alloc((size_t)amc_prune_env_space(env)->n, sizeof *s->counts);
+    return s;
 }
 
 amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivity_harm *harm,
                                          void *context) {
-    amc_sensitivity *s = amc_memory_alloc(1, sizeof *s);
-    int steps = amc_prune_env_steps(env), all = 1 + steps * (LEVELS - 1), done = 0;
-    int *counts = amc_memory_alloc((size_t)amc_prune_env_space(env)->n, sizeof *counts);
-    s->env = env;
-    s->drops = amc_memory_alloc((size_t)steps, sizeof *s->drops);
-    amc_prune_env_whole(env, counts);
-    double whole = harm(context, counts, ++done, all);
-    for (int t = 0; t < steps; t++) {
-        int g = amc_prune_env_group(env, t), last = -1;
-        s->drops[t][LEVELS] = 0;
-        s->drops[t][0] = NAN;
-        for (int k = LEVELS - 1; k > 0; k--, done++) {
-            amc_prune_env_whole(env, counts);
-            counts[g] = amc_prune_env_round(env, g, (double)k / LEVELS);
-            if (counts[g] == last) { // small groups have few counts
-                s->drops[t][k] = s->drops[t][k + 1];
-                continue;
-            }
-            last = counts[g];
-            s->drops[t][k] = harm(context, counts, done + 1, all) - whole;
-        }
-        fill_gaps(s->drops[t]);
-    }
-    free(counts);
+    amc_sensitivity *s = sensitivity_new(env);
+    s->harm = harm;
+    s->context = context;
+    amc_prune_env_whole(env, s->counts);
+    s->whole = measure(s, s->counts);
+    for (int t = 0; t < amc_prune_env_steps(env); t++) s->lowest[t] = LEVELS;
     return s;
 }
 
@@ -74,10 +90,8 @@ static void fill_from_others(amc_sensitivity *s, double *const *losses, int t) {
 }
 
 amc_sensitivity *amc_sensitivity_of_losses(const amc_prune_env *env, double *const *losses) {
-    amc_sensitivity *s = amc_memory_alloc(1, sizeof *s);
+    amc_sensitivity *s = sensitivity_new(env);
     int steps = amc_prune_env_steps(env);
-    s->env = env;
-    s->drops = amc_memory_alloc((size_t)steps, sizeof *s->drops);
     for (int t = 0; t < steps; t++) {
         int g = amc_prune_env_group(env, t);
         if (losses[g]) fill_from_losses(env, t, losses[g], s->drops[t]);
@@ -90,13 +104,15 @@ amc_sensitivity *amc_sensitivity_of_losses(const amc_prune_env *env, double *con
 void amc_sensitivity_free(amc_sensitivity *sensitivity) {
     if (!sensitivity) return;
     free(sensitivity->drops);
+    free(sensitivity->lowest);
+    free(sensitivity->counts);
     free(sensitivity);
 }
 
-double amc_sensitivity_drop(const amc_sensitivity *sensitivity, int t, double share) {
-    const double *drops = sensitivity->drops[t];
+double amc_sensitivity_drop(amc_sensitivity *sensitivity, int t, double share) {
     double at = fmin(fmax(share, 0), 1) * LEVELS;
     int below = at < LEVELS ? (int)at : LEVELS - 1;
+    const double *drops = drops_to(sensitivity, t, below);
     return drops[below] + (at - below) * (drops[below + 1] - drops[below]);
 }
 
@@ -110,15 +126,15 @@ static double share_at(const double drops[LEVELS + 1], double drop) {
     return (k - (drop - drops[k]) / (drops[k - 1] - drops[k])) / LEVELS;
 }
 
-static void apply_level(const amc_sensitivity *s, double drop, int *counts) {
+static void apply_level(amc_sensitivity *s, double drop, int *counts) {
     for (int t = 0; t < amc_prune_env_steps(s->env); t++) {
         int g = amc_prune_env_group(s->env, t);
-        counts[g] = amc_prune_env_round(s->env, g, share_at(s->drops[t], drop));
+        counts[g] = amc_prune_env_round(s->env, g, share_at(drops_to(s, t, 0), drop));
     }
 }
 
 // 50 halvings are exact to the last count that rounding can tell apart.
-void amc_sensitivity_level(const amc_sensitivity *sensitivity, int *counts) {
+void amc_sensitivity_level(amc_sensitivity *sensitivity, int *counts) {
     const amc_prune_env *env = sensitivity->env;
     double low = 0, high = 1; // which cuts every group to its least: feasible
     amc_prune_env_whole(env, counts);
@@ -153,7 +169,7 @@ typedef struct offer {
 } offer;
 
 // Times may stay the same over several counts, which are then given up together.
-static offer make_offer(const amc_sensitivity *s, int t, int *counts, double pressure) {
+static offer make_offer(amc_sensitivity *s, int t, int *counts, double pressure) {
     const amc_prune_env *env = s->env;
     int g = amc_prune_env_group(env, t), count = counts[g];
     double saved = 0;
@@ -176,7 +192,7 @@ static bool is_better(offer a, offer b) {
     return a.price < b.price || (a.price == b.price && a.cost < b.cost);
 }
 
-void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts) {
+void amc_sensitivity_exchange(amc_sensitivity *sensitivity, int *counts) {
     const amc_prune_env *env = sensitivity->env;
     amc_prune_env_whole(env, counts);
     while (!amc_prune_env_meets(env, counts)) {

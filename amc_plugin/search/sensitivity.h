@@ -13,11 +13,11 @@ enum { AMC_SENSITIVITY_LEVELS = 10 }; // shares that are tried: tenths, the whol
 typedef struct amc_sensitivity amc_sensitivity;
 
 // How much worse a plan, counts (groups), is than others: errors, or divergence. The first one is
-// the whole network; done: plans so far, of `all`.
+// the whole network; done: plans so far, of `all` at most.
 typedef double amc_sensitivity_harm(void *context, const int *counts, int done, int all);
 
 // Measures plans that cut one group each, to every level that the environment's rounding and least
-// share allow. Borrows env.
+// share allow, as soon as somebody asks what lies there. Borrows env and context.
 amc_sensitivity *amc_sensitivity_measure(const amc_prune_env *env, amc_sensitivity_harm *harm,
                                          void *context);
 
@@ -30,14 +30,14 @@ void amc_sensitivity_free(amc_sensitivity *sensitivity);
 
 // What it costs where step t's group alone keeps `share`, by that measure, between levels in
 // proportion. Never less for a smaller share.
-double amc_sensitivity_drop(const amc_sensitivity *sensitivity, int t, double share);
+double amc_sensitivity_drop(amc_sensitivity *sensitivity, int t, double share);
 
 // Every group is cut until it alone would cost the same, the least that meets the budgets
 // (Li et al., Pruning Filters for Efficient ConvNets, 2017). counts: (groups).
-void amc_sensitivity_level(const amc_sensitivity *sensitivity, int *counts);
+void amc_sensitivity_level(amc_sensitivity *sensitivity, int *counts);
 
 // Units are given up one by one, always those that cost least for what goes of the
 // resource whose budget is exceeded most, until all are met.
-void amc_sensitivity_exchange(const amc_sensitivity *sensitivity, int *counts);
+void amc_sensitivity_exchange(amc_sensitivity *sensitivity, int *counts);
 
 #endif
