@@ -23,16 +23,15 @@ readonly name=${1:?expected the NAME of cfg/NAME.cfg}
 readonly kept=scripts/results/$name runs=amc-out/results/$name
 parts=("${@:2}")
 
-# Of each network: the budgets, the epochs and first rate of fine-tuning, the held-out images that score a plan (0: all).
-limit=0
+# Of each network: the budgets, the plans of a search and the held-out images that score one, the epochs of fine-tuning.
+readonly rate=0.02
 case $name in
-fashion) budgets=0.5 epochs=4 rate=0.02 limit=2000 ;;
-plain20) budgets=0.5 epochs=10 rate=0.02 ;;
-resnet56) budgets=0.5 epochs=10 rate=0.02 ;;
-vgg16) budgets=0.2 epochs=10 rate=0.02 ;;
-mobilenet) budgets='0.5 0.4' epochs=10 rate=0.02 ;;
-mobilenetv2) budgets=0.5 epochs=10 rate=0.02 ;;
-resnet50) budgets=0.5 epochs=10 rate=0.02 ;;
+fashion) budgets=0.5 plans=200 limit=2000 epochs=4 ;;
+plain20) budgets=0.5 plans=200 limit=2000 epochs=20 ;;
+resnet56 | resnet50) budgets=0.5 plans=100 limit=2000 epochs=10 ;;
+vgg16) budgets=0.2 plans=100 limit=1000 epochs=10 ;;
+mobilenet) budgets='0.5 0.4' plans=100 limit=1000 epochs=10 ;;
+mobilenetv2) budgets=0.5 plans=100 limit=1000 epochs=10 ;;
 *)
     echo "study.sh: $name, expected fashion, plain20, resnet56, resnet50, vgg16, mobilenet or mobilenetv2" >&2
     exit 1
@@ -42,7 +41,7 @@ esac
 compare() { # budget [OPTION=VALUE ...]
     mkdir -p "$runs/$1"
     [ -f "$runs/$1/results.csv" ] || [ ! -f "$kept/policies-$1.csv" ] || cp "$kept/policies-$1.csv" "$runs/$1/results.csv"
-    scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" plans=200 limit=$limit \
+    scripts/compare_policies.sh "$name" "$runs/$1" flops="$1" seeds="$SEEDS" plans=$plans limit=$limit \
         kept="$kept/policies-$1" "${@:2}"
     cp "$runs/$1/results.csv" "$kept/policies-$1.csv"
 }
@@ -62,7 +61,7 @@ macs() {
     local flops
     if [ -f "$kept/macs.csv" ]; then return; fi
     for flops in 0.3 0.4 0.5 0.6 0.7 0.8 0.9; do
-        scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 epochs=0 plans=200 limit=$limit \
+        scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 epochs=0 plans=$plans limit=$limit \
             policies='base uniform shallow deep fp cp greedy surgeon random amc'
         sed "s/^/$flops,/; 1s/^$flops/budget/" "$runs/macs-$flops/results.csv" >"$kept/macs-$flops.part"
     done

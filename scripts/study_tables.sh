@@ -30,7 +30,7 @@ macs() {
 
 ### Accuracy against FLOPs
 
-Before fine-tuning, on the test set. AMC and random search: 200 plans each, one seed.
+Before fine-tuning, on the test set; searches with one seed.
 
 ![Accuracy against multiply-accumulates]($folder/macs.png)
 

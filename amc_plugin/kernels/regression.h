@@ -23,9 +23,9 @@ void amc_regression_fit(const amc_regression *regression, float *y, int filters,
 // slope from 0 to 1. How far below zero a sum is hardly matters then, and filters are free to be
 // right elsewhere (the nonlinear reconstruction of Zhang et al. 2015, "Efficient and accurate
 // approximations of nonlinear convolutional networks", eq. 7: turns of choosing sums that give the
-// right activations near those that there are, and fitting to these). added: (n, filters) is added to
-// what the filters compute before the activation, y includes it at first, and not in the end; NULL:
-// nothing is.
+// right activations near those that there are, and fitting to these). added: (n, filters) is added
+// to what the filters compute before the activation, y includes it at first, and not in the end;
+// NULL: nothing is.
 void amc_regression_fit_activated(const amc_regression *regression, float *y, int filters,
                                   float slope, const float *added, float *weights,
                                   float *intercepts);

@@ -33,7 +33,8 @@ amc_output_slots *amc_output_slots_new(const amc_layer_graph *graph) {
         if (owner != l) {
             slots->slot[l] = owner == AMC_NETWORK_INPUT ? -1 : slots->slot[owner];
         } else {
-            slots->slot[l] = choose_slot(slots, taken, (size_t)amc_layer_outputs(&graph->layers[l]));
+            slots->slot[l] =
+                choose_slot(slots, taken, (size_t)amc_layer_outputs(&graph->layers[l]));
             taken[slots->slot[l]] = true;
         }
         for (int k = 0; k <= l; k++)

@@ -40,8 +40,7 @@ static double measure_next(amc_sensitivity *s, int t) {
 
 // Makes sure that step t's drops are known down to `level` tenths.
 static const double *drops_to(amc_sensitivity *s, int t, int level) {
-    for (; s->lowest[t] > level; s->lowest[t]--)
-        s->drops[t][s->lowest[t] - 1] = measure_next(s, t);
+    for (; s->lowest[t] > level; s->lowest[t]--) s->drops[t][s->lowest[t] - 1] = measure_next(s, t);
     return s->drops[t];
 }
 

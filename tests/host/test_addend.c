@@ -80,7 +80,8 @@ static int shortcut_after(const char *cfg, int l) {
 
 #define BLOCK(activation, shortcut)                                                                \
     NET(3, 8, 8)                                                                                   \
-    CONV(6, 3, 1, relu) CONV(6, 3, 1, activation) "[shortcut]\nfrom=-2\nactivation=relu\n" shortcut
+    CONV(6, 3, 1, relu) CONV(6, 3, 1, activation) "[shortcut]\nfrom=-2\nactivation="               \
+                                                  "relu\n" shortcut
 
 static void test_layers_without(void **state) {
     (void)state;
@@ -113,9 +114,10 @@ static void check_shares(void *context, int l, const float *input) {
 // What is added is in units of the layer, whatever the shares of both sides.
 static void test_shares(void **state) {
     (void)state;
-    networks_net net =
-        networks_new(BLOCK(linear, "alpha=2\nbeta=3\n")
-                     "[convolutional]\nfilters=5\nsize=1\nactivation=linear\n", 1);
+    networks_net net = networks_new(
+        BLOCK(linear,
+              "alpha=2\nbeta=3\n") "[convolutional]\nfilters=5\nsize=1\nactivation=linear\n",
+        1);
     amc_dataset *images = mended_images(net.graph);
     run r = run_new(&net, images);
     amc_calibrator_look(r.calibrator, net.graph, net.weights, check_shares, &r);

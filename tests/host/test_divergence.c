@@ -49,7 +49,8 @@ static void test_formula(void **state) {
             expected += p * log(p / q);
         }
     double found = measure(&net, images, half, 0.5f, 1);
-    if (!(fabs(found - expected / half) < 1e-5)) fail_msg("%g, expected %g", found, expected / half);
+    if (!(fabs(found - expected / half) < 1e-5))
+        fail_msg("%g, expected %g", found, expected / half);
     free(before), free(after);
     amc_dataset_free(images);
     networks_free(net);

@@ -57,8 +57,8 @@ static void test_sizes(void **state) {
         int64_t least = amc_activation_memory_peak(graph) / (int64_t)sizeof(float) -
                         (int64_t)graph->c * graph->h * graph->w;
         int64_t floats = amc_output_slots_floats(slots);
-        if (floats > 3 * least / 2) fail_msg("%s: %lld of %lld", paths[i], (long long)floats,
-                                             (long long)least);
+        if (floats > 3 * least / 2)
+            fail_msg("%s: %lld of %lld", paths[i], (long long)floats, (long long)least);
         amc_output_slots_free(slots);
         amc_layer_graph_free(graph);
     }
