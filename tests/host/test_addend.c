@@ -78,10 +78,8 @@ static int shortcut_after(const char *cfg, int l) {
     return shortcut;
 }
 
-#define BLOCK(activation, shortcut)                                                                \
-    NET(3, 8, 8)                                                                                   \
-    CONV(6, 3, 1, relu) CONV(6, 3, 1, activation) "[shortcut]\nfrom=-2\nactivation="               \
-                                                  "relu\n" shortcut
+#define BLOCK(activation, more)                                                                    \
+    NET(3, 8, 8) CONV(6, 3, 1, relu) CONV(6, 3, 1, activation) SHORTCUT(-2, relu) more
 
 static void test_layers_without(void **state) {
     (void)state;
