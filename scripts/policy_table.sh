@@ -18,17 +18,20 @@ file == 1 {
     if ($3 > most[$1]) most[$1] = $3
     before[$1, i] = $4; after[$1, i] = $5 # "" where there is none
 }
-function cell(values, policy,    i, x, sum, low, high, text) {
+function cell(values, policy,    i, x, seeds, sum, low, high, text) {
     low = 1e9; high = -1e9
-    if (values[policy, 1] == "") return ""
     for (i = 1; i <= n[policy]; i++) {
+        if (values[policy, i] == "") continue # not made yet
         x = 100 * values[policy, i]
         sum += x
+        seeds++
         if (x < low) low = x
         if (x > high) high = x
     }
-    text = sprintf("%.2f", sum / n[policy])
-    return n[policy] == 1 ? text : text sprintf(" (%.2f to %.2f)", low, high)
+    if (!seeds) return ""
+    text = sprintf("%.2f", sum / seeds)
+    if (seeds > 1) text = text sprintf(" (%.2f to %.2f)", low, high)
+    return seeds < n[policy] ? text sprintf(", %d of %d seeds", seeds, n[policy]) : text
 }
 END {
     title["base"] = "not pruned"; title["random"] = "random search"; title["amc"] = "**AMC**"
