@@ -207,16 +207,28 @@ static amc_search_options search_options(const amc_budget_run *run) {
                                               : amc_proposal_defaults()};
 }
 
-// Where the search starts, unless it is to be the paper's or a random one: the greedy plan.
-static void set_prior(amc_budget_run *run) {
+// Fewer images say too little of a plan to measure by.
+enum { LEAST_MEASURED = 32 };
+
+// A plan to start from, counts (groups): greedy's, or where there are few images surgeon's. False
+// where neither is to be had.
+static bool guess_plan(const amc_budget_run *run, int *counts) {
     const amc_search_session *session = run->session;
-    const amc_search_given *o = session->given;
+    const amc_chooser *chooser = &session->chooser;
+    if (session->scorer->dataset->n < LEAST_MEASURED)
+        return amc_chooser_guess(chooser, run->env, counts);
+    amc_measured_policy_meet_budget("greedy", session->scorer, chooser, run->env,
+                                    session->given->quiet, counts);
+    return true;
+}
+
+// Where the search starts, unless it is to be the paper's or a random one.
+static void set_prior(amc_budget_run *run) {
+    const amc_search_given *o = run->session->given;
     bool random = strcmp(o->agent, "random") == 0;
     if (o->paper || random || !amc_prune_env_is_limited(run->env)) return;
-    int *counts = amc_memory_alloc((size_t)session->space->n, sizeof *counts);
-    amc_measured_policy_meet_budget("greedy", session->scorer, &session->chooser, run->env,
-                                    o->quiet, counts);
-    amc_prune_env_set_prior(run->env, counts);
+    int *counts = amc_memory_alloc((size_t)run->session->space->n, sizeof *counts);
+    if (guess_plan(run, counts)) amc_prune_env_set_prior(run->env, counts);
     free(counts);
 }
 
