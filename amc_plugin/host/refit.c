@@ -83,11 +83,13 @@ static unit_scale scale_of(const amc_layer_weights *w, int o) {
 }
 
 static void scale_sums(const amc_layer_weights *w, int n, float *y) {
-    for (int i = 0; i < n; i++)
-        for (int o = 0; o < w->n; o++, y++) {
-            unit_scale scale = scale_of(w, o);
-            *y = *y * scale.factor + scale.shift;
+    for (int o = 0; o < w->n; o++) {
+        unit_scale scale = scale_of(w, o);
+        for (int i = 0; i < n; i++) {
+            float *sum = &y[(size_t)i * w->n + o];
+            *sum = *sum * scale.factor + scale.shift;
         }
+    }
 }
 
 // y (n, filters) and what the shortcut adds at those places, as the network of `graph` runs.
