@@ -8,7 +8,8 @@
 # NAME      of cfg/NAME.cfg, cfg/NAME.data and weights/NAME.weights
 # flops     share of the multiply-accumulates that is left (0.5)
 # policies  (all of those below but inner): each makes a row a seed
-# seeds     "1 2 3" (1): of the searches, amc and random; the other policies run with the first
+# seeds     "1 2 3" (1): of amc, random and greedy, which also draw the images that networks are repaired on; the other
+#           policies run with the first
 # plans     of both searches (200); limit: held-out images that score a plan (0: all)
 # epochs    of fine-tuning (0.5; 0: none), which learns from the unpruned network too; rate: its first learning rate
 #           (0.02), which falls to 0
@@ -17,7 +18,7 @@
 # kept      folder of what was decided, POLICY-SEED.json: it is carried out rather than decided again, and added to ();
 #           to be emptied when the network has other weights
 #
-# Policies. All networks are repaired on the same training images.
+# Policies. Those of one seed are repaired on the same training images.
 #   base      not pruned, fine-tuned all the same
 #   uniform, shallow, deep
 #   inner     uniform, but for what shortcuts add up, which stays whole
@@ -172,7 +173,7 @@ each() { # function
     local policy seed
     for policy in $policies; do
         case $policy in
-        amc | random) for seed in $seeds; do "$1" "$policy" "$seed"; done ;;
+        amc | random | greedy) for seed in $seeds; do "$1" "$policy" "$seed"; done ;;
         *) "$1" "$policy" "${seeds%% *}" ;;
         esac
     done

@@ -76,9 +76,9 @@ correlation() {
         set title '$name: random plans of 50% of the FLOPs'
         set xlabel 'held-out accuracy before fine-tuning, %'
         set ylabel 'test accuracy after fine-tuning, %'
-        plot '$folder/correlation.csv' every ::1 using (100*\$2):(100*\$5) with points pt 7 lc rgb '${COLOURS[2]}' title 'as it is', \
-            '' every ::1 using (100*\$3):(100*\$5) with points pt 7 lc rgb '${COLOURS[1]}' title 'batch normalization re-estimated', \
-            '' every ::1 using (100*\$4):(100*\$5) with points pt 7 lc rgb '${COLOURS[0]}' title 'weights reconstructed besides'"
+        plot '$folder/correlation.csv' every ::1 using (100*\$3):(100*\$2) with points pt 7 lc rgb '${COLOURS[2]}' title 'as it is', \
+            '' every ::1 using (100*\$5):(100*\$2) with points pt 7 lc rgb '${COLOURS[1]}' title 'batch normalization re-estimated', \
+            '' every ::1 using (100*\$7):(100*\$2) with points pt 7 lc rgb '${COLOURS[0]}' title 'weights reconstructed besides'"
 }
 
 latency_search() {

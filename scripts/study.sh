@@ -70,11 +70,11 @@ macs() {
     rm "$kept"/macs-*.part
 }
 
-agents() { scripts/agents.sh "$name" "$kept/agents.csv" '1 2 3 4 5' 2000; }
+agents() { scripts/agents.sh "$name" "$kept/agents.csv" '1 2 3 4 5' 1000; }
 
 repairs() { scripts/criteria.sh "$name" "$kept/criteria.csv" 20; }
 
-correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 4; }
+correlation() { scripts/correlation.sh "$name" "$kept/correlation.csv" 20 2; }
 
 budgets() { scripts/budgets.sh "$name" "$kept/budgets.csv" "$SEEDS" $limit; }
 

@@ -86,8 +86,8 @@ agents() {
 
 ### How soon the agent finds good plans
 
-Accuracy in % of the best plan so far on 2,000 held-out training images, at 50% of the FLOPs: mean (smallest to largest)
-over the seeds (\`scripts/agents.sh\`). Below the first three, this project's agent with one thing changed.
+Accuracy in % of the best plan so far, at 50% of the FLOPs, on held-out training images that its rewards are not from:
+mean (smallest to largest) over the seeds (\`scripts/agents.sh\`). Below the first three, this project's agent with one thing changed.
 
 ![The best plan so far over episodes]($folder/agents.png)
 
@@ -95,21 +95,22 @@ $(agents_table)
 TEXT
 }
 
-# Pearson's correlation of columns 2 to 4 with the last.
+# Pearson's correlation of columns 3 to 8 with the second.
 correlation_table() {
-    awk -F, 'NR > 1 { n++; for (c = 2; c <= 5; c++) { x[c, n] = $c; sum[c] += $c } }
+    awk -F, 'NR > 1 { n++; for (c = 2; c <= 8; c++) { x[c, n] = $c; sum[c] += $c } }
         function r(c,    i, a, b, ab, aa, bb) {
             for (i = 1; i <= n; i++) {
-                a = x[c, i] - sum[c] / n; b = x[5, i] - sum[5] / n
+                a = x[c, i] - sum[c] / n; b = x[2, i] - sum[2] / n
                 ab += a * b; aa += a * a; bb += b * b
             }
             return aa * bb > 0 ? ab / sqrt(aa * bb) : 0
         }
         END {
-            print "| reward from a network that is | correlation with its accuracy after fine-tuning |"
-            print "|---|---|"
-            printf "| left as it is | %.2f |\n| re-estimated in its batch normalization | %.2f |\n", r(2), r(3)
-            printf "| reconstructed in its weights besides | %.2f |\n", r(4)
+            print "| reward from a network that is | accuracy | expected accuracy |"
+            print "|---|---|---|"
+            printf "| left as it is | %.2f | %.2f |\n", r(3), r(4)
+            printf "| re-estimated in its batch normalization | %.2f | %.2f |\n", r(5), r(6)
+            printf "| reconstructed in its weights besides | %.2f | %.2f |\n", r(7), r(8)
         }' "$folder/correlation.csv"
 }
 
@@ -120,7 +121,8 @@ correlation() {
 ### Whether the reward says what fine-tuning will bring
 
 $(($(wc -l <"$folder/correlation.csv") - 1)) random plans of 50% of the FLOPs, scored on the held-out training images in three ways, then fine-tuned and measured on
-the test set (\`scripts/correlation.sh\`).
+the test set (\`scripts/correlation.sh\`): correlation of both. Expected accuracy is what rewards go by, the mean
+probability of the true class.
 
 ![Accuracy after fine-tuning against that before]($folder/correlation.png)
 

@@ -52,14 +52,13 @@ char *amc_aim_text(const amc_aim *aim) {
 }
 
 // What has no meaning for single weights: they leave the network's shape and what it takes to run,
-// their number isn't rounded, they go by magnitude.
+// their number isn't rounded.
 static int refuse_for_weights(const amc_aim *aim, const char *command, amc_error *err) {
     bool runs = aim->flops_given || aim->latency_given || aim->memory_given;
     const char *option = aim->flops_given     ? "-flops"
                          : aim->latency_given ? "-latency"
                          : aim->memory_given  ? "-memory"
                          : aim->round > 1     ? "-round"
-                         : aim->criterion     ? "-criterion"
                                               : NULL;
     if (!option) return 0;
     return amc_error_set(err, "%s: %s is for channels, expected none with -granularity weight%s",

@@ -12,6 +12,7 @@
 #include "search/policy.h"
 #include "search/search_loop.h"
 
+#include <assert.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct amc_budget_run {
     amc_finishing *finishing;
     const amc_aim *aim;
     int episodes;
+    int *given_plans; // (warm-up, groups) to start from; NULL: none
     amc_output *output;
     amc_checkpoint *checkpoint;
     amc_prune_env *env;
@@ -142,6 +144,7 @@ void amc_budget_run_free(amc_budget_run *run) {
     amc_network_free(run->pruned);
     amc_finalists_free(run->finalists);
     free(run->result.counts);
+    free(run->given_plans);
     amc_progress_free(run->progress);
     amc_evaluation_clear(&run->evaluation);
     amc_early_stop_free(run->early_stop);
@@ -182,7 +185,9 @@ static int record_whole(amc_budget_run *run, amc_error *err) {
     const amc_search_session *session = run->session;
     int *counts = amc_memory_alloc((size_t)session->space->n, sizeof *counts);
     amc_prune_env_whole(run->env, counts);
-    amc_score whole = {amc_search_session_accuracy(session), session->whole.images, false, false};
+    amc_score whole = {.accuracy = amc_search_session_accuracy(session),
+                       .images = session->whole.images,
+                       .expected = (float)(session->whole.certain / session->whole.images)};
     int status = amc_evaluation_whole(&run->evaluation, counts, whole, err);
     free(counts);
     return status;
@@ -198,8 +203,11 @@ static amc_search_options search_options(const amc_budget_run *run) {
     const amc_search_given *o = run->session->given;
     return (amc_search_options){.episodes = run->episodes,
                                 .warmup = o->warmup,
+                                .given = run->given_plans,
+                                .n_given = run->given_plans ? o->warmup : 0,
                                 .random = strcmp(o->agent, "random") == 0,
                                 .reward = o->reward,
+                                .expects = o->expects,
                                 .floor = o->max_drop_given ? least_accuracy(run) : 0,
                                 .seed = (uint64_t)o->seed,
                                 .manner = o->paper
@@ -222,14 +230,50 @@ static bool guess_plan(const amc_budget_run *run, int *counts) {
     return true;
 }
 
-// Where the search starts, unless it is to be the paper's or a random one.
 static void set_prior(amc_budget_run *run) {
-    const amc_search_given *o = run->session->given;
-    bool random = strcmp(o->agent, "random") == 0;
-    if (o->paper || random || !amc_prune_env_is_limited(run->env)) return;
     int *counts = amc_memory_alloc((size_t)run->session->space->n, sizeof *counts);
     if (guess_plan(run, counts)) amc_prune_env_set_prior(run->env, counts);
     free(counts);
+}
+
+// An environment whose budget lies between everything and the least that can be, the i-th of n in
+// even ratios.
+static amc_prune_env *sized_env(const amc_budget_run *run, int i, int n) {
+    amc_resource resource =
+        run->session->given->reward == AMC_REWARD_PARAMS ? AMC_RESOURCE_PARAMS : AMC_RESOURCE_MACS;
+    double least = (double)amc_prune_env_smallest(run->env, resource) /
+                   (double)amc_prune_env_budget(run->env, resource);
+    amc_prune_env_options limits = amc_aim_limits(run->aim);
+    limits.budget[resource] = pow(least, (double)(i + 1) / (n + 1));
+    amc_error err;
+    amc_prune_env *env = amc_prune_env_new(run->session->space, limits, &err);
+    assert(env); // no less than the least
+    return env;
+}
+
+// Without a budget: greedy's plans of all sizes, as many as the warm-up has.
+static void set_given_plans(amc_budget_run *run) {
+    const amc_search_session *session = run->session;
+    int n = session->given->warmup;
+    if (n == 0 || session->scorer->dataset->n < LEAST_MEASURED) return;
+    amc_prune_env **envs = amc_memory_alloc((size_t)n, sizeof *envs);
+    for (int i = 0; i < n; i++) envs[i] = sized_env(run, i, n);
+    run->given_plans = amc_memory_alloc((size_t)n * (size_t)session->space->n, sizeof(int));
+    amc_measured_policy_greedy(session->scorer, &session->chooser,
+                               (const amc_prune_env *const *)envs, n, session->given->quiet,
+                               run->given_plans);
+    for (int i = 0; i < n; i++) amc_prune_env_free(envs[i]);
+    free(envs);
+}
+
+// Where the search starts, unless it is to be the paper's or a random one.
+static void set_start(amc_budget_run *run) {
+    const amc_search_given *o = run->session->given;
+    if (o->paper || strcmp(o->agent, "random") == 0) return;
+    if (amc_prune_env_is_limited(run->env))
+        set_prior(run);
+    else
+        set_given_plans(run);
 }
 
 static void print_how_to_resume(const amc_budget_run *run, const char *after) {
@@ -310,7 +354,9 @@ static cJSON *result_json(amc_budget_run *run) {
     cJSON_AddStringToObject(json, "data", run->session->scorer->data_path);
     cJSON_AddNumberToObject(json, "accuracy_before", amc_search_session_accuracy(run->session));
     cJSON_AddNumberToObject(json, "accuracy", run->score.accuracy);
+    cJSON_AddNumberToObject(json, "expected", run->score.expected);
     cJSON_AddNumberToObject(json, "accuracy_in_search", run->found->accuracy);
+    cJSON_AddNumberToObject(json, "expected_in_search", run->found->expected);
     cJSON_AddNumberToObject(json, "reward", run->found->reward);
     cJSON_AddNumberToObject(json, "episodes", run->result.episodes);
     cJSON_AddNumberToObject(json, "images_scored", (double)run->evaluation.images);
@@ -357,7 +403,7 @@ int amc_budget_run_search(amc_budget_run *run, const int *guess, amc_error *err)
     if (guess) amc_prune_env_set_prior(run->env, guess);
     if (!o->quiet) print_start(run);
     int status = record_whole(run, err);
-    if (status == 0 && !guess) set_prior(run);
+    if (status == 0 && !guess) set_start(run);
     handle_interrupts(interrupt);
     if (status == 0) status = search(run, err);
     if (status == 0) status = check_found(run, err);

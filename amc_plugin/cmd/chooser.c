@@ -6,14 +6,20 @@
 
 #include <stdlib.h>
 
+static int rank_weights(amc_chooser *chooser, const char *criterion, amc_error *err) {
+    amc_weights *scores =
+        amc_repair_weight_importance(chooser->repair, chooser->network, criterion, err);
+    if (!scores) return -1;
+    chooser->ranking = amc_weight_ranking_new(chooser->space, chooser->network->weights, scores);
+    amc_weights_free(scores);
+    return 0;
+}
+
 int amc_chooser_open(amc_chooser *chooser, const amc_network *network, const amc_prune_space *space,
                      const amc_repair *repair, const char *criterion, uint64_t seed,
                      amc_error *err) {
     *chooser = (amc_chooser){.network = network, .space = space, .repair = repair};
-    if (space->granularity == AMC_GRANULARITY_WEIGHT) {
-        chooser->ranking = amc_weight_ranking_new(space, network->weights);
-        return 0;
-    }
+    if (space->granularity == AMC_GRANULARITY_WEIGHT) return rank_weights(chooser, criterion, err);
     chooser->loss = amc_memory_alloc((size_t)network->groups->n_units, sizeof *chooser->loss);
     chooser->unit_score =
         amc_repair_importance(repair, network, criterion, seed, chooser->loss, err);
@@ -51,7 +57,7 @@ bool amc_chooser_guess(const amc_chooser *chooser, const amc_prune_env *env, int
         known += chooser->space->groups[g].prunable && (losses[g] = losses_of(chooser, g));
     if (known) {
         amc_sensitivity *sensitivity = amc_sensitivity_of_losses(env, losses);
-        amc_sensitivity_exchange(sensitivity, counts);
+        amc_sensitivity_exchange(sensitivity, env, counts);
         amc_sensitivity_free(sensitivity);
     }
     for (int g = 0; g < n; g++) free(losses[g]);

@@ -15,7 +15,7 @@ typedef struct amc_chooser {
     amc_weight_ranking *ranking;  // of weights; NULL for channels
 } amc_chooser;
 
-// criterion: of channels (see amc_repair_importance); weights go by magnitude. -1 with err set.
+// criterion: see amc_repair_importance and amc_repair_weight_importance. -1 with err set.
 int amc_chooser_open(amc_chooser *chooser, const amc_network *network, const amc_prune_space *space,
                      const amc_repair *repair, const char *criterion, uint64_t seed,
                      amc_error *err);

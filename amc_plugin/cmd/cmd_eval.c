@@ -48,6 +48,7 @@ static void print_json(const amc_network *network, const amc_accuracy *accuracy,
     cJSON *root = cJSON_CreateObject();
     cJSON_AddNumberToObject(root, "top1", (double)accuracy->top1 / accuracy->images);
     if (top > 1) cJSON_AddNumberToObject(root, topk, (double)accuracy->topk / accuracy->images);
+    cJSON_AddNumberToObject(root, "expected", accuracy->certain / accuracy->images);
     cJSON_AddNumberToObject(root, "images", accuracy->images);
     cJSON_AddNumberToObject(root, "macs", (double)amc_cost_macs(network->graph));
     cJSON_AddNumberToObject(root, "params", (double)amc_cost_params(network->graph));

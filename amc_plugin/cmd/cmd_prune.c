@@ -67,8 +67,7 @@ static int check_amount(const prune_options *o, amc_error *err) {
 // Checks the options and completes them.
 static int check(prune_options *o, amc_error *err) {
     if (check_amount(o, err) < 0 ||
-        amc_aim_check(&o->aim, "prune", &o->repair.granularity, err) < 0 ||
-        amc_repair_options_check(&o->repair, "prune", err) < 0)
+        amc_aim_check(&o->aim, "prune", &o->repair.granularity, err) < 0)
         return -1;
     if (!o->data) return 0;
     amc_data_file *data = amc_data_file_load(o->data, err);

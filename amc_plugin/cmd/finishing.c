@@ -45,6 +45,11 @@ int amc_finishing_begin(amc_finishing *finishing, bool refit, amc_error *err) {
     return finishing->refit ? 0 : -1;
 }
 
+// What rewards go by.
+static double quality(const amc_finishing *finishing, amc_score score) {
+    return finishing->session->given->expects ? score.expected : score.accuracy;
+}
+
 amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts) {
     amc_scorer *scorer = finishing->session->scorer;
     const amc_chooser *chooser = &finishing->session->chooser;
@@ -53,7 +58,7 @@ amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts)
     amc_pruned refitted = amc_chooser_make(chooser, counts);
     amc_pruned_refit(&refitted, finishing->refit);
     amc_score after = amc_scorer_pruned(scorer, refitted);
-    if (after.accuracy >= before.accuracy) return after;
+    if (quality(finishing, after) >= quality(finishing, before)) return after;
     return amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
 }
 
@@ -73,7 +78,7 @@ const amc_search_episode *amc_finishing_choose(const amc_finishing *finishing,
     for (int k = 0; k < n; k++) {
         const amc_search_episode *episode = amc_finalists_get(finalists, k);
         amc_score scored = amc_finishing_score(finishing, episode->counts);
-        double reward = amc_reward_of(finishing->session->given->reward, scored.accuracy,
+        double reward = amc_reward_of(finishing->session->given->reward, quality(finishing, scored),
                                       episode->macs, episode->params);
         print_finished(finishing, k, n, scored);
         if (best && reward <= highest) continue;

@@ -54,26 +54,45 @@ static void meet_by_errors(measurement *m, const amc_prune_env *env, int *counts
     amc_sensitivity_free(sensitivity);
 }
 
-static void meet_by_divergence(measurement *m, const amc_prune_env *env, int *counts) {
+static void meet_by_divergence(measurement *m, const amc_prune_env *const *envs, int n,
+                               int *counts) {
     amc_scorer_apply_network(m->scorer);
     m->divergence = amc_divergence_new(m->scorer->model, m->scorer->dataset, IMAGES);
-    amc_sensitivity *sensitivity = amc_sensitivity_measure(env, divergence, m);
-    amc_sensitivity_exchange(sensitivity, counts);
+    amc_sensitivity *sensitivity = amc_sensitivity_measure(envs[0], divergence, m);
+    for (int i = 0; i < n; i++)
+        amc_sensitivity_exchange(sensitivity, envs[i],
+                                 counts + (size_t)i * (size_t)amc_prune_env_space(envs[i])->n);
     amc_sensitivity_free(sensitivity);
     amc_divergence_free(m->divergence);
+}
+
+static measurement start(amc_scorer *scorer, const amc_chooser *chooser, bool quiet) {
+    return (measurement){.scorer = scorer,
+                         .chooser = chooser,
+                         .shows = !quiet,
+                         .terminal = isatty(STDERR_FILENO),
+                         .start = amc_clock_seconds()};
+}
+
+static void end(const measurement *m) {
+    if (m->shows && m->terminal) fputc('\n', stderr);
 }
 
 void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer,
                                      const amc_chooser *chooser, const amc_prune_env *env,
                                      bool quiet, int *counts) {
-    measurement m = {.scorer = scorer,
-                     .chooser = chooser,
-                     .shows = !quiet,
-                     .terminal = isatty(STDERR_FILENO),
-                     .start = amc_clock_seconds()};
-    if (strcmp(name, "fp") == 0)
-        meet_by_errors(&m, env, counts);
-    else
-        meet_by_divergence(&m, env, counts);
-    if (m.shows && m.terminal) fputc('\n', stderr);
+    if (strcmp(name, "fp") != 0) {
+        amc_measured_policy_greedy(scorer, chooser, &env, 1, quiet, counts);
+        return;
+    }
+    measurement m = start(scorer, chooser, quiet);
+    meet_by_errors(&m, env, counts);
+    end(&m);
+}
+
+void amc_measured_policy_greedy(amc_scorer *scorer, const amc_chooser *chooser,
+                                const amc_prune_env *const *envs, int n, bool quiet, int *counts) {
+    measurement m = start(scorer, chooser, quiet);
+    meet_by_divergence(&m, envs, n, counts);
+    end(&m);
 }

@@ -19,4 +19,9 @@ void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer,
                                      const amc_chooser *chooser, const amc_prune_env *env,
                                      bool quiet, int *counts);
 
+// Greedy's plans for the budgets of several environments, which differ in nothing else, from one
+// measurement: counts (n, groups).
+void amc_measured_policy_greedy(amc_scorer *scorer, const amc_chooser *chooser,
+                                const amc_prune_env *const *envs, int n, bool quiet, int *counts);
+
 #endif

@@ -109,7 +109,7 @@ typedef struct amc_option {
     {                                                                                              \
         .name = "criterion", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "NAME",           \
         .help = "how channels are chosen: obs (default with -reconstruct), bn (else), lasso, l1, " \
-                "l2, random"                                                                       \
+                "l2, random; single weights: obs or l1 (else)"                                     \
     }
 #define AMC_OPTION_LIMIT(to)                                                                       \
     {                                                                                              \

@@ -27,7 +27,7 @@ static void write_header(amc_progress *progress) {
     for (int g = 0; g < progress->space->n; g++)
         if (progress->space->groups[g].prunable)
             fprintf(progress->csv, ",g%d_layer%d", g, progress->space->groups[g].layers[0]);
-    fprintf(progress->csv, ",images\n");
+    fprintf(progress->csv, ",expected,images\n");
 }
 
 amc_progress *amc_progress_new(const amc_prune_space *space, amc_resource resource, int episodes,
@@ -68,7 +68,7 @@ static void write_row(amc_progress *progress, const amc_search_episode *episode)
         const amc_prune_group *group = &progress->space->groups[g];
         if (group->prunable) fprintf(csv, ",%.4f", (double)episode->counts[g] / group->n_units);
     }
-    fprintf(csv, ",%d\n", episode->images);
+    fprintf(csv, ",%.6f,%d\n", episode->expected, episode->images);
 }
 
 // The accuracy stands in brackets, with a ~ where it is an estimate. At most 79 columns, so that a

@@ -4,18 +4,12 @@
 #include "host/elimination.h"
 #include "host/lasso_choice.h"
 #include "host/reconstruction.h"
+#include "host/weight_elimination.h"
 #include "model/slice.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-int amc_repair_options_check(const amc_repair_options *options, const char *command,
-                             amc_error *err) {
-    if (!options->refit || options->granularity == AMC_GRANULARITY_CHANNEL) return 0;
-    return amc_error_set(err, "%s: -refit is for channels, expected none with -granularity weight",
-                         command);
-}
 
 static int open_grams(amc_repair *repair, const amc_network *network, const amc_data_file *data,
                       amc_repair_options o, amc_error *err) {
@@ -67,19 +61,37 @@ amc_refit *amc_repair_refit_new(const amc_network *network, const amc_data_file 
     return refit;
 }
 
+static int check_images(const amc_repair *repair, const char *criterion, amc_error *err) {
+    if (repair->grams) return 0;
+    return amc_error_set(
+        err, "-criterion %s takes the images of -reconstruct, expected more than 0", criterion);
+}
+
 double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
                               const char *criterion, uint64_t seed, double *loss, amc_error *err) {
     if (!criterion) criterion = repair->grams ? "obs" : "bn";
     bool obs = strcmp(criterion, "obs") == 0, lasso = strcmp(criterion, "lasso") == 0;
-    if ((obs || lasso) && !repair->grams) {
-        amc_error_set(err, "-criterion %s takes the images of -reconstruct, expected more than 0",
-                      criterion);
-        return NULL;
-    }
+    if ((obs || lasso) && check_images(repair, criterion, err) < 0) return NULL;
     double *score = amc_network_importance(network, obs || lasso ? "bn" : criterion, seed, err);
     if (score && obs) amc_elimination_score(repair->grams, score, loss);
     if (score && lasso) amc_lasso_choice_score(repair->grams, score);
     return score;
+}
+
+amc_weights *amc_repair_weight_importance(const amc_repair *repair, const amc_network *network,
+                                          const char *criterion, amc_error *err) {
+    if (!criterion) criterion = repair->grams ? "obs" : "l1";
+    bool obs = strcmp(criterion, "obs") == 0;
+    if (!obs && strcmp(criterion, "l1") != 0) {
+        amc_error_set(err,
+                      "-criterion %s is for channels, expected obs or l1 with -granularity weight",
+                      criterion);
+        return NULL;
+    }
+    if (obs && check_images(repair, criterion, err) < 0) return NULL;
+    amc_weights *scores = amc_weights_copy(network->weights);
+    if (obs) amc_weight_elimination_score(repair->grams, scores);
+    return scores;
 }
 
 amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *plan,

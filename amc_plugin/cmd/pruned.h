@@ -20,10 +20,6 @@ typedef struct amc_repair_options {
     int threads;
 } amc_repair_options;
 
-// -1 with err set, said by `command`, where the granularity doesn't go with them.
-int amc_repair_options_check(const amc_repair_options *options, const char *command,
-                             amc_error *err);
-
 typedef struct amc_repair {
     amc_grams *grams;           // NULL: weights aren't reconstructed
     amc_calibrator *calibrator; // NULL: batch normalization isn't re-estimated
@@ -48,6 +44,12 @@ amc_refit *amc_repair_refit_new(const amc_network *network, const amc_data_file 
 double *amc_repair_importance(const amc_repair *repair, const amc_network *network,
                               const char *criterion, uint64_t seed, double *loss, amc_error *err);
 
+// Scores of single weights, where these stand; what is said above holds. criterion: "obs" (see
+// host/weight_elimination) or "l1", their magnitude. Without a name: obs where weights are
+// reconstructed, else l1.
+amc_weights *amc_repair_weight_importance(const amc_repair *repair, const amc_network *network,
+                                          const char *criterion, amc_error *err);
+
 // With nothing to repair it with, the network is exactly the original without what was removed.
 typedef struct amc_pruned {
     amc_layer_graph *graph;
@@ -60,11 +62,11 @@ typedef struct amc_pruned {
 amc_pruned amc_pruned_make(const amc_network *network, const amc_prune_plan *plan,
                            const amc_repair *repair);
 
-// The network with the counts[g] largest weights of each layer.
+// The network with the counts[g] most important weights of each layer.
 amc_pruned amc_pruned_make_sparse(const amc_network *network, const amc_weight_ranking *ranking,
                                   const int *counts, const amc_repair *repair);
 
-// Refits a network of which channels were removed.
+// Refits the network.
 void amc_pruned_refit(amc_pruned *pruned, amc_refit *refit);
 
 void amc_pruned_clear(amc_pruned *pruned);

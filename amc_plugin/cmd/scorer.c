@@ -103,7 +103,9 @@ void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right
 
 amc_score amc_scorer_all(amc_scorer *scorer) {
     amc_accuracy a = amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
-    return (amc_score){(float)a.top1 / (float)a.images, a.images, false, false};
+    return (amc_score){.accuracy = (float)a.top1 / (float)a.images,
+                       .images = a.images,
+                       .expected = (float)(a.certain / a.images)};
 }
 
 amc_score amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned) {

@@ -31,14 +31,6 @@ static int sort_budgets(amc_search_given *o, amc_error *err) {
     return 0;
 }
 
-// Refitting is for channels, on the CPU.
-static int check_refit(amc_search_given *o, amc_error *err) {
-    amc_repair_options *repair = &o->scorer.repair;
-    bool by_weights = repair->granularity == AMC_GRANULARITY_WEIGHT;
-    if (!o->refit_given && (by_weights || amc_gpu_chosen() >= 0)) repair->refit = 0;
-    return amc_repair_options_check(repair, "search", err);
-}
-
 // Checks the options and completes them.
 static int check(amc_search_given *o, amc_error *err) {
     int reward = amc_reward_find(o->reward_name);
@@ -61,12 +53,13 @@ static int check(amc_search_given *o, amc_error *err) {
     if (by_weights && reward == AMC_REWARD_FLOPS)
         return amc_error_set(err, "search: -reward flops is for channels, expected params with "
                                   "-granularity weight");
-    if (check_refit(o, err) < 0) return -1;
+    if (!o->refit_given && amc_gpu_chosen() >= 0) o->scorer.repair.refit = 0; // it takes the CPU
     if (reward == AMC_REWARD_ERR && !amc_aim_is_limited(&o->aim)) {
         o->aim.flops = o->aim.params = 0.5; // something has to be given up
         o->aim.flops_given = !by_weights;
         o->aim.params_given = by_weights;
     }
+    o->expects = !o->paper && o->early_stop == 0;
     o->scorer.seed = (uint64_t)o->seed;
     return 0;
 }

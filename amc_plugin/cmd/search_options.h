@@ -13,6 +13,7 @@ typedef struct amc_search_given {
     const char *reward_name, *agent, *skip, *out;
     double early_stop, max_drop;
     double finetune; // epochs after the search; 0: none
+    bool expects;    // see amc_search_options: neither -paper nor -early-stop
     bool force, resume, json, quiet, paper, episodes_given, warmup_given, max_drop_given,
         refit_given;
     int episodes, warmup, seed;

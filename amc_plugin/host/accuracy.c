@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <darknet.h>
+#include <math.h>
 
 static bool contains(const int *items, int n, int item) {
     for (int i = 0; i < n; i++)
@@ -13,38 +14,53 @@ static bool contains(const int *items, int n, int item) {
     return false;
 }
 
-// The classes of the k largest outputs of each image.
+// Where what is said of images goes.
 typedef struct ranking {
     int classes, k;
-    int *best; // (images, k)
+    int *best; // (images, k) classes of the k largest outputs
+    const amc_dataset *dataset;
+    float *certain; // (images) the probability of the image's class; NULL where nobody asks. Then
+                    // images are those of the dataset
 } ranking;
+
+// The probability that outputs (classes) give to a class.
+static float probability(const float *outputs, int classes, int class, int largest) {
+    float sum = 0, least = 0;
+    for (int i = 0; i < classes; i++) {
+        sum += outputs[i];
+        least = fminf(least, outputs[i]);
+    }
+    bool are_probabilities = least >= 0 && fabsf(sum - 1) < 0.01f;
+    return are_probabilities ? fminf(outputs[class], 1) : class == largest;
+}
 
 // By Darknet's top_k, whose order of equal outputs is its own.
 static void rank(void *context, int first, int n, const float *outputs) {
     const ranking *r = context;
-    for (int i = 0; i < n; i++)
-        top_k((float *)outputs + (size_t)i * r->classes, r->classes, r->k,
-              r->best + (size_t)(first + i) * r->k);
-}
-
-// best: (n, k).
-static void predict(amc_host_model *model, const amc_dataset *dataset, const int *images, int n,
-                    int k, int *best) {
-    assert(k > 0);
-    ranking r = {amc_host_model_classes(model), k, best};
-    amc_predictions_make(model, dataset, images, n, rank, &r);
+    for (int i = 0; i < n; i++, outputs += r->classes) {
+        int *best = r->best + (size_t)(first + i) * r->k;
+        top_k((float *)outputs, r->classes, r->k, best);
+        if (!r->certain) continue;
+        int label = r->dataset->images[first + i].label;
+        r->certain[first + i] = probability(outputs, r->classes, label, best[0]);
+    }
 }
 
 amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k) {
     double start = amc_clock_seconds();
     amc_accuracy accuracy = {.images = dataset->n};
+    assert(k > 0);
     int *best = amc_memory_alloc((size_t)dataset->n * (size_t)k, sizeof *best);
-    predict(model, dataset, NULL, dataset->n, k, best);
+    float *certain = amc_memory_alloc((size_t)dataset->n, sizeof *certain);
+    ranking r = {amc_host_model_classes(model), k, best, dataset, certain};
+    amc_predictions_make(model, dataset, NULL, dataset->n, rank, &r);
     for (int i = 0; i < dataset->n; i++) {
         int label = dataset->images[i].label;
         accuracy.top1 += best[i * k] == label;
         accuracy.topk += contains(best + (size_t)i * k, k, label);
+        accuracy.certain += certain[i];
     }
+    free(certain);
     free(best);
     accuracy.seconds = amc_clock_seconds() - start;
     return accuracy;
@@ -53,7 +69,8 @@ amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *data
 void amc_accuracy_images(amc_host_model *model, const amc_dataset *dataset, const int *images,
                          int n, bool *right) {
     int *best = amc_memory_alloc((size_t)n, sizeof *best);
-    predict(model, dataset, images, n, 1, best);
+    ranking r = {amc_host_model_classes(model), 1, best, NULL, NULL};
+    amc_predictions_make(model, dataset, images, n, rank, &r);
     for (int i = 0; i < n; i++) right[i] = best[i] == dataset->images[images[i]].label;
     free(best);
 }

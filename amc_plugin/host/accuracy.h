@@ -10,11 +10,13 @@ typedef struct amc_accuracy {
     int images;
     int top1;       // images whose largest output is their class
     int topk;       // images whose class is among the k largest outputs
+    double certain; // sum over the images of the probability that the outputs give to their class;
+                    // outputs that aren't probabilities are certain of the largest
     double seconds; // wall time
 } amc_accuracy;
 
 // Scores every image with the weights applied last, equal outputs ordered as `darknet classifier
-// valid` does. Counts do not depend on the number of threads. k > 0.
+// valid` does. Nothing but the time depends on the number of threads. k > 0.
 amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k);
 
 // Of the n images at these indices of the dataset, right[i] (n) is whether the largest output for

@@ -4,6 +4,7 @@
 #include "host/addend.h"
 #include "host/calibrator.h"
 #include "host/gpu.h"
+#include "host/grams.h"
 #include "host/patch_rows.h"
 #include "kernels/gemm.h"
 #include "kernels/regression.h"
@@ -39,7 +40,7 @@ struct amc_refit {
     const amc_weights *weights;
     target *targets; // (layers)
     // While a plan's network is refitted:
-    const amc_prune_plan *plan;
+    const amc_prune_plan *plan; // NULL: single weights are gone
     const amc_layer_graph *small_graph;
     amc_weights *small;
 };
@@ -150,24 +151,26 @@ int amc_refit_images(const amc_refit *refit) {
 
 // ---- a plan's network ---------------------------------------------------------------------------
 
+static bool stays(const amc_refit *refit, int l, int o) {
+    return !refit->plan || refit->plan->kept[refit->groups->unit[l][o]];
+}
+
 // Of what was noted, the outputs that stay: (n, kept), new memory.
 static float *kept_targets(const amc_refit *refit, int l, int n, int kept) {
     int all = refit->graph->layers[l].out_c;
-    const int *units = refit->groups->unit[l];
     float *y = amc_memory_alloc((size_t)n * kept, sizeof *y), *to = y;
     for (int i = 0; i < n; i++)
         for (int o = 0; o < all; o++)
-            if (refit->plan->kept[units[o]]) *to++ = refit->targets[l].y[(size_t)i * all + o];
+            if (stays(refit, l, o)) *to++ = refit->targets[l].y[(size_t)i * all + o];
     return y;
 }
 
 // Those of the filters that stay; new memory.
 static unit_scale *kept_scales(const amc_refit *refit, int l) {
     const amc_layer_weights *whole = &refit->weights->layers[l];
-    const int *units = refit->groups->unit[l];
     unit_scale *scales = amc_memory_alloc((size_t)whole->n, sizeof *scales), *to = scales;
     for (int o = 0; o < whole->n; o++)
-        if (refit->plan->kept[units[o]]) *to++ = scale_of(whole, o);
+        if (stays(refit, l, o)) *to++ = scale_of(whole, o);
     return scales;
 }
 
@@ -231,7 +234,7 @@ static void fit(const amc_refit *refit, int l, float *x, float *y, int n) {
     float *intercepts = amc_memory_alloc((size_t)w->n, sizeof *intercepts);
     unit_scale *scales = kept_scales(refit, l);
     scale_filters(scales, w->n, d, w->weights, filters);
-    amc_regression *regression = amc_regression_new(x, n, d, RIDGE);
+    amc_regression *regression = amc_regression_new(x, n, d, RIDGE, !refit->plan);
     fit_sums(refit, l, regression, n, y, filters, intercepts);
     store(scales, filters, intercepts, y, n, d, w);
     amc_regression_free(regression);
@@ -244,7 +247,7 @@ static void refit_layer(void *context, int l, const float *input) {
     amc_refit *refit = context;
     const amc_layer *layer = &refit->small_graph->layers[l];
     const target *t = &refit->targets[l];
-    if (!t->places) return;
+    if (!t->places || (!refit->plan && reads(layer) > AMC_GRAMS_MOST_SINGLE)) return;
     int images = amc_calibrator_images(refit->calibrator), n = images * t->places;
     float *x = read_rows(layer, input, images, t->places);
     float *y = kept_targets(refit, l, n, layer->out_c);

@@ -30,7 +30,8 @@ void amc_refit_free(amc_refit *refit);
 int amc_refit_images(const amc_refit *refit);
 
 // Refits small, the weights of `graph`, which are what the plan leaves, and re-estimates its
-// normalization on the way. The same bits whatever the number of threads.
+// normalization on the way. plan: NULL where all channels are left and single weights are zero,
+// which stay so. The same bits whatever the number of threads.
 void amc_refit_run(amc_refit *refit, const amc_prune_plan *plan, const amc_layer_graph *graph,
                    amc_weights *small);
 

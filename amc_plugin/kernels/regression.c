@@ -12,8 +12,10 @@
 struct amc_regression {
     const float *x; // (n, d), less their means
     int n, d;
-    double *means;  // (d)
-    double *factor; // (d, d) of their moments; NULL if they never vary
+    double *means; // (d)
+    double ridge;
+    float *moments; // (d, d) of which each filter takes those of its weights; NULL: all do
+    double *factor; // (d, d) of the moments; NULL where filters take some, or if they never vary
 };
 
 // Turns of fitting through an activation, and what a sum's distance from the one before costs there
@@ -31,20 +33,24 @@ static void centre(float *matrix, int n, int d, double *means) {
         for (int j = 0; j < d; j++) matrix[(size_t)i * d + j] -= (float)means[j];
 }
 
-amc_regression *amc_regression_new(float *x, int n, int d, double ridge) {
+amc_regression *amc_regression_new(float *x, int n, int d, double ridge, bool sparse) {
     amc_regression *r = amc_memory_alloc(1, sizeof *r);
-    float *square = amc_memory_alloc((size_t)d * d, sizeof *square);
-    *r = (amc_regression){x, n, d, amc_memory_alloc((size_t)d, sizeof *r->means), NULL};
-    centre(x, n, d, r->means);
-    amc_gemm_parallel(true, false, d, d, n, 1.f / (float)n, x, d, x, d, 0, square, d);
-    r->factor = amc_cholesky_new(square, d, ridge);
-    free(square);
+    float *moments = amc_memory_alloc((size_t)d * d, sizeof *moments);
+    double *means = amc_memory_alloc((size_t)d, sizeof *means);
+    centre(x, n, d, means);
+    amc_gemm_parallel(true, false, d, d, n, 1.f / (float)n, x, d, x, d, 0, moments, d);
+    *r = (amc_regression){x, n, d, means, ridge, moments, NULL};
+    if (sparse) return r;
+    r->factor = amc_cholesky_new(moments, d, ridge);
+    r->moments = NULL;
+    free(moments);
     return r;
 }
 
 void amc_regression_free(amc_regression *regression) {
     if (!regression) return;
     free(regression->means);
+    free(regression->moments);
     free(regression->factor);
     free(regression);
 }
@@ -76,17 +82,40 @@ static fitting start(const amc_regression *r, int filters, float *weights) {
     return f;
 }
 
+// The step of one filter's weights but for those that are zero, of what all could explain (d).
+static void solve_sparse(const amc_regression *r, const float *weights, const float *right,
+                         float *step) {
+    int d = r->d, n = 0, *kept = amc_memory_alloc((size_t)d, sizeof *kept);
+    for (int j = 0; j < d; j++)
+        if (weights[j] != 0) kept[n++] = j;
+    float *moments = amc_memory_alloc((size_t)n * n, sizeof *moments);
+    float *values = amc_memory_alloc(2 * (size_t)n, sizeof *values), *found = values + n;
+    for (int i = 0; i < n; i++) {
+        values[i] = right[kept[i]];
+        for (int j = 0; j < n; j++) moments[i * n + j] = r->moments[kept[i] * d + kept[j]];
+    }
+    double *factor = n ? amc_cholesky_new(moments, n, r->ridge) : NULL;
+    if (factor) amc_cholesky_solve(factor, n, values, 1, found);
+    for (int i = 0; i < n; i++) step[kept[i]] = found[i];
+    free(factor);
+    free(values);
+    free(moments);
+    free(kept);
+}
+
 // The steps that explain most of the residuals (n, filters).
 static void solve(fitting *f, const float *residuals) {
     const amc_regression *r = f->r;
-    size_t count = (size_t)f->filters * r->d;
-    float *right = amc_memory_alloc(count, sizeof *right);
+    size_t count = (size_t)f->filters * r->d, d = (size_t)r->d;
     memset(f->steps, 0, count * sizeof *f->steps);
-    if (r->factor) {
-        amc_gemm_parallel(true, false, f->filters, r->d, r->n, 1.f / (float)r->n, residuals,
-                          f->filters, r->x, r->d, 0, right, r->d);
-        amc_cholesky_solve(r->factor, r->d, right, f->filters, f->steps);
-    }
+    if (!r->factor && !r->moments) return;
+    float *right = amc_memory_alloc(count, sizeof *right);
+    amc_gemm_parallel(true, false, f->filters, r->d, r->n, 1.f / (float)r->n, residuals, f->filters,
+                      r->x, r->d, 0, right, r->d);
+    if (r->factor) amc_cholesky_solve(r->factor, r->d, right, f->filters, f->steps);
+#pragma omp parallel for schedule(dynamic) if (r->moments)
+    for (int o = 0; o < (r->moments ? f->filters : 0); o++)
+        solve_sparse(r, f->weights + o * d, right + o * d, f->steps + o * d);
     free(right);
 }
 

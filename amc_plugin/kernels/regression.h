@@ -3,12 +3,14 @@
 #ifndef AMC_KERNELS_REGRESSION_H
 #define AMC_KERNELS_REGRESSION_H
 
+#include <stdbool.h>
+
 typedef struct amc_regression amc_regression;
 
 // Prepares for fitting to x (n, d), n samples of what filters read, which is borrowed and loses its
 // columns' means. ridge: a share of the features' mean variance, ten times as much where rounding
-// leaves no Cholesky factorization.
-amc_regression *amc_regression_new(float *x, int n, int d, double ridge);
+// leaves no Cholesky factorization. sparse: weights that are zero stay so.
+amc_regression *amc_regression_new(float *x, int n, int d, double ridge, bool sparse);
 void amc_regression_free(amc_regression *regression);
 
 // Changes filters so that what they compute comes nearer to y (n, filters). For each filter w,

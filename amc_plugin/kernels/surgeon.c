@@ -15,8 +15,8 @@ struct amc_surgeon {
     double *weights; // (d, filters) a feature's weights in all filters, 0 for the others
 };
 
-// (d, d) of (moments + ridge)^-1. LAPACK's lower triangle of columns is the upper one here.
-static double *invert(const float *moments, int d, double ridge) {
+// LAPACK's lower triangle of columns is the upper one here.
+double *amc_surgeon_invert(const float *moments, int d, double ridge) {
     double *inverse = amc_cholesky_new(moments, d, ridge);
     if (!inverse) { // features that never vary: all cost the same but for their weights
         inverse = amc_memory_alloc((size_t)d * d, sizeof *inverse);
@@ -35,7 +35,7 @@ amc_surgeon *amc_surgeon_new(const float *moments, int d, double ridge, int filt
     amc_surgeon *s = amc_memory_alloc(1, sizeof *s);
     s->d = d;
     s->filters = filters;
-    s->inverse = invert(moments, d, ridge);
+    s->inverse = amc_surgeon_invert(moments, d, ridge);
     s->weights = amc_memory_alloc((size_t)d * filters, sizeof *s->weights);
     for (int f = 0; f < filters; f++)
         for (int i = 0; i < d; i++)

@@ -6,9 +6,13 @@
 
 typedef struct amc_surgeon amc_surgeon;
 
-// weights: (filters, d), each filter taken times its factor. moments: (d, d) as least_squares.h has
-// them; `ridge` is their share that is added to the diagonal, ten times as much where rounding
-// leaves no Cholesky factorization otherwise.
+// (moments + ridge)^-1, both (d, d): moments as least_squares.h has them, `ridge` a share of their
+// mean, ten times as much where rounding leaves no Cholesky factorization otherwise; 1 for moments
+// that are of no use, so that all features cost the same but for their weights. New memory.
+double *amc_surgeon_invert(const float *moments, int d, double ridge);
+
+// weights: (filters, d), each filter taken times its factor. moments, ridge: see
+// amc_surgeon_invert.
 amc_surgeon *amc_surgeon_new(const float *moments, int d, double ridge, int filters,
                              const double *factors, const float *weights);
 void amc_surgeon_free(amc_surgeon *surgeon);

@@ -9,7 +9,7 @@
 struct amc_weight_ranking {
     const amc_prune_space *space;
     const amc_weights *weights;
-    int **order; // (groups)(units) weights of the group's layer, the largest first
+    int **order; // (groups)(units) weights of the group's layer, the most important first
 };
 
 typedef struct ranked {
@@ -30,24 +30,24 @@ static const amc_layer_weights *weights_of(const amc_prune_space *space, int g,
     return layer;
 }
 
-static int *rank(const float *weights, int n) {
+static int *rank(const float *scores, int n) {
     ranked *sorted = amc_memory_alloc((size_t)n, sizeof *sorted);
     int *order = amc_memory_alloc((size_t)n, sizeof *order);
-    for (int i = 0; i < n; i++) sorted[i] = (ranked){fabsf(weights[i]), i};
+    for (int i = 0; i < n; i++) sorted[i] = (ranked){fabsf(scores[i]), i};
     qsort(sorted, (size_t)n, sizeof *sorted, by_size);
     for (int i = 0; i < n; i++) order[i] = sorted[i].weight;
     free(sorted);
     return order;
 }
 
-amc_weight_ranking *amc_weight_ranking_new(const amc_prune_space *space,
-                                           const amc_weights *weights) {
+amc_weight_ranking *amc_weight_ranking_new(const amc_prune_space *space, const amc_weights *weights,
+                                           const amc_weights *scores) {
     assert(space->granularity == AMC_GRANULARITY_WEIGHT);
     amc_weight_ranking *ranking = amc_memory_alloc(1, sizeof *ranking);
     *ranking = (amc_weight_ranking){.space = space, .weights = weights};
     ranking->order = amc_memory_alloc((size_t)space->n, sizeof *ranking->order);
     for (int g = 0; g < space->n; g++)
-        ranking->order[g] = rank(weights_of(space, g, weights)->weights, space->groups[g].n_units);
+        ranking->order[g] = rank(weights_of(space, g, scores)->weights, space->groups[g].n_units);
     return ranking;
 }
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 // Another version wherever the same settings lead to other plans or other scores.
-#define FORMAT "checkpoint 1\n"
+#define FORMAT "checkpoint 2\n"
 
 struct amc_checkpoint {
     char *path;
@@ -197,13 +197,14 @@ static int take(reader *r, const char *what, bool whole, double low, double high
 }
 
 static int take_score(reader *r, amc_score *score, amc_error *err) {
-    double accuracy, images, stopped, seconds;
+    double accuracy, expected, images, stopped, seconds;
     if (take(r, "accuracy", false, 0, 1, &accuracy, err) < 0 ||
+        take(r, "expected accuracy", false, 0, 1, &expected, err) < 0 ||
         take(r, "images", true, 1, INT_MAX, &images, err) < 0 ||
         take(r, "stopped", true, 0, 1, &stopped, err) < 0 ||
         take(r, "seconds", false, 0, 1e9, &seconds, err) < 0)
         return -1;
-    *score = (amc_score){(float)accuracy, (int)images, stopped != 0, true};
+    *score = (amc_score){(float)accuracy, (int)images, stopped != 0, true, (float)expected};
     return 0;
 }
 
@@ -230,7 +231,7 @@ static int read_record(amc_checkpoint *c, int i, const char *line, size_t length
         return -1;
     if (r.at == line + length) return 0;
     return amc_error_set(err, "%s:%d: goes on after %d numbers, expected its end there", c->path,
-                         r.line, 4 + c->space->n);
+                         r.line, 5 + c->space->n);
 }
 
 // Takes the records in; what is torn behind the last one is no part of c->length.
@@ -307,7 +308,8 @@ int amc_checkpoint_next(amc_checkpoint *checkpoint, const int *counts, amc_score
 static void print_record(FILE *to, const amc_checkpoint *c, const int *counts, amc_score score,
                          double seconds) {
     if (!c->holds_ours) fprintf(to, "%s%s\n", FORMAT, c->settings);
-    fprintf(to, "%.9g %d %d %.6g", score.accuracy, score.images, score.stopped, seconds);
+    fprintf(to, "%.9g %.9g %d %d %.6g", score.accuracy, score.expected, score.images, score.stopped,
+            seconds);
     for (int g = 0; g < c->space->n; g++) fprintf(to, " %d", counts[g]);
     fprintf(to, "\n");
 }

@@ -6,13 +6,13 @@
 // as lines of a key and a value; then an empty line; then a line for each plan, in the order in
 // which they were scored, the first of them for the whole network:
 //
-//     checkpoint 1                 the version of what follows and of what a search does with it
+//     checkpoint 2                 the version of what follows and of what a search does with it
 //     cfg 8c1d59f03a6be2c4
 //     reward err
 //     ...
 //
-//     0.924499989 2000 0 0.41 12 16 48    accuracy, images, 1 where it was stopped, seconds, and
-//                                         the units kept of each group
+//     0.9245 0.90162 2000 0 0.41 12 16 48    accuracy, what is expected of it, images, 1 where it
+//                                            was stopped, seconds, and the units kept of each group
 //
 // A line is one write(2). A process that is killed loses no plan that was written; what was torn, a
 // last line without its newline, is dropped when the search is resumed. Nothing waits for the disk,

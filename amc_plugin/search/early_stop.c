@@ -118,9 +118,10 @@ amc_score amc_early_stop_score(amc_early_stop *stop, amc_early_stop_images *scor
         if (amc_early_stop_p_value(t.wins, t.losses, stop->n - t.seen) > stop->look_error) continue;
         double lead = (double)(t.losses - t.wins) / t.seen; // of the best, estimated
         double accuracy = (double)stop->best_right / stop->n - lead;
-        return (amc_score){accuracy > 0 ? (float)accuracy : 0, t.seen, true, false};
+        return (amc_score){
+            .accuracy = accuracy > 0 ? (float)accuracy : 0, .images = t.seen, .stopped = true};
     }
     see(stop, stop->n, score, context, &t);
     if (t.right > stop->best_right) remember(stop, t.right);
-    return (amc_score){(float)t.right / (float)stop->n, stop->n, false, false};
+    return (amc_score){.accuracy = (float)t.right / (float)stop->n, .images = stop->n};
 }

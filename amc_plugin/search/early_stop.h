@@ -27,9 +27,9 @@ void amc_early_stop_free(amc_early_stop *stop); // NULL is fine
 // Says of n images, by index, whether the plan is right on them: right (n).
 typedef void amc_early_stop_images(void *context, const int *images, int n, bool *right);
 
-// Scores a plan on all images or until it is stopped, and remembers it if it is the best so far.
-// What the accuracy of a stopped plan is estimated from is the difference to the best on the images
-// seen, so it is always lower than the best's.
+// Scores a plan, but for its `expected`, on all images or until it is stopped, and remembers it if
+// it is the best so far. What the accuracy of a stopped plan is estimated from is the difference to
+// the best on the images seen, so it is always lower than the best's.
 amc_score amc_early_stop_score(amc_early_stop *stop, amc_early_stop_images *score, void *context);
 
 // Takes note of a plan that was scored in a search that is resumed: what that drew and the best

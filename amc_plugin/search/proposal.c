@@ -13,7 +13,7 @@ amc_proposal_manner amc_proposal_defaults(void) {
                                  .spread = 0.15,
                                  .elite = 0.5,
                                  .elite_steps = 0.3,
-                                 .elite_sigma = 0.2,
+                                 .elite_sigma = 0.07,
                                  .tries = 10};
 }
 
@@ -29,6 +29,7 @@ typedef enum source {
     AROUND_FAIR,   // draws near them
     UNIFORM_DRAWS, // draws of any size
     RANDOM_PLAN,   // shares of a plan that was drawn as a whole
+    GIVEN,         // those of a plan that was given
     AGENT,
     ELITE, // those of the best episode, some of them varied
 } source;
@@ -40,7 +41,7 @@ struct amc_proposal {
     int episode;
     amc_ddpg *agent;
     amc_rng rng;
-    int *plan;       // (groups) of RANDOM_PLAN
+    int *plan;       // (groups) of RANDOM_PLAN and GIVEN
     double *elite;   // (steps)
     bool has_elite;  // there was a best episode
     int varied;      // the step that ELITE varies in any case
@@ -62,7 +63,7 @@ amc_proposal *amc_proposal_new(amc_prune_env *env, amc_proposal_options options)
     };
     amc_ddpg_options *agent = &p->options.manner.agent;
     agent->low = p->relative ? 0 : amc_prune_env_min_keep(env);
-    agent->warmup_episodes = options.warmup;
+    agent->warmup_episodes = options.warmup > options.n_given ? options.warmup : options.n_given;
     p->agent = amc_ddpg_new(AMC_PRUNE_ENV_STATE, (int)steps, *agent, options.seed);
     amc_rng_init(&p->rng, options.seed);
     return p;
@@ -79,6 +80,7 @@ void amc_proposal_free(amc_proposal *proposal) {
 }
 
 static source choose_source(amc_proposal *p) {
+    if (p->episode < p->options.n_given) return GIVEN;
     if (p->options.random || p->episode < p->options.warmup) {
         if (p->options.manner.spread <= 0) return UNIFORM_DRAWS;
         return p->episode == 0 ? FAIR : p->relative ? AROUND_FAIR : RANDOM_PLAN;
@@ -126,6 +128,9 @@ static double choose_action(amc_proposal *p, source from, int t) {
 // Walks the network once.
 static void walk(amc_proposal *p, source from) {
     amc_prune_env *env = p->env;
+    size_t groups = (size_t)amc_prune_env_space(env)->n;
+    if (from == GIVEN)
+        memcpy(p->plan, p->options.given + (size_t)p->episode * groups, groups * sizeof(int));
     if (from == RANDOM_PLAN) amc_policy_draw(env, &p->rng, p->plan);
     if (from == ELITE) p->varied = (int)amc_rng_below(&p->rng, (uint32_t)amc_prune_env_steps(env));
     amc_prune_env_reset(env);
@@ -136,8 +141,9 @@ static void walk(amc_proposal *p, source from) {
         double least = fmin(amc_prune_env_min_keep(env), fair);
         amc_prune_env_state(env, state);
         if (!p->relative) state[AMC_PRUNE_ENV_FAIR] = 0; // says nothing then
-        double share = from == RANDOM_PLAN ? amc_prune_env_share(env, g, p->plan[g])
-                                           : share_of(p, choose_action(p, from, t), least, fair);
+        double share = from == RANDOM_PLAN || from == GIVEN
+                           ? amc_prune_env_share(env, g, p->plan[g])
+                           : share_of(p, choose_action(p, from, t), least, fair);
         p->actions[t] = action_of(p, amc_prune_env_step(env, share), least, fair);
     }
 }

@@ -1,6 +1,6 @@
-// Where an episode's plan comes from: drawn in the warm-up, then the agent's, or the best plan so
-// far with some changes. A proposal is a walk through the environment; what its actions were worth
-// is told afterwards.
+// Where an episode's plan comes from: given or drawn in the warm-up, then the agent's, or the best
+// plan so far with some changes. A proposal is a walk through the environment; what its actions
+// were worth is told afterwards.
 
 #ifndef AMC_SEARCH_PROPOSAL_H
 #define AMC_SEARCH_PROPOSAL_H
@@ -26,8 +26,10 @@ amc_proposal_manner amc_proposal_defaults(void);
 amc_proposal_manner amc_proposal_paper(int steps);
 
 typedef struct amc_proposal_options {
-    int warmup;  // first episodes, which are drawn
-    bool random; // all of them are
+    int warmup;       // first episodes, which are drawn
+    const int *given; // (n_given, groups) plans to try before; borrowed
+    int n_given;
+    bool random; // all episodes are drawn
     uint64_t seed;
     amc_proposal_manner manner;
 } amc_proposal_options;

@@ -10,6 +10,8 @@ typedef struct amc_score {
     int images;     // seen for it
     bool stopped;   // before all were: the accuracy is an estimate, and the plan not the best
     bool recorded;  // not now: a checkpoint had it
+    float expected; // accuracy of answers drawn by the probabilities that the network gives to
+                    // classes: it tells plans apart that are right on the same images
 } amc_score;
 
 #endif

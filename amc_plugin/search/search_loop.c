@@ -26,6 +26,7 @@ static amc_search_episode make_episode(const amc_prune_env *env, const amc_searc
     amc_search_episode episode = {
         .index = index,
         .accuracy = scored.accuracy,
+        .expected = scored.expected,
         .images = scored.images,
         .stopped = scored.stopped,
         .recorded = scored.recorded,
@@ -35,8 +36,9 @@ static amc_search_episode make_episode(const amc_prune_env *env, const amc_searc
         .counts = counts,
     };
     double lacking = fmax(0, options->floor - scored.accuracy);
-    episode.reward = amc_reward_of(options->reward, scored.accuracy - 10 * lacking, episode.macs,
-                                   episode.params);
+    double accuracy = options->expects ? scored.expected : scored.accuracy;
+    episode.reward =
+        amc_reward_of(options->reward, accuracy - 10 * lacking, episode.macs, episode.params);
     return episode;
 }
 
@@ -54,8 +56,9 @@ amc_search_result amc_search_run(amc_prune_env *env, amc_search_options options,
                                  amc_search_score *score, amc_search_report *report, void *context,
                                  amc_error *err) {
     size_t groups = (size_t)amc_prune_env_space(env)->n;
-    amc_proposal *proposal = amc_proposal_new(
-        env, (amc_proposal_options){options.warmup, options.random, options.seed, options.manner});
+    amc_proposal *proposal =
+        amc_proposal_new(env, (amc_proposal_options){options.warmup, options.given, options.n_given,
+                                                     options.random, options.seed, options.manner});
     amc_search_result result = {.counts = amc_memory_alloc(groups, sizeof(int))};
     amc_score_cache *cache = amc_score_cache_new((int)groups, REMEMBERED);
 

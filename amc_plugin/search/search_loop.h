@@ -15,9 +15,12 @@ typedef int amc_search_score(void *context, const int *counts, amc_score *score,
 
 typedef struct amc_search_options {
     int episodes;
-    int warmup;  // first episodes, which are drawn
+    int warmup;       // first episodes, which are drawn
+    const int *given; // (n_given, groups) plans to try before
+    int n_given;
     bool random; // all of them are: the baseline that a learning agent has to beat
     amc_reward reward;
+    bool expects; // rewards go by expected accuracy (see score.h) instead of accuracy
     double floor; // least accuracy of the best plan; what a plan lacks counts ten times as error
     uint64_t seed;
     amc_proposal_manner manner;
@@ -25,7 +28,8 @@ typedef struct amc_search_options {
 
 typedef struct amc_search_episode {
     int index;      // 0, 1, ...
-    float accuracy; // what the score function said, and the next three
+    float accuracy; // what the score function said, and the next four
+    float expected;
     int images;
     bool stopped;
     bool recorded; // the score is from a checkpoint

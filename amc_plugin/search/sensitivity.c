@@ -168,8 +168,8 @@ typedef struct offer {
 } offer;
 
 // Times may stay the same over several counts, which are then given up together.
-static offer make_offer(amc_sensitivity *s, int t, int *counts, double pressure) {
-    const amc_prune_env *env = s->env;
+static offer make_offer(amc_sensitivity *s, const amc_prune_env *env, int t, int *counts,
+                        double pressure) {
     int g = amc_prune_env_group(env, t), count = counts[g];
     double saved = 0;
     for (int before = -1; saved <= 0 && counts[g] != before;) {
@@ -191,15 +191,14 @@ static bool is_better(offer a, offer b) {
     return a.price < b.price || (a.price == b.price && a.cost < b.cost);
 }
 
-void amc_sensitivity_exchange(amc_sensitivity *sensitivity, int *counts) {
-    const amc_prune_env *env = sensitivity->env;
+void amc_sensitivity_exchange(amc_sensitivity *sensitivity, const amc_prune_env *env, int *counts) {
     amc_prune_env_whole(env, counts);
     while (!amc_prune_env_meets(env, counts)) {
         int best = -1;
         offer cheapest = {0, INFINITY, INFINITY};
         double pressure = amc_prune_env_pressure(env, counts);
         for (int t = 0; t < amc_prune_env_steps(env); t++) {
-            offer made = make_offer(sensitivity, t, counts, pressure);
+            offer made = make_offer(sensitivity, env, t, counts, pressure);
             if (is_better(made, cheapest)) cheapest = made, best = t;
         }
         assert(best >= 0); // the environment knows that the budgets can be met

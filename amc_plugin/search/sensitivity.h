@@ -37,7 +37,8 @@ double amc_sensitivity_drop(amc_sensitivity *sensitivity, int t, double share);
 void amc_sensitivity_level(amc_sensitivity *sensitivity, int *counts);
 
 // Units are given up one by one, always those that cost least for what goes of the
-// resource whose budget is exceeded most, until all are met.
-void amc_sensitivity_exchange(amc_sensitivity *sensitivity, int *counts);
+// resource whose budget is exceeded most, until all are met: those of env, which may differ from
+// the sensitivity's in its budgets.
+void amc_sensitivity_exchange(amc_sensitivity *sensitivity, const amc_prune_env *env, int *counts);
 
 #endif

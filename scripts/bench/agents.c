@@ -3,9 +3,10 @@
 //   agents CFG WEIGHTS DATA FLOPS LIMIT EPISODES SEED THREADS [KEY=VALUE ...]
 //
 // searches as `darknet amc search` does, with the manner changed by KEY=VALUE, and prints a line an
-// episode: its number, its accuracy, the best so far. Keys: paper, random, warmup, spread,
-// relative, guess, elite, elite_steps, elite_sigma, updates, sigma, decay, floor, replay, ranks,
-// rate, hidden.
+// episode: its number, its accuracy, and what the best plan so far is right on of the held-out
+// images that no reward is from. Keys: paper, random, warmup, spread,
+// relative, expects, guess, elite, elite_steps, elite_sigma, updates, sigma, decay, floor, replay,
+// ranks, rate, hidden.
 
 #include "peer.h"
 
@@ -18,7 +19,8 @@
 #include <omp.h>
 
 typedef struct trial {
-    amc_scorer *scorer;
+    amc_scorer *scorer; // of LIMIT images
+    amc_scorer *all;    // of all
     amc_chooser chooser;
     float best;
 } trial;
@@ -30,9 +32,17 @@ static int score(void *context, const int *counts, amc_score *scored, amc_error 
     return 0;
 }
 
+// On the images that only `all` has: the scorer's are among them.
+static float accuracy_elsewhere(const trial *t, const amc_search_episode *episode) {
+    amc_score all = amc_scorer_pruned(t->all, amc_chooser_make(&t->chooser, episode->counts));
+    if (all.images == episode->images) return all.accuracy;
+    float right = all.accuracy * (float)all.images - episode->accuracy * (float)episode->images;
+    return right / (float)(all.images - episode->images);
+}
+
 static bool note(void *context, const amc_search_episode *episode) {
     trial *t = context;
-    if (episode->best) t->best = episode->accuracy;
+    if (episode->best) t->best = accuracy_elsewhere(t, episode);
     printf("%d,%.4f,%.4f\n", episode->index + 1, episode->accuracy, t->best);
     fflush(stdout);
     return true;
@@ -43,8 +53,10 @@ static void set(amc_search_options *o, const char *setting, int steps) {
     double value;
     amc_proposal_manner *m = &o->manner;
     if (sscanf(setting, "%31[a-z_]=%lf", key, &value) != 2) peer_fail("agents", setting);
-    if (!strcmp(key, "paper"))
-        *m = value != 0 ? amc_proposal_paper(steps) : *m;
+    if (!strcmp(key, "paper") && value != 0)
+        *m = amc_proposal_paper(steps), o->expects = false;
+    else if (!strcmp(key, "expects"))
+        o->expects = value != 0;
     else if (!strcmp(key, "guess"))
         return; // was seen to
     else if (!strcmp(key, "warmup"))
@@ -100,15 +112,21 @@ static int search(int argc, char **argv, amc_error *err) {
                                   .repair = {.reconstruct = 2000, .calibrate = 256}};
     omp_set_num_threads(scoring.threads);
     trial t = {.scorer = amc_scorer_new(network, scoring, err)};
-    if (!t.scorer) return -1;
+    scoring.limit = 0;
+    scoring.repair = (amc_repair_options){0}; // networks come repaired
+    t.all = amc_scorer_new(network, scoring, err);
+    if (!t.scorer || !t.all) return -1;
     amc_prune_space *space = amc_network_space(network, AMC_GRANULARITY_CHANNEL);
     if (amc_chooser_open(&t.chooser, network, space, &t.scorer->repair, NULL, seed, err) < 0)
         return -1;
     amc_prune_env *env =
         amc_prune_env_new(space, (amc_prune_env_options){{atof(argv[4]), 1}, 0.1, 1}, err);
     if (!env) return -1;
-    amc_search_options options = {
-        .episodes = atoi(argv[6]), .warmup = 10, .seed = seed, .manner = amc_proposal_defaults()};
+    amc_search_options options = {.episodes = atoi(argv[6]),
+                                  .warmup = 10,
+                                  .expects = true,
+                                  .seed = seed,
+                                  .manner = amc_proposal_defaults()};
     bool guess = true;
     for (int i = 9; i < argc; i++)
         guess = guess && strcmp(argv[i], "guess=0") && strcmp(argv[i], "paper=1");
@@ -118,6 +136,7 @@ static int search(int argc, char **argv, amc_error *err) {
     amc_prune_env_free(env);
     amc_chooser_close(&t.chooser);
     amc_scorer_free(t.scorer);
+    amc_scorer_free(t.all);
     amc_prune_space_free(space);
     amc_network_free(network);
     return 0;

@@ -62,8 +62,8 @@ static int score(void *context, const int *counts, amc_score *scored, amc_error 
     amc_accuracy accuracy = amc_accuracy_measure(e->scorer->model, e->scorer->dataset, 1);
     e->parts[SCORE] = lap(&moment);
     e->scored = true;
-    *scored =
-        (amc_score){(float)accuracy.top1 / (float)accuracy.images, accuracy.images, false, false};
+    *scored = (amc_score){.accuracy = (float)accuracy.top1 / (float)accuracy.images,
+                          .images = accuracy.images};
     return 0;
 }
 

@@ -9,7 +9,7 @@ readonly RESULT_KEYS='command original_cfg original_weights cfg weights granular
 # shellcheck disable=SC2034
 readonly CHANNEL_KEYS="$RESULT_KEYS bytes bytes_before layers" \
     WEIGHT_KEYS="$RESULT_KEYS zstd_bytes zstd_bytes_before layers" \
-    SEARCH_KEYS='data accuracy_before accuracy accuracy_in_search reward episodes images_scored'
+    SEARCH_KEYS='data accuracy_before accuracy expected accuracy_in_search expected_in_search reward episodes images_scored'
 
 # amc ARGS...: runs the command; its stdout goes to $work.out, its stderr to $work.err.
 amc() { timeout 60 "$DARKNET" amc "$@" >"$work.out" 2>"$work.err" </dev/null; }

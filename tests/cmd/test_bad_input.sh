@@ -122,7 +122,9 @@ granularities() {
     refuse 'memory of weights' '-memory is for channels, expected none with -granularity weight*use -params' \
         prune cfg/tiny.cfg -policy uniform -granularity weight -memory .5
     refuse 'rounded weights' '-round is for channels' prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -round 8
-    refuse 'a criterion of weights' '-criterion is for channels' search cfg/tiny.cfg -granularity weight -criterion l1
+    refuse 'a criterion of channels' '-criterion bn is for channels, expected obs or l1' search cfg/tiny.cfg -granularity weight -criterion bn
+    refuse 'obs of weights without images' '-criterion obs takes the images of -reconstruct, expected more than 0' \
+        prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -criterion obs
     refuse 'a reward of FLOPs for weights' '-reward flops is for channels' search cfg/tiny.cfg -granularity weight -reward flops
     refuse 'a drop within a budget' '-max-drop is for searches that shrink' search cfg/tiny.cfg -flops .5 -max-drop 1
     refuse 'an early stop of another reward' 'expected -reward err' search cfg/tiny.cfg -reward params -early-stop .1
@@ -173,11 +175,6 @@ numbers() {
     refuse 'search -reconstruct -1' '-reconstruct -1, expected an integer from 0' search cfg/tiny.cfg -reconstruct -1
     refuse 'search -calibrate -1' '-calibrate -1, expected an integer from 0' search cfg/tiny.cfg -calibrate -1
     refuse 'search -refit -1' '-refit -1, expected an integer from 0' search cfg/tiny.cfg -refit -1
-    for command in 'search -reward params' 'prune -policy uniform -params .5'; do
-        # shellcheck disable=SC2086 # options
-        refuse "${command%% *} -refit of single weights" '-refit is for channels, expected none with -granularity weight' \
-            ${command%% *} cfg/tiny.cfg ${command#* } -granularity weight -refit 16
-    done
     refuse 'skip of no number' '-skip 1,x, expected layer numbers' search cfg/tiny.cfg -skip 1,x
     refuse 'skip with a hole' '-skip 1,,2, expected layer numbers' search cfg/tiny.cfg -skip 1,,2
     refuse 'skip of a layer that is not there' 'there is no layer 99, expected 0 to 12' search cfg/tiny.cfg -skip 99

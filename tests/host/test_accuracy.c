@@ -5,6 +5,8 @@
 
 #include "host/fixture.h"
 
+#include <math.h>
+
 static const char cfg_text[] =
     "[net]\nheight=12\nwidth=12\nchannels=3\n"
     "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=1\npad=1\nactivation=leaky\n"
@@ -78,6 +80,7 @@ static amc_accuracy count_as_darknet(const subject *s, int k) {
         while (!strstr(s->paths[i], labels[class])) class ++;
         count.top1 += indexes[0] == class;
         for (int j = 0; j < k; j++) count.topk += indexes[j] == class;
+        count.certain += pred[class];
         free_image(im);
         free_image(crop);
     }
@@ -91,6 +94,7 @@ static void assert_counts(const subject *s) {
     amc_error err = {""};
     for (int k = 1; k <= CLASSES + 2; k++) {
         amc_accuracy expected = count_as_darknet(s, k);
+        double certain = 0;
         for (int threads = 1; threads <= 3; threads++) {
             amc_host_model *model = amc_host_model_new(s->cfg, s->graph, threads, &err);
             assert_non_null(model);
@@ -100,6 +104,9 @@ static void assert_counts(const subject *s) {
             assert_int_equal(measured.images, IMAGES);
             assert_int_equal(measured.top1, expected.top1);
             assert_int_equal(measured.topk, expected.topk);
+            if (threads == 1) certain = measured.certain;
+            assert_true(measured.certain == certain);
+            assert_true(fabs(certain - expected.certain) < 1e-4 * IMAGES);
             assert_true(measured.seconds > 0 && measured.seconds < 60);
             amc_host_model_free(model);
         }
@@ -116,6 +123,26 @@ static void test_counts(void **state) {
     assert_counts(&s);
     amc_accuracy some = count_as_darknet(&s, 2);
     assert_true(some.top1 > 0 && some.top1 < some.topk && some.topk < IMAGES);
+    subject_free(s);
+}
+
+// Outputs that aren't probabilities are taken at their word: right or wrong.
+static void test_other_outputs(void **state) {
+    (void)state;
+    amc_error err = {""};
+    subject s = subject_new();
+    char *text = amc_memory_text("%.*s", (int)(strstr(cfg_text, "[softmax]") - cfg_text), cfg_text);
+    char *cfg = fixture_write("linear.cfg", text);
+    amc_layer_graph *graph = fixture_graph(cfg);
+    amc_weights *weights = fixture_weights(graph, 4);
+    amc_host_model *model = amc_host_model_new(cfg, graph, 2, &err);
+    amc_host_model_apply(model, graph, weights);
+    amc_accuracy measured = amc_accuracy_measure(model, s.dataset, 1);
+    assert_true(measured.top1 > 0 && measured.certain == measured.top1);
+    amc_host_model_free(model);
+    amc_weights_free(weights);
+    amc_layer_graph_free(graph);
+    free(cfg), free(text);
     subject_free(s);
 }
 
@@ -191,9 +218,8 @@ static void test_misfits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_images),
-        cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_counts),  cmocka_unit_test(test_other_outputs),
+        cmocka_unit_test(test_images),  cmocka_unit_test(test_ties),
         cmocka_unit_test(test_misfits),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

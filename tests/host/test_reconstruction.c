@@ -7,6 +7,7 @@
 #include "host/hooks.h"
 #include "host/mended.h"
 #include "host/reconstruction.h"
+#include "host/weight_elimination.h"
 #include "model/slice.h"
 #include "model/weight_ranking.h"
 
@@ -176,10 +177,10 @@ static void test_threads(void **state) {
 
 // ---- single weights -----------------------------------------------------------------------------
 
-// The original weights of which the larger half of each layer's are left.
-static amc_weights *half_of(const networks_net *net) {
+// The original weights of which the half of each layer's with the larger scores are left.
+static amc_weights *half_of(const networks_net *net, const amc_weights *scores) {
     amc_prune_space *space = amc_prune_space_of_weights(net->graph, NULL);
-    amc_weight_ranking *ranking = amc_weight_ranking_new(space, net->weights);
+    amc_weight_ranking *ranking = amc_weight_ranking_new(space, net->weights, scores);
     int *counts = amc_memory_alloc((size_t)space->n, sizeof *counts);
     for (int g = 0; g < space->n; g++) counts[g] = (space->groups[g].n_units + 1) / 2;
     amc_weights *half = amc_weight_ranking_keep(ranking, counts);
@@ -207,7 +208,7 @@ static void test_single_weights(void **state) {
         s.images = mended_images(s.net.graph);
         s.grams = amc_grams_new(s.net.path, s.net.graph, NULL, s.net.weights, s.images, &err);
         assert_non_null(s.grams);
-        amc_weights *half = half_of(&s.net), *mended = amc_weights_copy(half);
+        amc_weights *half = half_of(&s.net, s.net.weights), *mended = amc_weights_copy(half);
         amc_reconstruct_sparse(s.grams, mended);
         assert_same_zeros(half, mended);
         double before = mended_distance(&s.net, s.images, s.net.graph, half),
@@ -223,6 +224,37 @@ static void test_single_weights(void **state) {
            exp((reconstructed - pruned) / networks));
     assert_true(networks >= 10 && nearer >= networks * 3 / 4);
     assert_true(exp((reconstructed - pruned) / networks) < 0.8);
+}
+
+// What the order of elimination keeps loses less than what is large.
+static void test_elimination_of_weights(void **state) {
+    (void)state;
+    double large = 0, last = 0;
+    int nearer = 0, networks = 0;
+    for (int i = 0; i < NETWORKS; i++) {
+        if (!mended_takes_images(&networks_all[i])) continue;
+        amc_error err = {""};
+        subject s = {networks_new(networks_all[i].cfg, 5), NULL, NULL};
+        s.images = mended_images(s.net.graph);
+        s.grams = amc_grams_new(s.net.path, s.net.graph, NULL, s.net.weights, s.images, &err);
+        amc_weights *scores = amc_weights_copy(s.net.weights);
+        amc_weight_elimination_score(s.grams, scores);
+        amc_weights *halves[2] = {half_of(&s.net, s.net.weights), half_of(&s.net, scores)};
+        double distance[2];
+        for (int k = 0; k < 2; k++) {
+            amc_reconstruct_sparse(s.grams, halves[k]);
+            distance[k] = mended_distance(&s.net, s.images, s.net.graph, halves[k]);
+            amc_weights_free(halves[k]);
+        }
+        nearer += distance[1] < distance[0];
+        large += log(distance[0]), last += log(distance[1]);
+        networks++;
+        amc_weights_free(scores);
+        subject_free(s);
+    }
+    printf("# %d of %d networks nearer, distances %.2f of what they were\n", nearer, networks,
+           exp((last - large) / networks));
+    assert_true(networks >= 10 && nearer >= networks * 3 / 4);
 }
 
 // A filter without a gap is left alone; one of which nothing is left still has its mean.
@@ -262,6 +294,7 @@ int main(void) {
         cmocka_unit_test(test_kept_inputs),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_single_weights),
+        cmocka_unit_test(test_elimination_of_weights),
         cmocka_unit_test(test_whole_and_empty_filters),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

@@ -151,6 +151,39 @@ static void test_any_plan(void **state) {
 
 // ---- threads ------------------------------------------------------------------------------------
 
+// ---- single weights -----------------------------------------------------------------------------
+
+// Without every other weight: nearer than their absence leaves it, and zeros stay.
+static void test_single_weights(void **state) {
+    (void)state;
+    double sum = 0;
+    int networks = 0;
+    for (int i = 0; i < NETWORKS; i++) {
+        if (!mended_takes_images(&networks_all[i])) continue;
+        amc_dataset *images;
+        networks_net net = trained_new(&networks_all[i], 3, &images);
+        pruned small = {amc_layer_graph_copy(net.graph), amc_weights_copy(net.weights)};
+        for (int l = 0; l < net.graph->n; l++)
+            for (int64_t k = 0; k < small.weights->layers[l].n_weights; k += 2)
+                small.weights->layers[l].weights[k] = 0;
+        calibrate(&net, images, small);
+        double before = mended_distance(&net, images, small.graph, small.weights);
+        refit(&net, images, NULL, small);
+        double after = mended_distance(&net, images, small.graph, small.weights);
+        for (int l = 0; l < net.graph->n; l++)
+            for (int64_t k = 0; k < small.weights->layers[l].n_weights; k += 2)
+                assert_true(small.weights->layers[l].weights[k] == 0);
+        sum += log(after / before);
+        networks++;
+        pruned_free(small);
+        amc_dataset_free(images);
+        networks_free(net);
+    }
+    printf("# single weights: %.2f of what it was, on %d networks\n", exp(sum / networks),
+           networks);
+    assert_true(networks >= 12 && exp(sum / networks) < 0.8);
+}
+
 static void test_threads(void **state) {
     (void)state;
     pruned results[2];
@@ -183,9 +216,8 @@ static void test_threads(void **state) {
 int main(void) {
     amc_hooks_install();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_twins),
-        cmocka_unit_test(test_any_plan),
+        cmocka_unit_test(test_whole),    cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_any_plan), cmocka_unit_test(test_single_weights),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

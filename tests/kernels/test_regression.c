@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,10 +43,12 @@ static float *copy_of(const float *from, size_t count) {
     return amc_memory_copy(from, count, sizeof *from);
 }
 
+static bool sparse; // how filters are fitted from here on
+
 static void fit(const float *x, float *y, double ridge, float slope, float *weights,
                 float *intercepts) {
     float *centred = copy_of(x, N * D);
-    amc_regression *regression = amc_regression_new(centred, N, D, ridge);
+    amc_regression *regression = amc_regression_new(centred, N, D, ridge, sparse);
     if (slope < 1)
         amc_regression_fit_activated(regression, y, FILTERS, slope, NULL, weights, intercepts);
     else
@@ -54,16 +57,21 @@ static void fit(const float *x, float *y, double ridge, float slope, float *weig
     free(centred);
 }
 
-// The residuals are orthogonal to every feature and to the constant, but for the ridge's share.
-static void test_normal_equations(void **state) {
-    (void)state;
+// The residuals are orthogonal to the constant and to every feature whose weight isn't zero, but
+// for the ridge's share; the weights that were zero still are.
+static void assert_normal_equations(bool has_zeros) {
     float *x = samples_new(1), *y = fill_new(N * FILTERS, 2), *weights = fill_new(FILTERS * D, 3);
+    for (int i = 0; i < FILTERS * D && has_zeros; i++)
+        if (i % 3 == 0 || i / D == 2) weights[i] = 0; // of filter 2 nothing is left
+    float *before = copy_of(weights, FILTERS * D);
     float *made = copy_of(y, N * FILTERS), intercepts[FILTERS];
     fit(x, made, 1e-9, 1, weights, intercepts);
     float *sums = sums_new(x, weights, intercepts);
     assert_true(fill_difference(made, sums, N * FILTERS) < 1e-4);
     for (int f = 0; f < FILTERS; f++)
         for (int j = -1; j < D; j++) {
+            if (j >= 0) assert_int_equal(weights[f * D + j] == 0, before[f * D + j] == 0);
+            if (j >= 0 && before[f * D + j] == 0) continue;
             double product = 0, size = 0;
             for (int i = 0; i < N; i++) {
                 double feature = j < 0 ? 1 : x[i * D + j];
@@ -72,7 +80,16 @@ static void test_normal_equations(void **state) {
             }
             assert_true(fabs(product) < 1e-4 * size);
         }
-    free(sums), free(made), free(weights), free(y), free(x);
+    free(sums), free(made), free(before), free(weights), free(y), free(x);
+}
+
+static void test_normal_equations(void **state) {
+    (void)state;
+    assert_normal_equations(false);
+    sparse = true;
+    assert_normal_equations(false);
+    assert_normal_equations(true);
+    sparse = false;
 }
 
 // A large ridge keeps filters where they are, and only the intercept gives.
@@ -150,7 +167,7 @@ static void test_added(void **state) {
     float *sums = sums_new(x, weights, none), *y = copy_of(sums, N * FILTERS);
     float *centred = copy_of(x, N * D), intercepts[FILTERS];
     for (int i = 0; i < N * FILTERS; i++) y[i] += 5 * added[i], added[i] *= 5;
-    amc_regression *regression = amc_regression_new(centred, N, D, 1e-2);
+    amc_regression *regression = amc_regression_new(centred, N, D, 1e-2, false);
     amc_regression_fit_activated(regression, y, FILTERS, 0, added, weights, intercepts);
     amc_regression_free(regression);
     assert_true(fill_difference(weights, right, FILTERS * D) < 1e-4);

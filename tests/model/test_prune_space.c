@@ -109,7 +109,7 @@ static void test_weights(void **state) {
     for (int i = 0; i < NETWORKS; i++) {
         networks_net net = networks_new(networks_all[i].cfg, 1);
         amc_prune_space *space = amc_prune_space_of_weights(net.graph, NULL);
-        amc_weight_ranking *ranking = amc_weight_ranking_new(space, net.weights);
+        amc_weight_ranking *ranking = amc_weight_ranking_new(space, net.weights, net.weights);
         int *counts = random_counts(space, &rng);
         amc_weights *kept = amc_weight_ranking_keep(ranking, counts);
         int64_t macs, params;

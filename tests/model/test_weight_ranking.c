@@ -16,7 +16,7 @@ typedef struct subject {
 static subject subject_new(void) {
     subject s = {.net = networks_new(cfg, 3)};
     s.space = amc_prune_space_of_weights(s.net.graph, NULL);
-    s.ranking = amc_weight_ranking_new(s.space, s.net.weights);
+    s.ranking = amc_weight_ranking_new(s.space, s.net.weights, s.net.weights);
     s.counts = amc_memory_alloc((size_t)s.space->n, sizeof *s.counts);
     assert_int_equal(amc_weight_ranking_groups(s.ranking), s.space->n);
     return s;
@@ -70,7 +70,7 @@ static void test_the_earlier_of_equals_is_kept(void **state) {
     subject s = subject_new();
     amc_layer_weights *layer = &s.net.weights->layers[s.space->groups[0].layers[0]];
     for (int i = 0; i < layer->n_weights; i++) layer->weights[i] = i % 2 ? 1 : -1;
-    amc_weight_ranking *ranking = amc_weight_ranking_new(s.space, s.net.weights);
+    amc_weight_ranking *ranking = amc_weight_ranking_new(s.space, s.net.weights, s.net.weights);
     for (int g = 0; g < s.space->n; g++) s.counts[g] = 7;
     amc_weights *kept = amc_weight_ranking_keep(ranking, s.counts);
     const float *weights = kept->layers[s.space->groups[0].layers[0]].weights;

@@ -21,10 +21,10 @@ typedef struct line {
 
 // The whole network, and plans whose accuracies have no short decimals.
 static const line lines[1 + PLANS] = {
-    {{12, 9, 5}, {1, 2000, false, false}},
-    {{1, 9, 5}, {1.0f / 3, 2000, false, false}},
-    {{7, 1, 5}, {0x1.fffffep-1f, 250, true, false}},
-    {{12, 3, 5}, {0, 1, false, false}},
+    {{12, 9, 5}, {1, 2000, false, false, 0.75f}},
+    {{1, 9, 5}, {1.0f / 3, 2000, false, false, 0x1.fffffep-2f}},
+    {{7, 1, 5}, {0x1.fffffep-1f, 250, true, false, 0}},
+    {{12, 3, 5}, {0, 1, false, false, 1}},
 };
 
 static networks_net net;
@@ -97,6 +97,7 @@ static void assert_replays(amc_checkpoint *c, int n) {
         assert_true(amc_checkpoint_replays(c));
         assert_int_equal(amc_checkpoint_next(c, lines[i].counts, &score, &err), 1);
         assert_true(score.accuracy == lines[i].score.accuracy);
+        assert_true(score.expected == lines[i].score.expected);
         assert_int_equal(score.images, lines[i].score.images);
         assert_int_equal(score.stopped, lines[i].score.stopped);
         assert_true(score.recorded);
@@ -135,7 +136,7 @@ static void test_accuracies_to_the_last_bit(void **state) {
     amc_checkpoint_start(c, net.space, settings);
     for (int i = 0; i < 500; i++) {
         accuracies[i] = (float)pow(amc_rng_uniform(&rng), 1 + i % 9);
-        add(c, &(line){{1, 2, 5}, {accuracies[i], 1, false, false}});
+        add(c, &(line){{1, 2, 5}, {accuracies[i], 1, false, false, 0}});
     }
     amc_checkpoint_close(c);
     c = resume();
@@ -150,8 +151,9 @@ static void test_accuracies_to_the_last_bit(void **state) {
 
 static void test_text(void **state) {
     (void)state;
-    static const char expected[] = "checkpoint 1\ncfg 0123\nreward err\nflops 0.5\nskip none\n\n"
-                                   "1 2000 0 0.25 12 9 5\n0.333333343 2000 0 0.25 1 9 5\n";
+    static const char expected[] = "checkpoint 2\ncfg 0123\nreward err\nflops 0.5\nskip none\n\n"
+                                   "1 0.75 2000 0 0.25 12 9 5\n"
+                                   "0.333333343 0.49999997 2000 0 0.25 1 9 5\n";
     size_t length;
     write_lines(2);
     char *bytes = content(&length);
@@ -186,7 +188,7 @@ static void test_nothing_recorded_nothing_changed(void **state) {
     add(c, &lines[0]);
     amc_checkpoint_close(c);
     after = content(&same);
-    assert_string_equal(after, "checkpoint 1\nanother search\n\n1 2000 0 0.25 12 9 5\n");
+    assert_string_equal(after, "checkpoint 2\nanother search\n\n1 0.75 2000 0 0.25 12 9 5\n");
     free(before), free(after);
     unlink(path);
     amc_checkpoint_close(NULL);
@@ -258,34 +260,37 @@ static void check_line(int number, const char *text, const char *phrase) {
 static void test_bad_records(void **state) {
     (void)state;
     enum { AT = FIRST + 2 };
-    check_line(AT, "1.01 10 0 0.25 7 1 5", "accuracy \"1.01\", expected a number from 0 to 1");
-    check_line(AT, "-0.5 10 0 0.25 7 1 5", "accuracy \"-0.5\"");
-    check_line(AT, "nan 10 0 0.25 7 1 5", "accuracy \"nan\"");
-    check_line(AT, "inf 10 0 0.25 7 1 5", "accuracy \"inf\"");
-    check_line(AT, "0x1p-1 10 0 0.25 7 1 5", "accuracy \"0x1p-1\"");
-    check_line(AT, "0,5 10 0 0.25 7 1 5", "accuracy \"0,5\"");
+    check_line(AT, "1.01 0.4 10 0 0.25 7 1 5", "accuracy \"1.01\", expected a number from 0 to 1");
+    check_line(AT, "-0.5 0.4 10 0 0.25 7 1 5", "accuracy \"-0.5\"");
+    check_line(AT, "nan 0.4 10 0 0.25 7 1 5", "accuracy \"nan\"");
+    check_line(AT, "inf 0.4 10 0 0.25 7 1 5", "accuracy \"inf\"");
+    check_line(AT, "0x1p-1 0.4 10 0 0.25 7 1 5", "accuracy \"0x1p-1\"");
+    check_line(AT, "0,5 0.4 10 0 0.25 7 1 5", "accuracy \"0,5\"");
     check_line(AT, "", "accuracy \"\"");
-    check_line(AT, " 0.5 10 0 0.25 7 1 5", "accuracy \"\"");
-    check_line(AT, "0.5", "images \"\", expected an integer from 1 to 2147483647");
-    check_line(AT, "0.5 0 0 0.25 7 1 5", "images \"0\"");
-    check_line(AT, "0.5 10.5 0 0.25 7 1 5", "images \"10.5\"");
-    check_line(AT, "0.5 3000000000 0 0.25 7 1 5", "images \"3000000000\"");
-    check_line(AT, "0.5 10 2 0.25 7 1 5", "stopped \"2\", expected an integer from 0 to 1");
-    check_line(AT, "0.5 10 0 -1 7 1 5", "seconds \"-1\"");
-    check_line(AT, "0.5 10 0 1e999 7 1 5", "seconds \"1e999\"");
-    check_line(AT, "0.5 10 0 0.25 0 1 5",
+    check_line(AT, " 0.5 0.4 10 0 0.25 7 1 5", "accuracy \"\"");
+    check_line(AT, "0.5 1.5 10 0 0.25 7 1 5",
+               "expected accuracy \"1.5\", expected a number from 0 to 1");
+    check_line(AT, "0.5", "expected accuracy \"\"");
+    check_line(AT, "0.5 0.4", "images \"\", expected an integer from 1 to 2147483647");
+    check_line(AT, "0.5 0.4 0 0 0.25 7 1 5", "images \"0\"");
+    check_line(AT, "0.5 0.4 10.5 0 0.25 7 1 5", "images \"10.5\"");
+    check_line(AT, "0.5 0.4 3000000000 0 0.25 7 1 5", "images \"3000000000\"");
+    check_line(AT, "0.5 0.4 10 2 0.25 7 1 5", "stopped \"2\", expected an integer from 0 to 1");
+    check_line(AT, "0.5 0.4 10 0 -1 7 1 5", "seconds \"-1\"");
+    check_line(AT, "0.5 0.4 10 0 1e999 7 1 5", "seconds \"1e999\"");
+    check_line(AT, "0.5 0.4 10 0 0.25 0 1 5",
                "units of group 0 \"0\", expected an integer from 1 to 12");
-    check_line(AT, "0.5 10 0 0.25 13 1 5", "units of group 0 \"13\"");
-    check_line(AT, "0.5 10 0 0.25 7 10 5",
+    check_line(AT, "0.5 0.4 10 0 0.25 13 1 5", "units of group 0 \"13\"");
+    check_line(AT, "0.5 0.4 10 0 0.25 7 10 5",
                "units of group 1 \"10\", expected an integer from 1 to 9");
-    check_line(AT, "0.5 10 0 0.25 7 1 4",
+    check_line(AT, "0.5 0.4 10 0 0.25 7 1 4",
                "units of group 2 \"4\", expected an integer from 5 to 5");
-    check_line(AT, "0.5 10 0 0.25 7 1", "units of group 2 \"\"");
-    check_line(AT, "0.5 10 0 0.25 7  1 5", "units of group 1 \"\"");
-    check_line(AT, "0.5 10 0 0.25 7 1 5 5", "goes on after 7 numbers");
-    check_line(AT, "0.5 10 0 0.25 7 1 5 ", "goes on after 7 numbers");
-    check_line(AT, "0.5 10 0 0.25 7 1 5\r", "units of group 2 \"5\r\"");
-    check_line(FIRST + PLANS, "0.5 10 0 0.25 7 1 6", "units of group 2 \"6\"");
+    check_line(AT, "0.5 0.4 10 0 0.25 7 1", "units of group 2 \"\"");
+    check_line(AT, "0.5 0.4 10 0 0.25 7  1 5", "units of group 1 \"\"");
+    check_line(AT, "0.5 0.4 10 0 0.25 7 1 5 5", "goes on after 8 numbers");
+    check_line(AT, "0.5 0.4 10 0 0.25 7 1 5 ", "goes on after 8 numbers");
+    check_line(AT, "0.5 0.4 10 0 0.25 7 1 5\r", "units of group 2 \"5\r\"");
+    check_line(FIRST + PLANS, "0.5 0.4 10 0 0.25 7 1 6", "units of group 2 \"6\"");
 }
 
 // Wherever a byte of a record becomes a letter or a zero, its line is refused; without its newline
@@ -332,14 +337,14 @@ static void test_other_settings(void **state) {
 static void test_other_files(void **state) {
     (void)state;
     static const char *const others[] = {"x",
-                                         "checkpoint 2\ncfg 0123\n\n",
-                                         "checkpoint 10\n",
+                                         "checkpoint 1\ncfg 0123\n\n",
+                                         "checkpoint 20\n",
                                          "my own notes\n\non this network\n",
                                          "\n",
                                          "checkpoints"};
     for (int i = 0; i < 6; i++) {
         put(others[i], strlen(others[i]));
-        assert_refused(settings, 1, "expected \"checkpoint 1\"; -force starts anew");
+        assert_refused(settings, 1, "expected \"checkpoint 2\"; -force starts anew");
     }
     unlink(path);
 }

@@ -1,4 +1,5 @@
-// Where plans come from: the first is the uniform one (or the whole network without a budget), the
+// Where plans come from: the first are those that are given, then the uniform one (or the whole
+// network without a budget), the
 // warm-up stays near it, elite episodes change some of the best plan, and what was scored already
 // is avoided.
 
@@ -48,6 +49,34 @@ static double share(const subject *s, const int *counts, int g) {
 }
 
 // ---- the warm-up ----
+
+// Plans of all sizes come as they are given, and after them what would have come at that time.
+static void test_given(void **state) {
+    (void)state;
+    enum { GIVEN = 3 };
+    static const double sizes[GIVEN] = {0.7, 0.4, 0.2};
+    subject s = subject_new("cfg/resnet56.cfg", 1, warming(3));
+    size_t groups = (size_t)s.net.groups->n;
+    int given[GIVEN * MOST_GROUPS], counts[MOST_GROUPS];
+    for (size_t i = 0; i < GIVEN; i++)
+        for (size_t g = 0; g < groups; g++)
+            given[i * groups + g] = s.net.space->groups[g].prunable
+                                        ? amc_prune_env_round(s.env, (int)g, sizes[i])
+                                        : s.net.space->groups[g].n_units;
+    amc_proposal_free(s.proposal);
+    amc_proposal_options options = warming(3);
+    options.given = given;
+    options.n_given = GIVEN;
+    s.proposal = amc_proposal_new(s.env, options);
+    for (size_t i = 0; i < GIVEN; i++) {
+        next(&s, counts);
+        assert_memory_equal(counts, given + i * groups, groups * sizeof *counts);
+        amc_proposal_learn(s.proposal, -0.5, i == 1);
+    }
+    next(&s, counts);
+    assert_memory_not_equal(counts, given + 2 * groups, groups * sizeof *counts);
+    subject_free(s);
+}
 
 static void test_first_is_uniform(void **state) {
     (void)state;
@@ -146,7 +175,7 @@ static void test_known_plans_are_avoided(void **state) {
     for (int i = 0; i < 4; i++) {
         next(&s, counts);
         seen[2 * (counts[0] - 1) + counts[1] - 1]++;
-        amc_score_cache_add(s.cache, counts, (amc_score){0.5f, 10, false, false});
+        amc_score_cache_add(s.cache, counts, (amc_score){.accuracy = 0.5f, .images = 10});
         amc_proposal_learn(s.proposal, -0.5, i == 0);
     }
     for (int i = 0; i < 4; i++) assert_int_equal(seen[i], 1);
@@ -157,6 +186,7 @@ static void test_known_plans_are_avoided(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_given),
         cmocka_unit_test(test_first_is_uniform),
         cmocka_unit_test(test_first_is_whole_without_budget),
         cmocka_unit_test(test_spread),

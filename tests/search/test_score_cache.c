@@ -11,7 +11,7 @@ static void test_find_and_add(void **state) {
     for (int i = 0; i < 4; i++) assert_false(amc_score_cache_find(cache, plans[i], &score));
     assert_true(score.accuracy == -1);
     for (int i = 0; i < 4; i++)
-        amc_score_cache_add(cache, plans[i], (amc_score){(float)i, 10 * i, i % 2, false});
+        amc_score_cache_add(cache, plans[i], (amc_score){(float)i, 10 * i, i % 2, false, 0});
     for (int i = 0; i < 4; i++) {
         assert_true(amc_score_cache_find(cache, plans[i], &score));
         assert_true(score.accuracy == (float)i);

@@ -19,6 +19,7 @@ typedef struct game {
     amc_prune_env *env;
     double gain[MOST_GROUPS], rate[MOST_GROUPS];
     amc_reward reward;
+    bool expects;
     bool paper;        // its manner
     double floor;      // of accuracy
     int stop_after;    // episodes
@@ -80,7 +81,10 @@ static int score(void *context, const int *counts, amc_score *scored, amc_error 
         sum += g->gain[i] * (1 - exp(-g->rate[i] * keep));
     }
     memcpy(g->scored_counts[g->scored++], counts, (size_t)g->net.groups->n * sizeof(int));
-    *scored = (amc_score){(float)sum, 100 + g->scored, (float)sum > g->stops_above, false};
+    *scored = (amc_score){.accuracy = (float)sum,
+                          .images = 100 + g->scored,
+                          .stopped = (float)sum > g->stops_above,
+                          .expected = (float)(1 - sum)};
     return 0;
 }
 
@@ -96,6 +100,7 @@ static amc_search_result search(game *g, int episodes, int warmup, bool random, 
                                   .warmup = warmup,
                                   .random = random,
                                   .reward = g->reward,
+                                  .expects = g->expects,
                                   .floor = g->floor,
                                   .seed = seed,
                                   .manner = g->paper
@@ -330,6 +335,24 @@ static void test_rewards_without_budget(void **state) {
     free_game(g);
 }
 
+// What is expected may say the contrary of accuracy, as here: it decides, but for what is lacking.
+static void test_expected_accuracy(void **state) {
+    (void)state;
+    game *g = new_game(1);
+    g->expects = true;
+    amc_search_result result = search(g, 30, 20, false, 7);
+    int best = 0;
+    for (int i = 0; i < 30; i++) {
+        const amc_search_episode *e = &g->episodes[i];
+        assert_true(fabs(e->expected + e->accuracy - 1) < 1e-6);
+        assert_true(e->reward == (double)e->expected - 1);
+        if (e->accuracy < g->episodes[best].accuracy) best = i;
+    }
+    assert_int_equal(result.best.index, best);
+    free(result.counts);
+    free_game(g);
+}
+
 // The best plan is the one of largest reward among those that are good enough; if none is, none is
 // the best, and what plans lack is seen in their rewards.
 static void test_floor(void **state) {
@@ -402,6 +425,7 @@ int main(void) {
         cmocka_unit_test(test_stopped_plans),
         cmocka_unit_test(test_paper),
         cmocka_unit_test(test_rewards_without_budget),
+        cmocka_unit_test(test_expected_accuracy),
         cmocka_unit_test(test_floor),
         cmocka_unit_test(test_agent_beats_random),
     };

@@ -100,7 +100,7 @@ static void test_exchange(void **state) {
     for (int i = 0; i < 3; i++) {
         subject s;
         subject_open(&s, paths[i], 0.5, 1, 0, 0.4);
-        amc_sensitivity_exchange(s.sensitivity, s.counts);
+        amc_sensitivity_exchange(s.sensitivity, s.env, s.counts);
         assert_budget(&s);
         assert_true(share(&s, 0) < 0.2); // costs nothing
         // The last shares of the others are never asked for.
@@ -132,7 +132,7 @@ static void test_exchange_for_running(void **state) {
             s.weights = amc_memory_alloc((size_t)steps, sizeof *s.weights);
             for (int t = 0; t < steps; t++) s.weights[t] = 0.1 + 0.05 * amc_rng_uniform(&rng);
             s.sensitivity = amc_sensitivity_measure(s.env, harm, &s);
-            amc_sensitivity_exchange(s.sensitivity, counts);
+            amc_sensitivity_exchange(s.sensitivity, s.env, counts);
             assert_true(amc_prune_env_meets(s.env, counts));
             assert_true(amc_prune_env_load(s.env, counts) > 0.85);
             amc_sensitivity_free(s.sensitivity);
@@ -150,7 +150,7 @@ static void test_whole(void **state) {
     (void)state;
     subject s;
     subject_open(&s, "cfg/fashion.cfg", 1, 1, 0.1, 0.1);
-    amc_sensitivity_exchange(s.sensitivity, s.counts);
+    amc_sensitivity_exchange(s.sensitivity, s.env, s.counts);
     for (int t = 0; t < amc_prune_env_steps(s.env); t++) assert_true(share(&s, t) == 1);
     amc_sensitivity_level(s.sensitivity, s.counts);
     for (int t = 0; t < amc_prune_env_steps(s.env); t++) assert_true(share(&s, t) == 1);
@@ -180,7 +180,7 @@ static void test_losses(void **state) {
         assert_true(fabs(amc_sensitivity_drop(sensitivity, 5, k / 10.0) - cheap) < 1e-9);
         assert_true(fabs(amc_sensitivity_drop(sensitivity, 3, k / 10.0) - mean) < 1e-9);
     }
-    amc_sensitivity_exchange(sensitivity, s.counts);
+    amc_sensitivity_exchange(sensitivity, s.env, s.counts);
     assert_budget(&s);
     assert_true(share(&s, 5) < share(&s, 4) - 0.3);
     for (int g = 0; g < n; g++) free(losses[g]);
