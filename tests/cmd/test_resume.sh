@@ -66,7 +66,7 @@ kill_after() {
 # wait_for TEXT: until stderr of a search in the background has it.
 wait_for() {
     local tries=0
-    until grep -q "$1" "$work.err" || [ $tries = 300 ]; do
+    until grep -qs "$1" "$work.err" || [ $tries = 300 ]; do
         sleep 0.1
         tries=$((tries + 1))
     done
@@ -262,6 +262,7 @@ failures() {
 
 # start FOLDER ARGS...: a search in the background, into $work.err; $search is its process.
 start() {
+    rm -f "$work.err" # or an earlier search's progress would be waited for
     "$DARKNET" amc search cfg/tiny.cfg -flops .6 -warmup 10 -calibrate 16 -refit 16 -out "$1" "${@:2}" \
         >"$work.out" 2>"$work.err" </dev/null &
     search=$!
