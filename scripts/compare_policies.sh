@@ -47,7 +47,7 @@ for setting in "${@:3}"; do
 done
 settings="flops=$flops plans=$plans limit=$limit epochs=$epochs rate=$rate"
 data=cfg/$name.data weights=weights/$name.weights csv=$dir/results.csv
-readonly REPAIR=(-reconstruct 2000 -calibrate 256 -refit 3000)
+readonly REPAIR=(-reconstruct 2000 -calibrate 256 -refit 6000)
 
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
 
@@ -82,8 +82,8 @@ of_shortcuts() { # cfg
 prune() { # policy seed out
     local policy=$1 out=$3 options=() cfg=cfg/$name.cfg share=$flops
     if [ -f "$kept/$1-$2.json" ]; then
-        bin/darknet amc prune "$cfg" "$weights" -data "$data" -policy "$kept/$1-$2.json" "${REPAIR[@]}" -out "$out" -force \
-            >"$out/log" 2>&1 || fail "pruning failed, see $out/log"
+        bin/darknet amc prune "$cfg" "$weights" -data "$data" -policy "$kept/$1-$2.json" -seed "$2" "${REPAIR[@]}" \
+            -out "$out" -force >"$out/log" 2>&1 || fail "pruning failed, see $out/log"
         return
     fi
     case $policy in

@@ -28,7 +28,8 @@ static int open_calibrator(amc_repair *repair, const amc_network *network,
     amc_dataset *images =
         amc_dataset_load(data, AMC_DATASET_TRAIN, o.calibrate, o.seed, o.threads, err);
     if (!images) return -1;
-    repair->calibrator = amc_calibrator_new(network->cfg_path, network->graph, images, err);
+    repair->calibrator =
+        amc_calibrator_new(network->cfg_path, network->graph, images, AMC_CALIBRATOR_BYTES, err);
     amc_dataset_free(images);
     return repair->calibrator ? 0 : -1;
 }

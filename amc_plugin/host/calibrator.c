@@ -9,8 +9,6 @@
 
 #include <assert.h>
 
-#define MOST_BYTES (1LL << 30)
-
 struct amc_calibrator {
     network *net; // its batch is all the images
     float *input; // (batch, 3, h, w)
@@ -28,8 +26,8 @@ static long long floats_of_image(const amc_layer_graph *graph, const amc_output_
 }
 
 // Images that fit in memory together.
-static int count_images(long long floats, int wanted) {
-    long long most = MOST_BYTES / (floats * (long long)sizeof(float));
+static int count_images(int64_t bytes, long long floats, int wanted) {
+    long long most = bytes / (floats * (long long)sizeof(float));
     if (most < 2) most = 2; // a variance needs two
     return wanted < most ? wanted : (int)most;
 }
@@ -92,10 +90,10 @@ static int check(const char *path, const amc_layer_graph *graph, const amc_datas
 }
 
 amc_calibrator *amc_calibrator_new(const char *path, const amc_layer_graph *graph,
-                                   const amc_dataset *dataset, amc_error *err) {
+                                   const amc_dataset *dataset, int64_t bytes, amc_error *err) {
     if (check(path, graph, dataset, err) < 0 || amc_gpu_start(err) < 0) return NULL;
     amc_output_slots *slots = amc_gpu_started() ? NULL : amc_output_slots_new(graph);
-    int n = count_images(floats_of_image(graph, slots), dataset->n);
+    int n = count_images(bytes, floats_of_image(graph, slots), dataset->n);
     amc_calibrator *calibrator = amc_memory_alloc(1, sizeof *calibrator);
     calibrator->slots = slots;
     calibrator->net = amc_host_network_new(path, graph, n, err);

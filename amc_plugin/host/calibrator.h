@@ -11,15 +11,19 @@
 #include "model/weights_file.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct amc_calibrator amc_calibrator;
 
+// What re-estimating a network for every plan may take.
+#define AMC_CALIBRATOR_BYTES (1LL << 30)
+
 // Takes the images of `dataset` (resized copies, so it may be freed); where they and their
-// activations would need more than 1 GiB, as many as fit, drawn by chance, always the same ones.
+// activations would need more than `bytes`, as many as fit, drawn by chance, always the same ones.
 // NULL with err set if Darknet makes something else of the .cfg at `path` than the graph says, if
 // the network can't take images (three channels, a height above 1), or if there are fewer than two.
 amc_calibrator *amc_calibrator_new(const char *path, const amc_layer_graph *graph,
-                                   const amc_dataset *dataset, amc_error *err);
+                                   const amc_dataset *dataset, int64_t bytes, amc_error *err);
 void amc_calibrator_free(amc_calibrator *calibrator);
 
 // How many images it took.

@@ -20,6 +20,9 @@ enum {
     MOST_READ = 4608, // numbers: moments grow with their square, a solve with their cube
 };
 
+// Of the images and what a network makes of them: half a dozen networks are refitted in a search.
+#define MOST_BYTES (2LL << 30)
+
 // A filter is left alone where its sums times less than this are what normalization makes of them.
 #define LEAST_FACTOR 1e-6f
 
@@ -128,7 +131,7 @@ amc_refit *amc_refit_new(const char *path, const amc_layer_graph *graph,
         amc_error_set(err, "-refit computes on the CPU, expected -nogpu or -refit 0");
         return NULL;
     }
-    amc_calibrator *calibrator = amc_calibrator_new(path, graph, dataset, err);
+    amc_calibrator *calibrator = amc_calibrator_new(path, graph, dataset, MOST_BYTES, err);
     if (!calibrator) return NULL;
     amc_refit *refit = amc_memory_alloc(1, sizeof *refit);
     *refit = (amc_refit){calibrator, graph, groups, weights, NULL, NULL, NULL, NULL};

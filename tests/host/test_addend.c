@@ -14,7 +14,7 @@ typedef struct run {
 
 static run run_new(const networks_net *net, const amc_dataset *images) {
     amc_error err = {""};
-    run r = {net, amc_calibrator_new(net->path, net->graph, images, &err), 0};
+    run r = {net, amc_calibrator_new(net->path, net->graph, images, AMC_CALIBRATOR_BYTES, &err), 0};
     if (!r.calibrator) fail_msg("%s", err.text);
     return r;
 }

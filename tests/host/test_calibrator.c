@@ -40,7 +40,8 @@ static amc_dataset *dataset_new(int n, int w, int h) {
 
 static amc_calibrator *calibrator_new(const networks_net *net, const amc_dataset *images) {
     amc_error err = {""};
-    amc_calibrator *calibrator = amc_calibrator_new(net->path, net->graph, images, &err);
+    amc_calibrator *calibrator =
+        amc_calibrator_new(net->path, net->graph, images, AMC_CALIBRATOR_BYTES, &err);
     if (!calibrator) fail_msg("%s", err.text);
     return calibrator;
 }
@@ -481,7 +482,7 @@ static void assert_refused(const char *text, int images, const char *message) {
     amc_error err = {""};
     networks_net net = networks_new(text, 1);
     amc_dataset *dataset = dataset_new(images, 8, 8);
-    assert_null(amc_calibrator_new(net.path, net.graph, dataset, &err));
+    assert_null(amc_calibrator_new(net.path, net.graph, dataset, AMC_CALIBRATOR_BYTES, &err));
     if (!strstr(err.text, message)) fail_msg("%s", err.text);
     amc_dataset_free(dataset);
     networks_free(net);
@@ -497,7 +498,8 @@ static void test_refused(void **state) {
     assert_refused(NET(3, 8, 8) CONV(4, 1, 1, relu) "[softmax]\ntree=data/9k.tree\n", 4,
                    "net.cfg:13: [softmax] has a tree of classes");
     subject s = subject_new(WITH_CONNECTED(.5));
-    assert_null(amc_calibrator_new("/nonexistent/net.cfg", s.net.graph, s.images, &err));
+    assert_null(amc_calibrator_new("/nonexistent/net.cfg", s.net.graph, s.images,
+                                   AMC_CALIBRATOR_BYTES, &err));
     assert_non_null(strstr(err.text, "/nonexistent/net.cfg"));
     amc_calibrator_free(NULL);
     subject_free(s);

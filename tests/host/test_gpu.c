@@ -174,7 +174,8 @@ static amc_weights *calibrated(const networks_net *net, const amc_dataset *image
     amc_error err;
     use(gpu);
     amc_weights *weights = amc_weights_copy(net->weights);
-    amc_calibrator *calibrator = amc_calibrator_new(net->path, net->graph, images, &err);
+    amc_calibrator *calibrator =
+        amc_calibrator_new(net->path, net->graph, images, AMC_CALIBRATOR_BYTES, &err);
     if (!calibrator) fail_msg("%s", err.text);
     amc_calibrator_run(calibrator, net->graph, weights, NULL, NULL);
     amc_calibrator_free(calibrator);

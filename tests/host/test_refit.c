@@ -51,7 +51,8 @@ static void reconstruct(const networks_net *net, const amc_dataset *images,
 // Normalization gets the statistics of these images, as a trained network's has those of its.
 static void calibrate(const networks_net *net, const amc_dataset *images, pruned small) {
     amc_error err = {""};
-    amc_calibrator *calibrator = amc_calibrator_new(net->path, net->graph, images, &err);
+    amc_calibrator *calibrator =
+        amc_calibrator_new(net->path, net->graph, images, AMC_CALIBRATOR_BYTES, &err);
     if (!calibrator) fail_msg("%s", err.text);
     amc_calibrator_run(calibrator, small.graph, small.weights, NULL, NULL);
     amc_calibrator_free(calibrator);
