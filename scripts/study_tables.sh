@@ -120,8 +120,8 @@ correlation() {
 
 ### Whether the reward says what fine-tuning will bring
 
-$(($(wc -l <"$folder/correlation.csv") - 1)) random plans of 50% of the FLOPs, scored on the held-out training images in three ways, then fine-tuned and measured on
-the test set (\`scripts/correlation.sh\`): correlation of both. Expected accuracy is what rewards go by, the mean
+$(($(wc -l <"$folder/correlation.csv") - 1)) random plans of 50% of the FLOPs, scored on the held-out training images in three ways, then fine-tuned for 2 epochs and
+measured on the test set (\`scripts/correlation.sh\`): correlation of both. Expected accuracy is what rewards go by, the mean
 probability of the true class.
 
 ![Accuracy after fine-tuning against that before]($folder/correlation.png)

@@ -24,7 +24,8 @@ struct amc_budget_run {
     amc_finishing *finishing;
     const amc_aim *aim;
     int episodes;
-    int *given_plans; // (warm-up, groups) to start from; NULL: none
+    int *given_plans; // (n_given, groups) to start from
+    int n_given;
     amc_output *output;
     amc_checkpoint *checkpoint;
     amc_prune_env *env;
@@ -204,7 +205,7 @@ static amc_search_options search_options(const amc_budget_run *run) {
     return (amc_search_options){.episodes = run->episodes,
                                 .warmup = o->warmup,
                                 .given = run->given_plans,
-                                .n_given = run->given_plans ? o->warmup : 0,
+                                .n_given = run->n_given,
                                 .random = strcmp(o->agent, "random") == 0,
                                 .reward = o->reward,
                                 .expects = o->expects,
@@ -215,8 +216,10 @@ static amc_search_options search_options(const amc_budget_run *run) {
                                               : amc_proposal_defaults()};
 }
 
-// Fewer images say too little of a plan to measure by.
-enum { LEAST_MEASURED = 32 };
+enum {
+    LEAST_MEASURED = 32, // images: fewer say too little of a plan to measure by
+    MOST_GIVEN = 10,     // plans of different sizes to start from
+};
 
 // A plan to start from, counts (groups): greedy's, or where there are few images surgeon's. False
 // where neither is to be had.
@@ -251,14 +254,15 @@ static amc_prune_env *sized_env(const amc_budget_run *run, int i, int n) {
     return env;
 }
 
-// Without a budget: greedy's plans of all sizes, as many as the warm-up has.
+// Without a budget: greedy's plans of all sizes, for the warm-up or as much of it as they fill.
 static void set_given_plans(amc_budget_run *run) {
     const amc_search_session *session = run->session;
-    int n = session->given->warmup;
+    int n = session->given->warmup < MOST_GIVEN ? session->given->warmup : MOST_GIVEN;
     if (n == 0 || session->scorer->dataset->n < LEAST_MEASURED) return;
     amc_prune_env **envs = amc_memory_alloc((size_t)n, sizeof *envs);
     for (int i = 0; i < n; i++) envs[i] = sized_env(run, i, n);
     run->given_plans = amc_memory_alloc((size_t)n * (size_t)session->space->n, sizeof(int));
+    run->n_given = n;
     amc_measured_policy_greedy(session->scorer, &session->chooser,
                                (const amc_prune_env *const *)envs, n, session->given->quiet,
                                run->given_plans);

@@ -127,7 +127,8 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
          .kind = AMC_OPTION_INT,
          .value = &o->warmup,
          .argument = "N",
-         .help = "first episodes, whose plans are drawn",
+         .help = "first episodes, whose plans are drawn; without a budget they start with greedy's "
+                 "of ten sizes",
          .high = 1000000,
          .given = &o->warmup_given},
         AMC_OPTION_LIMIT(&o->scorer.limit),
