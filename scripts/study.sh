@@ -13,7 +13,7 @@
 #           budgets      what several budgets in one go cost and find
 #           latency      accuracy against time, searched for by FLOPs and by time (on an idle machine only)
 #           teacher      what learning from the unpruned network brings
-#           weights      fine-grained pruning without a budget
+#           weights      fine-grained pruning to two fifths of the parameters or less
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/json_lib.sh
@@ -82,7 +82,7 @@ latency() { scripts/latency_search.sh "$name" "$kept/latency_search.csv"; }
 
 teacher() { scripts/teacher.sh "$name" "$kept/teacher.csv" 3 "$epochs" "$rate"; }
 
-# Searches with R_Param and single weights: as few as accuracy allows, without training.
+# Searches with R_Param and single weights: two fifths of them or less, as few as accuracy allows, without training.
 weights() {
     local seed csv=$kept/weights.csv out before after params test accuracy zstd zstd_before
     [ -s "$csv" ] || echo 'seed,params,held_out_before,held_out,test_before,test,zstd,zstd_before' >"$csv"
@@ -92,11 +92,11 @@ weights() {
         if grep -q "^$seed," "$csv"; then continue; fi
         out=$runs/weights-$seed
         mkdir -p "$out"
-        bin/darknet amc search "cfg/$name.cfg" -granularity weight -reward params -seed "$seed" -out "$out" -force -json \
-            >"$out/json" 2>"$out/log"
+        bin/darknet amc search "cfg/$name.cfg" -granularity weight -reward params -params 0.4 -limit 2000 -episodes 60 \
+            -seed "$seed" -out "$out" -force -json >"$out/json" 2>"$out/log"
         after=$(accuracy_of "$out/$name-amc.cfg" "$out/$name-amc.weights" "cfg/$name.data" test)
         params=$(awk "BEGIN { print $(number params <"$out/json") / $(number params_before <"$out/json") }")
-        accuracy=$(number accuracy <"$out/json")
+        accuracy=$(accuracy_of "$out/$name-amc.cfg" "$out/$name-amc.weights" "cfg/$name.data" search)
         zstd=$(number zstd_bytes <"$out/json") zstd_before=$(number zstd_bytes_before <"$out/json")
         echo "$seed,$params,$before,$accuracy,$test,$after,$zstd,$zstd_before" >>"$csv"
     done
