@@ -58,7 +58,9 @@ amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts)
     amc_pruned refitted = amc_chooser_make(chooser, counts);
     amc_pruned_refit(&refitted, finishing->refit);
     amc_score after = amc_scorer_pruned(scorer, refitted);
-    if (quality(finishing, after) >= quality(finishing, before)) return after;
+    bool keeps_floor =
+        !finishing->session->given->max_drop_given || after.accuracy >= before.accuracy;
+    if (quality(finishing, after) >= quality(finishing, before) && keeps_floor) return after;
     return amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
 }
 
