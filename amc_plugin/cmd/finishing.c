@@ -64,10 +64,11 @@ amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts)
     return amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
 }
 
-static void print_finished(const amc_finishing *finishing, int k, int n, amc_score score) {
+static void print_finished(const amc_finishing *finishing, int k, int n, double reward,
+                           amc_score score) {
     if (finishing->session->given->quiet || !finishing->refits) return;
-    fprintf(stderr, "refitted plan %d of %d on %d images: accuracy %.2f%%\n", k + 1, n,
-            amc_refit_images(finishing->refit), 100 * score.accuracy);
+    fprintf(stderr, "refitted plan %d of %d on %d images: reward %.4f (%.2f%%)\n", k + 1, n,
+            amc_refit_images(finishing->refit), reward, 100 * score.accuracy);
 }
 
 const amc_search_episode *amc_finishing_choose(const amc_finishing *finishing,
@@ -82,7 +83,7 @@ const amc_search_episode *amc_finishing_choose(const amc_finishing *finishing,
         amc_score scored = amc_finishing_score(finishing, episode->counts);
         double reward = amc_reward_of(finishing->session->given->reward, quality(finishing, scored),
                                       episode->macs, episode->params);
-        print_finished(finishing, k, n, scored);
+        print_finished(finishing, k, n, reward, scored);
         if (best && reward <= highest) continue;
         best = episode;
         highest = reward;
