@@ -193,7 +193,7 @@ weights() {
     has_rows weights || return 0
     cat <<TEXT
 
-### Single weights, as few as accuracy allows
+### Single weights, at most two fifths of them
 
 \`darknet amc search cfg/$name.cfg -granularity weight -reward params -params 0.4\`: R_Param of the paper for at most two
 fifths of the parameters, no fine-tuning (\`scripts/study.sh $name weights\`). Rewards are from 2,000 of the
@@ -204,6 +204,7 @@ fifths of the parameters, no fine-tuning (\`scripts/study.sh $name weights\`). R
 $(awk -F, 'NR > 1 { printf "| %s | %.1f%% | %.2f | %.2f | %.2f | %.2f | %.0f%% |\n", $1, 100 * $2, 100 * $4, 100 * $3,
     100 * $6, 100 * $5, 100 * $7 / $8 }' "$folder/weights.csv")
 TEXT
+    if [ -f "$folder/weights.note" ]; then printf '\n' && cat "$folder/weights.note"; fi
 }
 
 budgets() {
