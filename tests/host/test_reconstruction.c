@@ -196,6 +196,16 @@ static void assert_same_zeros(const amc_weights *a, const amc_weights *b) {
             assert_int_equal(a->layers[l].weights[i] == 0, b->layers[l].weights[i] == 0);
 }
 
+// With moments of all that filters read.
+static subject sparse_subject_new(const networks_text *text) {
+    amc_error err = {""};
+    subject s = {networks_new(text->cfg, 5), NULL, NULL};
+    s.images = mended_images(s.net.graph);
+    s.grams = amc_grams_new(s.net.path, s.net.graph, NULL, s.net.weights, s.images, &err);
+    assert_non_null(s.grams);
+    return s;
+}
+
 // Zeros stay zero, and what the network says comes nearer to what it said.
 static void test_single_weights(void **state) {
     (void)state;
@@ -203,11 +213,7 @@ static void test_single_weights(void **state) {
     int nearer = 0, networks = 0;
     for (int i = 0; i < NETWORKS; i++) {
         if (!mended_takes_images(&networks_all[i])) continue;
-        amc_error err = {""};
-        subject s = {networks_new(networks_all[i].cfg, 5), NULL, NULL};
-        s.images = mended_images(s.net.graph);
-        s.grams = amc_grams_new(s.net.path, s.net.graph, NULL, s.net.weights, s.images, &err);
-        assert_non_null(s.grams);
+        subject s = sparse_subject_new(&networks_all[i]);
         amc_weights *half = half_of(&s.net, s.net.weights), *mended = amc_weights_copy(half);
         amc_reconstruct_sparse(s.grams, mended);
         assert_same_zeros(half, mended);
@@ -233,10 +239,7 @@ static void test_elimination_of_weights(void **state) {
     int nearer = 0, networks = 0;
     for (int i = 0; i < NETWORKS; i++) {
         if (!mended_takes_images(&networks_all[i])) continue;
-        amc_error err = {""};
-        subject s = {networks_new(networks_all[i].cfg, 5), NULL, NULL};
-        s.images = mended_images(s.net.graph);
-        s.grams = amc_grams_new(s.net.path, s.net.graph, NULL, s.net.weights, s.images, &err);
+        subject s = sparse_subject_new(&networks_all[i]);
         amc_weights *scores = amc_weights_copy(s.net.weights);
         amc_weight_elimination_score(s.grams, scores);
         amc_weights *halves[2] = {half_of(&s.net, s.net.weights), half_of(&s.net, scores)};
