@@ -47,7 +47,7 @@ int amc_finishing_begin(amc_finishing *finishing, bool refit, amc_error *err) {
 
 // What rewards go by.
 static double quality(const amc_finishing *finishing, amc_score score) {
-    return finishing->session->given->expects ? score.expected : score.accuracy;
+    return amc_score_quality(score, finishing->session->given->expects);
 }
 
 amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts) {

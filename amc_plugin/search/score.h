@@ -14,4 +14,9 @@ typedef struct amc_score {
                     // classes: it tells plans apart that are right on the same images
 } amc_score;
 
+// What a reward goes by: accuracy, or with `expects` what is expected.
+static inline float amc_score_quality(amc_score score, bool expects) {
+    return expects ? score.expected : score.accuracy;
+}
+
 #endif

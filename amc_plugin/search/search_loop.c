@@ -36,9 +36,9 @@ static amc_search_episode make_episode(const amc_prune_env *env, const amc_searc
         .counts = counts,
     };
     double lacking = fmax(0, options->floor - scored.accuracy);
-    double accuracy = options->expects ? scored.expected : scored.accuracy;
+    double quality = amc_score_quality(scored, options->expects);
     episode.reward =
-        amc_reward_of(options->reward, accuracy - 10 * lacking, episode.macs, episode.params);
+        amc_reward_of(options->reward, quality - 10 * lacking, episode.macs, episode.params);
     return episode;
 }
 
