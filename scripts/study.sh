@@ -27,8 +27,8 @@ parts=("${@:2}")
 readonly rate=0.02
 case $name in
 fashion) budgets=0.5 plans=200 limit=2000 epochs=4 ;;
-plain20) budgets=0.5 plans=200 limit=2000 epochs=20 ;;
-resnet56 | resnet50) budgets=0.5 plans=100 limit=2000 epochs=10 ;;
+plain20) budgets=0.5 plans=200 limit=0 epochs=20 ;;
+resnet56 | resnet50) budgets=0.5 plans=40 limit=0 epochs=10 ;;
 vgg16) budgets=0.2 plans=100 limit=1000 epochs=10 ;;
 mobilenet) budgets='0.5 0.4' plans=100 limit=1000 epochs=10 ;;
 mobilenetv2) budgets=0.5 plans=100 limit=1000 epochs=10 ;;
@@ -92,7 +92,7 @@ weights() {
         if grep -q "^$seed," "$csv"; then continue; fi
         out=$runs/weights-$seed
         mkdir -p "$out"
-        bin/darknet amc search "cfg/$name.cfg" -granularity weight -reward params -params 0.4 -limit 2000 -episodes 60 \
+        bin/darknet amc search "cfg/$name.cfg" -granularity weight -reward params -params 0.4 -episodes 30 \
             -seed "$seed" -out "$out" -force -json >"$out/json" 2>"$out/log"
         after=$(accuracy_of "$out/$name-amc.cfg" "$out/$name-amc.weights" "cfg/$name.data" test)
         params=$(awk "BEGIN { print $(number params <"$out/json") / $(number params_before <"$out/json") }")

@@ -3,16 +3,15 @@
 #include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/finishing.h"
-#include "cmd/measured_policy.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
+#include "cmd/search_start.h"
 #include "cmd/shell.h"
 #include "cmd/tuning.h"
 #include "search/evaluation.h"
 #include "search/policy.h"
 #include "search/search_loop.h"
 
-#include <assert.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -216,68 +215,17 @@ static amc_search_options search_options(const amc_budget_run *run) {
                                               : amc_proposal_defaults()};
 }
 
-enum {
-    LEAST_MEASURED = 32, // images: fewer say too little of a plan to measure by
-    MOST_GIVEN = 10,     // plans of different sizes to start from
-};
-
-// A plan to start from, counts (groups): greedy's, or where there are few images surgeon's. False
-// where neither is to be had.
-static bool guess_plan(const amc_budget_run *run, int *counts) {
-    const amc_search_session *session = run->session;
-    const amc_chooser *chooser = &session->chooser;
-    if (session->scorer->dataset->n < LEAST_MEASURED)
-        return amc_chooser_guess(chooser, run->env, counts);
-    amc_measured_policy_meet_budget("greedy", session->scorer, chooser, run->env,
-                                    session->given->quiet, counts);
-    return true;
-}
-
-static void set_prior(amc_budget_run *run) {
-    int *counts = amc_memory_alloc((size_t)run->session->space->n, sizeof *counts);
-    if (guess_plan(run, counts)) amc_prune_env_set_prior(run->env, counts);
-    free(counts);
-}
-
-// An environment whose budget lies between everything and the least that can be, the i-th of n in
-// even ratios.
-static amc_prune_env *sized_env(const amc_budget_run *run, int i, int n) {
-    amc_resource resource =
-        run->session->given->reward == AMC_REWARD_PARAMS ? AMC_RESOURCE_PARAMS : AMC_RESOURCE_MACS;
-    double least = (double)amc_prune_env_smallest(run->env, resource) /
-                   (double)amc_prune_env_budget(run->env, resource);
-    amc_prune_env_options limits = amc_aim_limits(run->aim);
-    limits.budget[resource] = pow(least, (double)(i + 1) / (n + 1));
-    amc_error err;
-    amc_prune_env *env = amc_prune_env_new(run->session->space, limits, &err);
-    assert(env); // no less than the least
-    return env;
-}
-
-// Without a budget: greedy's plans of all sizes, for the warm-up or as much of it as they fill.
-static void set_given_plans(amc_budget_run *run) {
-    const amc_search_session *session = run->session;
-    int n = session->given->warmup < MOST_GIVEN ? session->given->warmup : MOST_GIVEN;
-    if (n == 0 || session->scorer->dataset->n < LEAST_MEASURED) return;
-    amc_prune_env **envs = amc_memory_alloc((size_t)n, sizeof *envs);
-    for (int i = 0; i < n; i++) envs[i] = sized_env(run, i, n);
-    run->given_plans = amc_memory_alloc((size_t)n * (size_t)session->space->n, sizeof(int));
-    run->n_given = n;
-    amc_measured_policy_greedy(session->scorer, &session->chooser,
-                               (const amc_prune_env *const *)envs, n, session->given->quiet,
-                               run->given_plans);
-    for (int i = 0; i < n; i++) amc_prune_env_free(envs[i]);
-    free(envs);
-}
-
-// Where the search starts, unless it is to be the paper's or a random one.
+// Unless it is to be the paper's or a random one.
 static void set_start(amc_budget_run *run) {
-    const amc_search_given *o = run->session->given;
+    const amc_search_session *session = run->session;
+    const amc_search_given *o = session->given;
     if (o->paper || strcmp(o->agent, "random") == 0) return;
     if (amc_prune_env_is_limited(run->env))
-        set_prior(run);
+        amc_search_start_prior(session->scorer, &session->chooser, run->env, o->quiet);
     else
-        set_given_plans(run);
+        run->given_plans =
+            amc_search_start_sizes(session->scorer, &session->chooser, run->env,
+                                   amc_aim_limits(run->aim), o->warmup, o->quiet, &run->n_given);
 }
 
 static void print_how_to_resume(const amc_budget_run *run, const char *after) {

@@ -11,8 +11,7 @@
 #include "peer.h"
 
 #include "base/memory.h"
-#include "cmd/measured_policy.h"
-#include "cmd/scorer.h"
+#include "cmd/search_start.h"
 #include "host/hooks.h"
 #include "search/search_loop.h"
 
@@ -93,13 +92,6 @@ static void set(amc_search_options *o, const char *setting, int steps) {
         peer_fail("agents", setting);
 }
 
-static void start_from_guess(trial *t, amc_prune_env *env) {
-    int *counts = amc_memory_alloc((size_t)amc_prune_env_space(env)->n, sizeof *counts);
-    amc_measured_policy_meet_budget("greedy", t->scorer, &t->chooser, env, true, counts);
-    amc_prune_env_set_prior(env, counts);
-    free(counts);
-}
-
 static int search(int argc, char **argv, amc_error *err) {
     amc_network *network = amc_network_load(argv[1], argv[2], AMC_WEIGHTS_NEEDED, err);
     if (!network) return -1;
@@ -130,7 +122,7 @@ static int search(int argc, char **argv, amc_error *err) {
     bool guess = true;
     for (int i = 9; i < argc; i++)
         guess = guess && strcmp(argv[i], "guess=0") && strcmp(argv[i], "paper=1");
-    if (guess) start_from_guess(&t, env);
+    if (guess) amc_search_start_prior(t.scorer, &t.chooser, env, true);
     for (int i = 9; i < argc; i++) set(&options, argv[i], amc_prune_env_steps(env));
     free(amc_search_run(env, options, score, note, &t, err).counts);
     amc_prune_env_free(env);
