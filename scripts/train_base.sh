@@ -26,9 +26,9 @@ fail() {
 name=${1:?expected the NAME of cfg/NAME.cfg}
 cfg=cfg/$name.cfg data=cfg/$name.data out=backup/base/$name
 for file in "$cfg" "$data"; do [ -f "$file" ] || fail "expected $file"; done
-# Epochs of the second round, and of the last one: networks that were held small lose less when pruned.
+# Epochs of the second round; epochs and first rate of the last one: networks that were held small lose less when pruned.
 declare -A again=([plain20]=30 [resnet56]=25 [vgg16]=40 [mobilenet]=30 [mobilenetv2]=8)
-declare -A small=([plain20]=30 [resnet56]=10)
+declare -A small=([plain20]='30 0.05' [resnet56]='8 0.02')
 readonly settling=3
 
 # What the other machine got to, under the name that Darknet gives an epoch's file.
@@ -46,11 +46,11 @@ round() {
 }
 
 # With more decay, and what the network said before as a teacher.
-hold_small() { # epochs
+hold_small() { # epochs rate
     local decay before=$trained
     decay=$(awk -F= '/^decay=/ { print 4 * $2; exit }' "$cfg")
     sed "s/^decay=.*/decay=$decay/" "$cfg" >"$out/$name.cfg"
-    round "$out/$name.cfg" "$out/small.weights" -epochs "$1" -teacher "$cfg" -teacher-weights "$before"
+    round "$out/$name.cfg" "$out/small.weights" -epochs "$1" -rate "$2" -teacher "$cfg" -teacher-weights "$before"
 }
 
 take_over
@@ -58,7 +58,8 @@ train_resumably "$data" "$cfg" "$out" || fail "training failed, see $out/log"
 trained=$out/$name.weights
 [ -z "${again[$name]:-}" ] || round "$cfg" "$out/again.weights" -epochs "${again[$name]}"
 round "$cfg" "$out/settled.weights" -epochs $settling -rate 0.002 -settle 1
-[ -z "${small[$name]:-}" ] || hold_small "${small[$name]}"
+# shellcheck disable=SC2086 # two words
+[ -z "${small[$name]:-}" ] || hold_small ${small[$name]}
 accuracy=$(accuracy_of "$cfg" "$trained" "$data" test)
 printf '%s: top-1 on the test set %s\n' "$name" "$accuracy"
 cp "$trained" "weights/$name.weights"
