@@ -196,8 +196,8 @@ weights() {
 ### Single weights, at most two fifths of them
 
 \`darknet amc search cfg/$name.cfg -granularity weight -reward params -params 0.4\`: R_Param of the paper for at most two
-fifths of the parameters, no fine-tuning (\`scripts/study.sh $name weights\`). Rewards are from 2,000 of the
-5,000 held-out images.
+fifths of the parameters, no fine-tuning (\`scripts/study.sh $name weights\`). Rewards are from the 5,000
+held-out images.
 
 | seed | parameters left | held-out accuracy, % | before | test accuracy, % | before | compressed with zstd |
 |---|---|---|---|---|---|---|

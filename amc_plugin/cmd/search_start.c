@@ -29,8 +29,8 @@ void amc_search_start_prior(amc_scorer *scorer, const amc_chooser *chooser, amc_
 static amc_prune_env *sized_env(const amc_prune_env *env, amc_prune_env_options limits, int i,
                                 int n) {
     amc_resource resource = amc_prune_env_resource(env);
-    double least = (double)amc_prune_env_smallest(env, resource) /
-                   (double)amc_prune_env_budget(env, resource);
+    double least =
+        (double)amc_prune_env_smallest(env, resource) / (double)amc_prune_env_budget(env, resource);
     limits.budget[resource] = pow(least, (double)(i + 1) / (n + 1));
     amc_error err;
     amc_prune_env *sized = amc_prune_env_new(amc_prune_env_space(env), limits, &err);
