@@ -23,7 +23,8 @@ readonly name=${1:?expected the NAME of cfg/NAME.cfg}
 readonly kept=scripts/results/$name runs=amc-out/results/$name
 parts=("${@:2}")
 
-# Of each network: the budgets, the plans of a search and the held-out images that score one, the epochs of fine-tuning.
+# Of each network: the budgets, the plans of a search, the held-out images that score one (0: all), the epochs of
+# fine-tuning.
 readonly rate=0.02
 case $name in
 fashion) budgets=0.5 plans=200 limit=2000 epochs=4 ;;

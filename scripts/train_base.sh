@@ -28,7 +28,8 @@ cfg=cfg/$name.cfg data=cfg/$name.data out=backup/base/$name
 for file in "$cfg" "$data"; do [ -f "$file" ] || fail "expected $file"; done
 # Epochs of the second round; epochs and first rate of the last one: networks that were held small lose less when pruned.
 declare -A again=([plain20]=30 [resnet56]=25 [vgg16]=40 [mobilenet]=30 [mobilenetv2]=8)
-declare -A small=([plain20]='30 0.05' [resnet56]='8 0.02')
+declare -A small=([plain20]=30 [resnet56]=8)
+declare -A small_rate=([plain20]=0.05 [resnet56]=0.02)
 readonly settling=3
 
 # What the other machine got to, under the name that Darknet gives an epoch's file.
@@ -46,11 +47,12 @@ round() {
 }
 
 # With more decay, and what the network said before as a teacher.
-hold_small() { # epochs rate
+hold_small() {
     local decay before=$trained
     decay=$(awk -F= '/^decay=/ { print 4 * $2; exit }' "$cfg")
     sed "s/^decay=.*/decay=$decay/" "$cfg" >"$out/$name.cfg"
-    round "$out/$name.cfg" "$out/small.weights" -epochs "$1" -rate "$2" -teacher "$cfg" -teacher-weights "$before"
+    round "$out/$name.cfg" "$out/small.weights" -epochs "${small[$name]}" \
+        -rate "${small_rate[$name]}" -teacher "$cfg" -teacher-weights "$before"
 }
 
 take_over
@@ -58,8 +60,7 @@ train_resumably "$data" "$cfg" "$out" || fail "training failed, see $out/log"
 trained=$out/$name.weights
 [ -z "${again[$name]:-}" ] || round "$cfg" "$out/again.weights" -epochs "${again[$name]}"
 round "$cfg" "$out/settled.weights" -epochs $settling -rate 0.002 -settle 1
-# shellcheck disable=SC2086 # two words
-[ -z "${small[$name]:-}" ] || hold_small ${small[$name]}
+[ -z "${small[$name]:-}" ] || hold_small
 accuracy=$(accuracy_of "$cfg" "$trained" "$data" test)
 printf '%s: top-1 on the test set %s\n' "$name" "$accuracy"
 cp "$trained" "weights/$name.weights"

@@ -10,7 +10,6 @@
 
 #include "peer.h"
 
-#include "base/memory.h"
 #include "cmd/search_start.h"
 #include "host/hooks.h"
 #include "search/search_loop.h"
