@@ -7,6 +7,7 @@
 #include "cmd/shell.h"
 #include "host/gpu.h"
 #include "host/hooks.h"
+#include "host/libraries.h"
 
 #include <errno.h>
 #ifdef _OPENMP
@@ -120,7 +121,7 @@ static int run_amc(int argc, char **argv) {
 
 int __wrap_main(int argc, char **argv) {
     amc_memory_settle();
-    amc_hooks_calm_threads(argv);
+    amc_libraries_settle(argv);
     amc_hooks_install();
     amc_shell_keep(argc, argv);
     if (argc > 1 && strcmp(argv[1], "amc") == 0) return run_amc(argc - 1, argv + 1);

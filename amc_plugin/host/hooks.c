@@ -18,7 +18,6 @@
 #include <shortcut_layer.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool enabled;
 
@@ -38,16 +37,6 @@ void amc_hooks_install(void) {
 
 const char *amc_hooks_kernels(void) {
     return enabled ? AMC_KERNELS : "Darknet's own";
-}
-
-void amc_hooks_calm_threads(char **argv) {
-    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
-    char path[4096]; // by its own name, which is what ps and killall show
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length < 0) return;
-    path[length] = '\0';
-    setenv("GOMP_SPINCOUNT", "4000", 1);
-    execv(path, argv); // only returns when it fails, which costs speed only
 }
 
 // ---- what is shared by the layers ---------------------------------------------------------------

@@ -23,12 +23,6 @@ void amc_hooks_install(void);
 // measured with some says nothing of others.
 const char *amc_hooks_kernels(void);
 
-// Makes waiting OpenMP threads sleep: by default they spin for milliseconds, which halves the speed
-// wherever Darknet's image loaders or anybody else want the processor too. OpenMP reads its
-// settings before main, so the program starts itself once more with GOMP_SPINCOUNT set; returns
-// where that variable or OMP_WAIT_POLICY is set already.
-void amc_hooks_calm_threads(char **argv);
-
 // Weights that don't change from one forward pass to the next can be prepared for them. Floats that
 // this takes for layer l; 0 where nothing is gained.
 size_t amc_hooks_prepared_size(const layer *l);

@@ -202,25 +202,9 @@ static inline __attribute__((always_inline)) void fetch(const pointwise_sums *t,
     }
 }
 
-// `rows` filters times one panel. With `rows` known to the compiler all sums stay in registers.
+// The sums of any panel.
 static inline __attribute__((always_inline)) void
-multiply(int rows, bool packed, const pointwise_sums *t, int filter, int panel) {
-    amc_v8 sums[ROWS][2];
-    const float *w = weights_of(t->job, packed, filter, t->channel, t->depth);
-    const float *x = t->packed + (size_t)panel * t->depth * COLUMNS;
-    size_t right = packed ? rows : 1, down = packed ? 1 : t->job->channels;
-    fetch(t, rows, filter, panel);
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++)
-        sums[i][0] = sums[i][1] = (amc_v8){0} - (t->add ? 0 : t->finish[filter + i].centre);
-    for (int p = 0; p < t->depth; p++, w += right, x += COLUMNS) {
-        amc_v8 first = *(const amc_v8 *)x, second = *(const amc_v8 *)(x + LANES);
-#pragma GCC unroll 6
-        for (int i = 0; i < rows; i++) {
-            sums[i][0] += w[i * down] * first;
-            sums[i][1] += w[i * down] * second;
-        }
-    }
+put_panel(const pointwise_sums *t, int rows, int filter, int panel, amc_v8 sums[ROWS][2]) {
     if (t->at[panel].row) {
         put(t, rows, filter, sums, t->job->y + (size_t)filter * t->job->pixels + t->at[panel].y);
         return;
@@ -230,9 +214,63 @@ multiply(int rows, bool packed, const pointwise_sums *t, int filter, int panel) 
     put_edge(t, rows, filter, panel, edge);
 }
 
+// name: `rows` filters times two vectors of pixels, which are `apart` in what is packed. With
+// `rows` known to the compiler all sums stay in registers.
+#define SUM(name, vector)                                                                          \
+    static inline __attribute__((always_inline)) void name(                                        \
+        int rows, bool packed, const pointwise_sums *t, int filter, int panel, size_t apart,       \
+        vector sums[ROWS][2]) {                                                                    \
+        const float *w = weights_of(t->job, packed, filter, t->channel, t->depth);                 \
+        const float *x = t->packed + (size_t)panel * t->depth * COLUMNS;                           \
+        size_t right = packed ? rows : 1, down = packed ? 1 : t->job->channels;                    \
+        _Pragma("GCC unroll 6") for (int i = 0; i < rows; i++) sums[i][0] = sums[i][1] =           \
+            (vector){0} - (t->add ? 0 : t->finish[filter + i].centre);                             \
+        for (int p = 0; p < t->depth; p++, w += right, x += COLUMNS) {                             \
+            vector first = *(const vector *)x, second = *(const vector *)(x + apart);              \
+            _Pragma("GCC unroll 6") for (int i = 0; i < rows; i++) {                               \
+                sums[i][0] += w[i * down] * first;                                                 \
+                sums[i][1] += w[i * down] * second;                                                \
+            }                                                                                      \
+        }                                                                                          \
+    }
+SUM(sum_panel, amc_v8)
+SUM(sum_two_panels, amc_v16)
+
 static inline __attribute__((always_inline)) void
-multiply_some(int rows, bool packed, const pointwise_sums *t, int filter,
-              int panel){AMC_KNOWN_ROWS(multiply, rows, packed, t, filter, panel)}
+multiply(int rows, bool packed, const pointwise_sums *t, int filter, int panel) {
+    amc_v8 sums[ROWS][2];
+    fetch(t, rows, filter, panel);
+    sum_panel(rows, packed, t, filter, panel, LANES, sums);
+    put_panel(t, rows, filter, panel, sums);
+}
+
+static inline __attribute__((always_inline)) void
+multiply_pair(int rows, bool packed, const pointwise_sums *t, int filter, int panel) {
+    amc_v16 sums[ROWS][2];
+    fetch(t, rows, filter, panel);
+    fetch(t, rows, filter, panel + 1);
+    sum_two_panels(rows, packed, t, filter, panel, (size_t)t->depth * COLUMNS, sums);
+#pragma GCC unroll 2
+    for (int k = 0; k < 2; k++) {
+        amc_v8 halves[ROWS][2];
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            amc_v16 v = sums[i][k];
+            halves[i][0] = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+            halves[i][1] = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+        }
+        put_panel(t, rows, filter, panel + k, halves);
+    }
+}
+
+static inline __attribute__((always_inline)) void
+multiply_some(int rows, bool packed, const pointwise_sums *t, int filter, int panel) {
+    AMC_KNOWN_ROWS(multiply, rows, packed, t, filter, panel)
+}
+
+static inline __attribute__((always_inline)) void
+multiply_some_pair(int rows, bool packed, const pointwise_sums *t, int filter,
+                   int panel){AMC_KNOWN_ROWS(multiply_pair, rows, packed, t, filter, panel)}
 
 // A sliver, `rows` filters, times panels from .. end.
 AMC_CLONES
@@ -244,14 +282,27 @@ AMC_CLONES
             multiply_some(rows, false, t, filter, panel);
 }
 
+// The same where vectors are as wide as panels; every sum is the same to the last bit.
+AMC_WIDE static void sum_sliver_wide(int rows, const pointwise_sums *t, int filter, int from,
+                                     int end) {
+    for (; from + 1 < end; from += 2)
+        if (t->job->packed)
+            multiply_some_pair(rows, true, t, filter, from);
+        else
+            multiply_some_pair(rows, false, t, filter, from);
+    if (from < end) sum_sliver(rows, t, filter, from, end);
+}
+
 static void sum_piece(const pointwise_sums *t) {
     const pointwise_job *job = t->job;
+    bool wide = amc_parallel_is_wide();
     for (int first = t->sliver; first < t->end; first += BLOCK)
         for (int panel = 0; panel < t->panels; panel += job->near)
             for (int i = first; i < amc_min(first + BLOCK, t->end); i++) {
                 int row = sliver_row(job->filters, i);
-                sum_sliver(sliver_row(job->filters, i + 1) - row, t, t->filter + row, panel,
-                           amc_min(panel + job->near, t->panels));
+                (wide ? sum_sliver_wide : sum_sliver)(sliver_row(job->filters, i + 1) - row, t,
+                                                      t->filter + row, panel,
+                                                      amc_min(panel + job->near, t->panels));
             }
 }
 
@@ -322,7 +373,8 @@ static void choose_sizes(pointwise_job *job) {
     job->depth = piece_depth(job->channels);
     int panel = job->depth * COLUMNS; // floats
     bool few = job->depth * job->filters <= FEW_WEIGHTS;
-    job->near = amc_max(NEAR_FLOATS / panel, 1);
+    int least = amc_parallel_is_wide() ? 2 : 1; // are taken at a time
+    job->near = amc_max(NEAR_FLOATS / panel / least, 1) * least;
     job->unit = amc_max((few ? UNIT_FLOATS : MORE_FLOATS) / panel, UNIT_PANELS);
     int tiles =
         amc_max(amc_ceiling(all, PIXELS), amc_min(amc_parallel_threads(), all / LEAST_PIXELS));

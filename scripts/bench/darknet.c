@@ -12,6 +12,7 @@
 
 #include "host/hooks.h"
 #include "host/host_model.h"
+#include "host/libraries.h"
 
 #include <darknet.h>
 #include <math.h>
@@ -189,7 +190,7 @@ int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "compare") == 0) return compare(argv[2], argv[3]);
     const char *stock = getenv("AMC_STOCK");
     bool is_stock = stock && strcmp(stock, "1") == 0;
-    amc_hooks_calm_threads(argv); // as bin/darknet does
+    amc_libraries_settle(argv); // as bin/darknet does
     amc_hooks_install();
     peer *p = peer_new(argc, argv);
     omp_set_num_threads(p->threads);

@@ -13,6 +13,7 @@
 #include "cmd/chooser.h"
 #include "cmd/scorer.h"
 #include "host/hooks.h"
+#include "host/libraries.h"
 #include "host/reconstruction.h"
 #include "search/search_loop.h"
 
@@ -127,7 +128,7 @@ static void close_network(episodes *e) {
 int main(int argc, char **argv) {
     episodes e = {0};
     amc_error err;
-    amc_hooks_calm_threads(argv); // as bin/darknet does
+    amc_libraries_settle(argv); // as bin/darknet does
     amc_hooks_install();
     if (argc != 7) peer_fail(argv[0], "expected CFG WEIGHTS DATA THREADS EPISODES WARMUP");
     omp_set_num_threads(atoi(argv[4]));

@@ -429,7 +429,20 @@ replaced() {
     check 'eval: weights beside the .cfg' "$(cat "$work.out")" grep -q '^top-1' "$work.out"
 }
 
+# Whose kernels OpenBLAS has taken when the command runs.
+core() { env "$@" OPENBLAS_VERBOSE=2 "$DARKNET" amc info cfg/tiny.cfg 2>&1 | sed -n 's/^Core: //p' | tail -n 1; }
+
+openblas() {
+    local taken
+    if ! grep -qw avx2 /proc/cpuinfo; then return; fi # it is no newer than OpenBLAS
+    taken=$(core -u OPENBLAS_CORETYPE)
+    check 'OpenBLAS takes this processor for no older one' "$taken" [ "${taken:-Prescott}" != Prescott ]
+    taken=$(core OPENBLAS_CORETYPE=Prescott)
+    check 'OpenBLAS: what OPENBLAS_CORETYPE says is left' "$taken" [ "$taken" = Prescott ]
+}
+
 help
+openblas
 info
 misspelt
 evaluate

@@ -10,7 +10,8 @@ case $DARKNET in
 *) tool=$root/build/release/tests/support/random_weights ;;
 esac
 export OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=1
-export GOMP_SPINCOUNT=${GOMP_SPINCOUNT-4000} # else the program starts itself again
+# Else the program starts itself again.
+export GOMP_SPINCOUNT=${GOMP_SPINCOUNT-4000} OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE-Prescott}
 readonly LOST=9                              # valgrind's exit status where it found something
 
 watched() { # program argument...
