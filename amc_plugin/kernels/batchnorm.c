@@ -7,48 +7,66 @@
 
 static const float FORWARD_EPS = 1e-6f, BACKWARD_EPS = 1e-5f, ROLL = 0.01f;
 
-enum { BLOCK = 2048 }; // floats that the first cache keeps from one pass to the next
+enum {
+    BLOCK = 2048,   // floats that the first cache keeps from one pass to the next
+    TOGETHER = 512, // floats of an image that are gone over at a time, if it takes several channels
+};
 
-// ---- one channel, whose rows of `pixels` floats lie `step` floats apart -------------------------
+// Neighbouring channels of a batch, a row of pixels each, and the images `step` floats apart. Small
+// maps taken channel by channel would be a line of the cache here and a line there.
+typedef struct channels {
+    int batch, n, pixels;
+    size_t step;
+} channels;
+
+// ---- sums over rows -----------------------------------------------------------------------------
 
 // Four vectors at a time: adding to one has to wait for the addition before.
-AMC_CLONES static double sum_channel(const float *x, int batch, size_t step, int pixels) {
-    double total = 0;
-    for (int b = 0; b < batch; b++, x += step) {
-        amc_v8 sums[4] = {{0}};
-        float rest = 0;
-        int i = 0;
-        for (; i + 32 <= pixels; i += 32)
-            for (int j = 0; j < 4; j++) sums[j] += *(const amc_v8 *)(x + i + 8 * j);
-        for (; i + 8 <= pixels; i += 8) sums[0] += *(const amc_v8 *)(x + i);
-        for (; i < pixels; i++) rest += x[i];
-        total += amc_v8_sum((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
-    }
-    return total;
+static inline __attribute__((always_inline)) float sum_row(const float *x, int pixels) {
+    amc_v8 sums[4] = {{0}};
+    float rest = 0;
+    int i = 0;
+    for (; i + 32 <= pixels; i += 32)
+        for (int j = 0; j < 4; j++) sums[j] += *(const amc_v8 *)(x + i + 8 * j);
+    for (; i + 8 <= pixels; i += 8) sums[0] += *(const amc_v8 *)(x + i);
+    for (; i < pixels; i++) rest += x[i];
+    return amc_v8_sum((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
 }
 
-AMC_CLONES static double sum_squares(const float *x, int batch, size_t step, int pixels,
-                                     float mean) {
-    double total = 0;
-    for (int b = 0; b < batch; b++, x += step) {
-        amc_v8 sums[4] = {{0}};
-        float rest = 0;
-        int i = 0;
-        for (; i + 32 <= pixels; i += 32) {
-            for (int j = 0; j < 4; j++) {
-                amc_v8 d = *(const amc_v8 *)(x + i + 8 * j) - mean;
-                sums[j] += d * d;
-            }
+static inline __attribute__((always_inline)) float sum_row_squares(const float *x, int pixels,
+                                                                   float mean) {
+    amc_v8 sums[4] = {{0}};
+    float rest = 0;
+    int i = 0;
+    for (; i + 32 <= pixels; i += 32) {
+        for (int j = 0; j < 4; j++) {
+            amc_v8 d = *(const amc_v8 *)(x + i + 8 * j) - mean;
+            sums[j] += d * d;
         }
-        for (; i + 8 <= pixels; i += 8) {
-            amc_v8 d = *(const amc_v8 *)(x + i) - mean;
-            sums[0] += d * d;
-        }
-        for (; i < pixels; i++) rest += (x[i] - mean) * (x[i] - mean);
-        total += amc_v8_sum((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
     }
-    return total;
+    for (; i + 8 <= pixels; i += 8) {
+        amc_v8 d = *(const amc_v8 *)(x + i) - mean;
+        sums[0] += d * d;
+    }
+    for (; i < pixels; i++) rest += (x[i] - mean) * (x[i] - mean);
+    return amc_v8_sum((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
 }
+
+// Adds each channel's sum to sums (n).
+AMC_CLONES static void sum_channels(const channels *s, const float *x, double *sums) {
+    for (int b = 0; b < s->batch; b++, x += s->step)
+        for (int k = 0; k < s->n; k++) sums[k] += sum_row(x + (size_t)k * s->pixels, s->pixels);
+}
+
+// The same of the squared distances from means (n).
+AMC_CLONES static void sum_squares(const channels *s, const float *x, const double *means,
+                                   double *sums) {
+    for (int b = 0; b < s->batch; b++, x += s->step)
+        for (int k = 0; k < s->n; k++)
+            sums[k] += sum_row_squares(x + (size_t)k * s->pixels, s->pixels, (float)means[k]);
+}
+
+// ---- mean and variance --------------------------------------------------------------------------
 
 // The mean of count numbers and the sum of their squared distances from it.
 typedef struct moments {
@@ -61,23 +79,30 @@ static moments join(moments a, moments b) {
                      a.squares + b.squares + apart * apart * a.count * b.count / count};
 }
 
+// Joins those of a block of each channel to all (n).
+static void join_block(const channels *s, const float *x, moments *all) {
+    double means[TOGETHER] = {0}, squares[TOGETHER] = {0}, count = (double)s->batch * s->pixels;
+    sum_channels(s, x, means);
+    for (int k = 0; k < s->n; k++) means[k] /= count;
+    sum_squares(s, x, means, squares);
+    for (int k = 0; k < s->n; k++) all[k] = join(all[k], (moments){count, means[k], squares[k]});
+}
+
 // Memory is read once, yet distances are taken from a mean: that of the block at hand.
-static moments moments_of(const float *x, int batch, size_t step, int pixels) {
-    int width = pixels < BLOCK ? pixels : BLOCK, rows = BLOCK / width;
-    moments all = {0};
-    for (int b = 0; b < batch; b += rows) {
-        int height = batch - b < rows ? batch - b : rows;
-        for (int i = 0; i < pixels; i += width) {
-            int length = pixels - i < width ? pixels - i : width;
-            const float *block = x + b * step + i;
-            moments m = {.count = (double)height * length};
-            m.mean = sum_channel(block, height, step, length) / m.count;
-            m.squares = sum_squares(block, height, step, length, (float)m.mean);
-            all = join(all, m);
+static void moments_of(const channels *s, const float *x, moments *all) {
+    int width = s->pixels < BLOCK ? s->pixels : BLOCK, rows = BLOCK / width;
+    for (int k = 0; k < s->n; k++) all[k] = (moments){0};
+    for (int b = 0; b < s->batch; b += rows) {
+        channels block = *s;
+        block.batch = s->batch - b < rows ? s->batch - b : rows;
+        for (int i = 0; i < s->pixels; i += width) { // several of one channel alone
+            block.pixels = s->pixels - i < width ? s->pixels - i : width;
+            join_block(&block, x + b * s->step + i, all);
         }
     }
-    return all;
 }
+
+// ---- gradients ----------------------------------------------------------------------------------
 
 // delta * act'(y), where y = act(v) for the affine v of x that forward computed: its sign is found
 // again, so that y need not be read.
@@ -92,30 +117,42 @@ static inline float gradient(float x, float delta, amc_affine a) {
     return (x - a.centre) * a.scale + a.shift > 0 ? delta : delta * a.slope;
 }
 
-// With d = delta * act'(y): *sum = sum of d, *dot = sum of d * (x - mean).
-AMC_CLONES static void sum_gradients(const float *x, const float *delta, int batch, size_t step,
-                                     int pixels, amc_affine a, double *sum, double *dot) {
-    *sum = *dot = 0;
-    for (int b = 0; b < batch; b++, x += step, delta += step) {
-        amc_v8 sums[2] = {{0}}, dots[2] = {{0}};
-        float sum_rest = 0, dot_rest = 0;
-        int i = 0;
-        for (; i + 16 <= pixels; i += 16) {
-            for (int j = 0; j < 2; j++) {
-                amc_v8 xi = *(const amc_v8 *)(x + i + 8 * j);
-                amc_v8 d = gradient_vector(xi, *(const amc_v8 *)(delta + i + 8 * j), a);
-                sums[j] += d;
-                dots[j] += d * (xi - a.centre);
-            }
+// The sum of d = delta * act'(y), and that of d * (x - mean).
+typedef struct gradient_sums {
+    double sum, dot;
+} gradient_sums;
+
+static inline __attribute__((always_inline)) void
+add_row(const float *x, const float *delta, int pixels, amc_affine a, gradient_sums *to) {
+    amc_v8 sums[2] = {{0}}, dots[2] = {{0}};
+    float sum_rest = 0, dot_rest = 0;
+    int i = 0;
+    for (; i + 16 <= pixels; i += 16) {
+        for (int j = 0; j < 2; j++) {
+            amc_v8 xi = *(const amc_v8 *)(x + i + 8 * j);
+            amc_v8 d = gradient_vector(xi, *(const amc_v8 *)(delta + i + 8 * j), a);
+            sums[j] += d;
+            dots[j] += d * (xi - a.centre);
         }
-        for (; i < pixels; i++) {
-            float d = gradient(x[i], delta[i], a);
-            sum_rest += d;
-            dot_rest += d * (x[i] - a.centre);
-        }
-        *sum += amc_v8_sum(sums[0] + sums[1]) + sum_rest;
-        *dot += amc_v8_sum(dots[0] + dots[1]) + dot_rest;
     }
+    for (; i < pixels; i++) {
+        float d = gradient(x[i], delta[i], a);
+        sum_rest += d;
+        dot_rest += d * (x[i] - a.centre);
+    }
+    to->sum += amc_v8_sum(sums[0] + sums[1]) + sum_rest;
+    to->dot += amc_v8_sum(dots[0] + dots[1]) + dot_rest;
+}
+
+// Those of each channel; a, sums (n).
+AMC_CLONES static void sum_gradients(const channels *s, const float *x, const float *delta,
+                                     const amc_affine *a, gradient_sums *sums) {
+    for (int k = 0; k < s->n; k++) sums[k] = (gradient_sums){0};
+    for (int b = 0; b < s->batch; b++, x += s->step, delta += s->step)
+        for (int k = 0; k < s->n; k++) {
+            size_t row = (size_t)k * s->pixels;
+            add_row(x + row, delta + row, s->pixels, a[k], &sums[k]);
+        }
 }
 
 // delta = by_delta * delta * act'(y) + by_x * (x - mean) + shift
@@ -130,6 +167,18 @@ AMC_CLONES static void apply_gradients(const float *x, size_t n, amc_affine a, f
 
 // ---- layers -------------------------------------------------------------------------------------
 
+// How many channels are taken together.
+static int count_together(int c, int pixels) {
+    int n = TOGETHER / pixels;
+    return n < 1 ? 1 : n > c ? c : n;
+}
+
+// Those from channel `first` on.
+static channels channels_from(int first, int batch, int c, int pixels) {
+    int n = count_together(c, pixels);
+    return (channels){batch, c - first < n ? c - first : n, pixels, (size_t)c * pixels};
+}
+
 // Darknet divides 0 by 0 for a batch of one pixel; one is the only sensible denominator there.
 static double variance_count(int batch, int pixels) {
     double count = (double)batch * pixels - 1;
@@ -142,44 +191,84 @@ static amc_affine affine_of(const amc_batchnorm *bn, int i, amc_activation act) 
                         bn->biases[i], amc_activation_slope(act)};
 }
 
-// The last pass over a channel goes backwards through the batch, which meets in the cache what the
+static void set_statistics(const amc_batchnorm *bn, int i, const channels *s, moments m) {
+    bn->mean[i] = (float)m.mean;
+    bn->variance[i] = (float)(m.squares / variance_count(s->batch, s->pixels));
+    bn->rolling_mean[i] += ROLL * (bn->mean[i] - bn->rolling_mean[i]);
+    bn->rolling_variance[i] += ROLL * (bn->variance[i] - bn->rolling_variance[i]);
+}
+
+// The last pass over channels goes backwards through the batch, which meets in the cache what the
 // pass before left there.
+static void normalize(const amc_batchnorm *bn, int first, const channels *s, const float *x,
+                      amc_activation act, float *y) {
+    moments m[TOGETHER];
+    amc_affine a[TOGETHER] = {{0}};
+    moments_of(s, x, m);
+    for (int k = 0; k < s->n; k++) {
+        set_statistics(bn, first + k, s, m[k]);
+        a[k] = affine_of(bn, first + k, act);
+    }
+    for (int b = s->batch; b-- > 0;)
+        for (int k = 0; k < s->n; k++) {
+            size_t row = b * s->step + (size_t)k * s->pixels;
+            amc_activation_scaled(x + row, s->pixels, a[k].centre, a[k].scale, a[k].shift, act,
+                                  y + row);
+        }
+}
+
 void amc_batchnorm_forward(const amc_batchnorm *bn, int batch, int c, int pixels, const float *x,
                            amc_activation act, float *y) {
-    size_t step = (size_t)c * pixels;
 #pragma omp parallel for schedule(dynamic) if (amc_parallel_is_free())
-    for (int i = 0; i < c; i++) {
-        const float *xi = x + (size_t)i * pixels;
-        moments m = moments_of(xi, batch, step, pixels);
-        bn->mean[i] = (float)m.mean;
-        bn->variance[i] = (float)(m.squares / variance_count(batch, pixels));
-        bn->rolling_mean[i] += ROLL * (bn->mean[i] - bn->rolling_mean[i]);
-        bn->rolling_variance[i] += ROLL * (bn->variance[i] - bn->rolling_variance[i]);
-        amc_affine a = affine_of(bn, i, act);
-        for (int b = batch; b-- > 0;)
-            amc_activation_scaled(xi + b * step, pixels, a.centre, a.scale, a.shift, act,
-                                  y + b * step + (size_t)i * pixels);
+    for (int i = 0; i < c; i += count_together(c, pixels)) {
+        channels s = channels_from(i, batch, c, pixels);
+        size_t at = (size_t)i * pixels;
+        normalize(bn, i, &s, x + at, act, y + at);
     }
+}
+
+// What backward does to delta of one channel.
+typedef struct gradient_affine {
+    float by_delta, by_x, shift;
+} gradient_affine;
+
+static gradient_affine gradient_of(const amc_batchnorm *bn, int i, const channels *s,
+                                   gradient_sums of) {
+    double count = (double)s->batch * s->pixels;
+    double v = bn->variance[i] + BACKWARD_EPS, scale = bn->scales[i];
+    double by_variance = scale * of.dot * -0.5 / (v * sqrt(v)), by_mean = -scale * of.sum / sqrt(v);
+    return (gradient_affine){(float)(scale / sqrt(v)), (float)(2 * by_variance / count),
+                             (float)(by_mean / count)};
+}
+
+static void propagate(const amc_batchnorm *bn, int first, const channels *s, const float *x,
+                      amc_activation act, float *delta) {
+    amc_affine a[TOGETHER] = {{0}};
+    gradient_sums sums[TOGETHER];
+    gradient_affine g[TOGETHER];
+    for (int k = 0; k < s->n; k++) a[k] = affine_of(bn, first + k, act);
+    sum_gradients(s, x, delta, a, sums);
+    for (int k = 0; k < s->n; k++) {
+        int i = first + k;
+        bn->bias_updates[i] += (float)sums[k].sum;
+        bn->scale_updates[i] += (float)(sums[k].dot / (sqrt(bn->variance[i]) + FORWARD_EPS));
+        g[k] = gradient_of(bn, i, s, sums[k]);
+    }
+    for (int b = s->batch; b-- > 0;)
+        for (int k = 0; k < s->n; k++) {
+            size_t row = b * s->step + (size_t)k * s->pixels;
+            apply_gradients(x + row, s->pixels, a[k], g[k].by_delta, g[k].by_x, g[k].shift,
+                            delta + row);
+        }
 }
 
 void amc_batchnorm_backward(const amc_batchnorm *bn, int batch, int c, int pixels, const float *x,
                             amc_activation act, float *delta) {
-    size_t step = (size_t)c * pixels;
-    double count = (double)batch * pixels;
 #pragma omp parallel for schedule(dynamic) if (amc_parallel_is_free())
-    for (int i = 0; i < c; i++) {
-        const float *xi = x + (size_t)i * pixels;
-        float *di = delta + (size_t)i * pixels;
-        amc_affine a = affine_of(bn, i, act);
-        double sum, dot, v = bn->variance[i] + BACKWARD_EPS, scale = bn->scales[i];
-        sum_gradients(xi, di, batch, step, pixels, a, &sum, &dot);
-        bn->bias_updates[i] += (float)sum;
-        bn->scale_updates[i] += (float)(dot / (sqrt(bn->variance[i]) + FORWARD_EPS));
-        double by_variance = scale * dot * -0.5 / (v * sqrt(v)), by_mean = -scale * sum / sqrt(v);
-        for (int b = batch; b-- > 0;)
-            apply_gradients(xi + b * step, pixels, a, (float)(scale / sqrt(v)),
-                            (float)(2 * by_variance / count), (float)(by_mean / count),
-                            di + b * step);
+    for (int i = 0; i < c; i += count_together(c, pixels)) {
+        channels s = channels_from(i, batch, c, pixels);
+        size_t at = (size_t)i * pixels;
+        propagate(bn, i, &s, x + at, act, delta + at);
     }
 }
 
@@ -191,7 +280,9 @@ void amc_bias_backward(int batch, int c, int pixels, const float *y, const float
         float *di = delta + (size_t)i * pixels;
         for (int b = 0; b < batch && act != AMC_LINEAR; b++)
             amc_activation_backward(y + b * step + (size_t)i * pixels, pixels, act, di + b * step);
-        bias_updates[i] += (float)sum_channel(di, batch, step, pixels);
+        double sum = 0;
+        sum_channels(&(channels){batch, 1, pixels, step}, di, &sum);
+        bias_updates[i] += (float)sum;
         for (int b = 0; b < batch && scale; b++)
             amc_activation_scaled(di + b * step, pixels, 0, scale[i], 0, AMC_LINEAR, di + b * step);
     }
