@@ -12,8 +12,9 @@
 
 enum {
     LANES = 8,
-    DOWN = 4,   // output rows that share what they read
-    PLANES = 8, // channels of images that are a task
+    DOWN = 4,       // output rows that share what they read
+    PLANES = 8,     // channels of images that are a task
+    TOGETHER = 512, // pixels of an image, and so channels, whose weights' gradients are
 };
 
 static inline __attribute__((always_inline)) void put(amc_v8 v, int count, bool add, float *y) {
@@ -105,46 +106,58 @@ void amc_depthwise_forward(const amc_conv_shape *s, int batch, const float *x, c
 
 // ---- backward -----------------------------------------------------------------------------------
 
-// Sum of dy * what one tap sees of x, at `seen` in the frame. dy's rows are `step` floats long,
+// sum and dy * what one tap sees of x, at `seen` in the frame. dy's rows are `step` floats long,
 // zero beyond out_w.
-AMC_CLONES static float correlate(const amc_conv_shape *s, const float *seen, const float *dy,
-                                  int step) {
-    amc_v8 sum = {0};
+static inline __attribute__((always_inline)) amc_v8
+correlate(const amc_conv_shape *s, const float *seen, const float *dy, int step, amc_v8 sum) {
     for (int r = 0; r < s->out_h; r++, dy += step, seen += amc_frame_down(s))
         for (int i = 0; i < step; i += LANES)
             sum += *(const amc_v8 *)(dy + i) * *(const amc_v8 *)(seen + i);
-    return amc_v8_sum(sum);
+    return sum;
 }
 
-// One channel's weight gradient, over the batch.
-static void backward_weights_channel(const amc_conv_shape *s, int batch, const float *x,
-                                     const float *dy, float *dw) {
+AMC_CLONES static void correlate_taps(const amc_conv_shape *s, const float *frame, const float *dy,
+                                      int step, amc_v8 *sums) {
+    for (int t = 0; t < s->size * s->size; t++)
+        sums[t] =
+            correlate(s, frame + amc_frame_tap(s, t / s->size, t % s->size), dy, step, sums[t]);
+}
+
+// The weight gradients of n neighbouring channels, over the batch. Together, as small maps taken
+// channel by channel would be a line of the cache here and a line there.
+static void backward_weights_channels(const amc_conv_shape *s, int batch, int n, const float *x,
+                                      const float *dy, float *dw) {
     int taps = s->size * s->size, step = (s->out_w + LANES - 1) / LANES * LANES;
     size_t plane = amc_frame_plane(s, s->out_h), framed = plane + AMC_FRAME_SLACK;
-    size_t padded = (size_t)step * s->out_h;
+    size_t padded = (size_t)step * s->out_h, all = (size_t)n * taps;
     float *frame =
-        amc_workspace_get(AMC_WORKSPACE_TASK, framed + padded + taps + amc_frame_line(s));
-    float *rows = frame + framed, *sums = rows + padded, *line = sums + taps;
-    memset(rows, 0, (padded + taps) * sizeof(float));
+        amc_workspace_get(AMC_WORKSPACE_TASK, framed + padded + all * LANES + amc_frame_line(s));
+    float *rows = frame + framed, *lanes = rows + padded, *line = lanes + all * LANES;
+    amc_v8 *sums = (amc_v8 *)lanes;
+    memset(rows, 0, (padded + all * LANES) * sizeof(float));
     for (int b = 0; b < batch; b++) {
+        const float *xb = x + amc_conv_shape_inputs(s) * b;
         const float *dyb = dy + amc_conv_shape_outputs(s) * b;
-        amc_frame_fill(s, 1, x + amc_conv_shape_inputs(s) * b, 0, s->out_h, line, frame);
-        memset(frame + plane, 0, AMC_FRAME_SLACK * sizeof(float)); // zero times NaN is NaN
-        for (int r = 0; r < s->out_h; r++)
-            memcpy(rows + (size_t)r * step, dyb + (size_t)r * s->out_w, s->out_w * sizeof(float));
-        for (int t = 0; t < taps; t++)
-            sums[t] += correlate(s, frame + amc_frame_tap(s, t / s->size, t % s->size), rows, step);
+        for (int c = 0; c < n; c++, xb += (size_t)s->h * s->w) {
+            amc_frame_fill(s, 1, xb, 0, s->out_h, line, frame);
+            memset(frame + plane, 0, AMC_FRAME_SLACK * sizeof(float)); // zero times NaN is NaN
+            for (int r = 0; r < s->out_h; r++, dyb += s->out_w)
+                amc_frame_copy_row(dyb, s->out_w, rows + (size_t)r * step);
+            correlate_taps(s, frame, rows, step, sums + (size_t)c * taps);
+        }
     }
-    for (int t = 0; t < taps; t++) dw[t] += sums[t];
+    for (size_t t = 0; t < all; t++) dw[t] += amc_v8_sum(sums[t]);
 }
 
 void amc_depthwise_backward_weights(const amc_conv_shape *s, int batch, const float *x,
                                     const float *dy, float *dw) {
+    int together = TOGETHER / (s->h * s->w);
+    if (together < 1) together = 1;
 #pragma omp parallel for schedule(dynamic) if (amc_parallel_is_free())
-    for (int c = 0; c < s->c; c++)
-        backward_weights_channel(s, batch, x + (size_t)c * s->h * s->w,
-                                 dy + (size_t)c * s->out_h * s->out_w,
-                                 dw + (size_t)c * s->size * s->size);
+    for (int c = 0; c < s->c; c += together)
+        backward_weights_channels(s, batch, s->c - c < together ? s->c - c : together,
+                                  x + (size_t)c * s->h * s->w, dy + (size_t)c * s->out_h * s->out_w,
+                                  dw + (size_t)c * s->size * s->size);
 }
 
 // Any stride: every dy is spread over the frame's pixels that it came from.
