@@ -24,15 +24,14 @@ readonly kept=scripts/results/$name runs=amc-out/results/$name
 parts=("${@:2}")
 
 # Of each network: the budgets, the plans of a search, the held-out images that score one (0: all), the epochs of
-# fine-tuning.
-readonly rate=0.02
+# fine-tuning for each budget and their first learning rate.
 case $name in
-fashion) budgets=0.5 plans=200 limit=2000 epochs=4 ;;
-plain20) budgets=0.5 plans=200 limit=0 epochs=20 ;;
-resnet56 | resnet50) budgets=0.5 plans=40 limit=0 epochs=10 ;;
-vgg16) budgets=0.2 plans=100 limit=1000 epochs=10 ;;
-mobilenet) budgets='0.5 0.4' plans=100 limit=1000 epochs=10 ;;
-mobilenetv2) budgets=0.5 plans=100 limit=1000 epochs=10 ;;
+fashion) budgets=0.5 plans=200 limit=2000 epochs=(4) rate=0.02 ;;
+plain20) budgets=0.5 plans=200 limit=0 epochs=(20) rate=0.02 ;;
+resnet56 | resnet50) budgets=0.5 plans=40 limit=0 epochs=(10) rate=0.02 ;;
+vgg16) budgets=0.2 plans=100 limit=1000 epochs=(10) rate=0.02 ;;
+mobilenet) budgets='0.5 0.4' plans=100 limit=1000 epochs=(6 8) rate=0.01 ;;
+mobilenetv2) budgets=0.5 plans=100 limit=1000 epochs=(4) rate=0.01 ;;
 *)
     echo "study.sh: $name, expected fashion, plain20, resnet56, resnet50, vgg16, mobilenet or mobilenetv2" >&2
     exit 1
@@ -48,12 +47,13 @@ compare() { # budget [OPTION=VALUE ...]
 }
 
 policies() {
-    local budget more=""
+    local budget i=0 more=""
     [ "$name" = plain20 ] && more=scratch
     grep -q '^\[shortcut\]' "cfg/$name.cfg" && more=inner
     for budget in $budgets; do
-        compare "$budget" epochs="$epochs" rate="$rate" \
+        compare "$budget" epochs="${epochs[i]}" rate="$rate" \
             policies="base amc uniform random greedy surgeon fp cp shallow deep lowres $more"
+        i=$((i + 1))
     done
 }
 
@@ -81,7 +81,7 @@ budgets() { scripts/budgets.sh "$name" "$kept/budgets.csv" "$SEEDS" $limit; }
 
 latency() { scripts/latency_search.sh "$name" "$kept/latency_search.csv"; }
 
-teacher() { scripts/teacher.sh "$name" "$kept/teacher.csv" 3 "$epochs" "$rate"; }
+teacher() { scripts/teacher.sh "$name" "$kept/teacher.csv" 3 "${epochs[0]}" "$rate"; }
 
 # Searches with R_Param and single weights: two fifths of them or less, as few as accuracy allows, without training.
 weights() {
