@@ -9,7 +9,6 @@
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
 #include "kernels/maxpool.h"
-#include "kernels/parallel.h"
 #include "kernels/vector.h"
 #include "kernels/workspace.h"
 

@@ -1,7 +1,7 @@
 #include "host/image_cache.h"
 
 #include "base/memory.h"
-#include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <pthread.h>
 #include <stb_image.h> // declarations; Darknet's image.c holds the functions

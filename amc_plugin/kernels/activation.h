@@ -4,7 +4,7 @@
 #ifndef AMC_KERNELS_ACTIVATION_H
 #define AMC_KERNELS_ACTIVATION_H
 
-#include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,8 +59,15 @@ static inline __attribute__((always_inline)) amc_v8 amc_affine_started(amc_affin
     return (amc_v8)(((amc_v8i)v & above) | ((amc_v8i)low & ~above));
 }
 
-static inline __attribute__((always_inline)) amc_v8 amc_affine_vector(amc_affine a, amc_v8 sum) {
+static inline __attribute__((always_inline)) amc_v8 amc_affine_vector_8(amc_affine a, amc_v8 sum) {
     return amc_affine_started(a, false, sum - a.centre);
+}
+
+static inline __attribute__((always_inline)) amc_v16 amc_affine_vector_16(amc_affine a,
+                                                                          amc_v16 sum) {
+    amc_v16 v = (sum - a.centre) * a.scale + a.shift, low = v * a.slope;
+    amc_v16i above = v > 0;
+    return (amc_v16)(((amc_v16i)v & above) | ((amc_v16i)low & ~above));
 }
 
 // Finishes n sums of output channel i: y[j] from x[j]; y may be x, finish may be NULL.

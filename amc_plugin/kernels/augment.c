@@ -1,6 +1,6 @@
 #include "kernels/augment.h"
 
-#include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <math.h>
 

@@ -1,6 +1,7 @@
 #include "kernels/batchnorm.h"
 
 #include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -2,6 +2,7 @@
 #include "kernels/integers.h"
 
 #include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <stddef.h>
 

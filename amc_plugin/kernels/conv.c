@@ -8,6 +8,7 @@
 #include "kernels/parallel.h"
 #include "kernels/patches.h"
 #include "kernels/pointwise.h"
+#include "kernels/simd.h"
 #include "kernels/winograd.h"
 #include "kernels/workspace.h"
 

@@ -3,6 +3,7 @@
 #include "kernels/depthwise3x3.h"
 #include "kernels/frame.h"
 #include "kernels/parallel.h"
+#include "kernels/simd.h"
 #include "kernels/workspace.h"
 
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static inline __attribute__((always_inline)) void sum_rows(const amc_conv_shape 
                         sums[r] += w[(q - r * stride) * size + kx] * v;
             }
         for (int r = 0; r < rows; r++)
-            put(amc_affine_vector(a, sums[r]), s->out_w - i, add, y + r * s->out_w + i);
+            put(amc_affine_vector_8(a, sums[r]), s->out_w - i, add, y + r * s->out_w + i);
     }
 }
 

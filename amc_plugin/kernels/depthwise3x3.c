@@ -1,7 +1,7 @@
 #include "kernels/depthwise3x3.h"
 #include "kernels/integers.h"
 
-#include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 enum {
     LANES = 8,

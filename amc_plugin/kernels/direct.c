@@ -3,6 +3,7 @@
 
 #include "kernels/frame.h"
 #include "kernels/parallel.h"
+#include "kernels/simd.h"
 #include "kernels/workspace.h"
 
 enum {

@@ -1,6 +1,6 @@
 #include "kernels/frame.h"
 
-#include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #define AMC_KERNELS_FRAME_H
 
 #include "kernels/conv_shape.h"
-#include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 enum { AMC_FRAME_SLACK = 16 }; // floats after a frame's and a line's end that are touched
 

@@ -1,6 +1,7 @@
 #include "kernels/maxpool.h"
 
 #include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <float.h>
 #include <stdbool.h>

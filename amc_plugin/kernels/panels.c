@@ -1,6 +1,6 @@
 #include "kernels/panels.h"
 
-#include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <stdbool.h>
 
@@ -86,7 +86,7 @@ static void product(int rows, int panels, int depth, const float *left, const fl
                     bool add, float *result) {
     int pieces = (depth + DEPTH - 1) / DEPTH, piece = (depth + pieces - 1) / pieces;
     block b = {.left = depth, .step = (size_t)depth * COLUMNS, .result = (size_t)panels * COLUMNS};
-    bool wide = amc_parallel_is_wide();
+    bool wide = amc_simd_is_wide();
     for (int from = 0; from < depth; from += piece) {
         b.depth = depth - from < piece ? depth - from : piece;
         b.add = add || from > 0;

@@ -1,6 +1,6 @@
 #include "kernels/patches.h"
 
-#include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <string.h>
 

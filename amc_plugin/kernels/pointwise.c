@@ -2,6 +2,7 @@
 #include "kernels/integers.h"
 
 #include "kernels/parallel.h"
+#include "kernels/simd.h"
 #include "kernels/workspace.h"
 
 enum {
@@ -295,7 +296,7 @@ AMC_WIDE static void sum_sliver_wide(int rows, const pointwise_sums *t, int filt
 
 static void sum_piece(const pointwise_sums *t) {
     const pointwise_job *job = t->job;
-    bool wide = amc_parallel_is_wide();
+    bool wide = amc_simd_is_wide();
     for (int first = t->sliver; first < t->end; first += BLOCK)
         for (int panel = 0; panel < t->panels; panel += job->near)
             for (int i = first; i < amc_min(first + BLOCK, t->end); i++) {
@@ -373,7 +374,7 @@ static void choose_sizes(pointwise_job *job) {
     job->depth = piece_depth(job->channels);
     int panel = job->depth * COLUMNS; // floats
     bool few = job->depth * job->filters <= FEW_WEIGHTS;
-    int least = amc_parallel_is_wide() ? 2 : 1; // are taken at a time
+    int least = amc_simd_is_wide() ? 2 : 1; // are taken at a time
     job->near = amc_max(NEAR_FLOATS / panel / least, 1) * least;
     job->unit = amc_max((few ? UNIT_FLOATS : MORE_FLOATS) / panel, UNIT_PANELS);
     int tiles =

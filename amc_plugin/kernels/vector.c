@@ -1,6 +1,7 @@
 #include "kernels/vector.h"
 
 #include "kernels/parallel.h"
+#include "kernels/simd.h"
 
 #include <stdint.h>
 #ifdef __SSE__

@@ -4,6 +4,7 @@
 
 #include "kernels/panels.h"
 #include "kernels/parallel.h"
+#include "kernels/simd.h"
 #include "kernels/winograd_tiles.h"
 #include "kernels/workspace.h"
 
@@ -51,16 +52,6 @@ typedef struct winograd_task {
 } winograd_task;
 
 // ---- transforms ---------------------------------------------------------------------------------
-
-// A^T m: four from six, in place.
-static inline __attribute__((always_inline)) void transform_output(amc_v8 m[IN]) {
-    amc_v8 near = m[1] + m[2], far = m[3] + m[4];
-    amc_v8 near_odd = NEAR * (m[1] - m[2]), far_odd = FAR * (m[3] - m[4]);
-    m[0] = m[0] + near + far;
-    m[1] = near_odd + far_odd;
-    m[2] = 0.5f * near + 2 * far;
-    m[3] = 0.5f * near_odd + 2 * far_odd + m[5];
-}
 
 // G g: six from three, in place.
 static inline __attribute__((always_inline)) void transform_kernel(amc_v8 g[IN]) {
@@ -135,102 +126,17 @@ static inline __attribute__((always_inline)) void fill_frame(const winograd_task
     }
 }
 
-// d[j] = pixel j of each of eight rows of six.
-static inline __attribute__((always_inline)) void load_row(const float *const at[LANES], int offset,
-                                                           amc_v8 d[IN]) {
-    amc_v8 low[4], high[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        low[i] = amc_v8_join(at[i] + offset, at[i + 4] + offset);
-        high[i] = amc_v8_join(at[i] + offset + 4, at[i + 4] + offset + 4);
-    }
-    amc_v8_transpose(low, d);
-    amc_v8_transpose(high, high);
-    d[4] = high[0];
-    d[5] = high[1];
-}
-
-// Eight tiles of the frame's channel, from at[i] on, to `to` + frequency * step.
-static inline __attribute__((always_inline)) void
-transform_tiles(const float *const at[LANES], int width, size_t step, float *to) {
-    amc_v8 d[IN][IN];
-#pragma GCC unroll 6
-    for (int r = 0; r < IN; r++) {
-        load_row(at, r * width, d[r]);
-        amc_winograd_transform_input(d[r]);
-    }
-    amc_winograd_put_frequencies(d, step, to);
-}
-
 // Four tiles that are neighbours.
 static inline bool is_run(const amc_winograd_tile *tiles) {
     return tiles[3].in - tiles[0].in == 3 * OUT;
 }
 
-AMC_CLONES static void transform_inputs(const winograd_task *t) {
-    int channels = t->job->grid.s->c, width = t->part.width;
-    for (int c = 0; c < channels; c++) {
-        fill_frame(t, c);
-        for (int i = 0; i < t->part.tiles; i += LANES) {
-            size_t panel = i / AMC_PANELS_COLUMNS * channels + c;
-            float *to = t->inputs + panel * AMC_PANELS_COLUMNS + i % AMC_PANELS_COLUMNS;
-            const amc_winograd_tile *tiles = t->part.list + i;
-            if (is_run(tiles) && is_run(tiles + 4)) { // places that the compiler can reckon with
-                const float *a = t->frame + tiles[0].in, *b = t->frame + tiles[4].in;
-                const float *at[] = {a, a + 4, a + 8, a + 12, b, b + 4, b + 8, b + 12};
-                transform_tiles(at, width, t->in, to);
-            } else {
-                const float *at[LANES];
-                for (int j = 0; j < LANES; j++) at[j] = t->frame + tiles[j].in;
-                transform_tiles(at, width, t->in, to);
-            }
-        }
-    }
-}
-
 // ---- and back -----------------------------------------------------------------------------------
 
-// One row of the output of eight tiles, whose pixels j are y[j].
-static inline __attribute__((always_inline)) void store_row(const amc_v8 y[OUT], size_t offset,
-                                                            bool add, float *const to[LANES]) {
-    amc_v8 out[4];
-    amc_v8_transpose(y, out);
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        float *first = to[i] + offset, *second = to[i + 4] + offset;
-        if (add) out[i] += amc_v8_join(first, second);
-        *(amc_v4 *)first = __builtin_shufflevector(out[i], out[i], 0, 1, 2, 3);
-        *(amc_v4 *)second = __builtin_shufflevector(out[i], out[i], 4, 5, 6, 7);
-    }
-}
-
-// Eight tiles of a filter's sums; rows of a tile's output are `width` apart.
-static inline __attribute__((always_inline)) void finish_tiles(const float *sums, size_t step,
-                                                               amc_affine affine, int width,
-                                                               bool add, float *const to[LANES]) {
-    amc_v8 m[OUT][IN];
-#pragma GCC unroll 6
-    for (int c = 0; c < IN; c++) {
-        amc_v8 column[IN];
-#pragma GCC unroll 6
-        for (int r = 0; r < IN; r++, sums += step) column[r] = *(const amc_v8 *)sums;
-        transform_output(column);
-#pragma GCC unroll 4
-        for (int r = 0; r < OUT; r++) m[r][c] = column[r];
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < OUT; r++) {
-        transform_output(m[r]);
-#pragma GCC unroll 4
-        for (int c = 0; c < OUT; c++) m[r][c] = amc_affine_vector(affine, m[r][c]);
-        store_row(m[r], (size_t)r * width, add, to);
-    }
-}
-
-// What there is of eight tiles (LANES, OUT, OUT), to or onto y.
-static void put_pieces(const float *from, const amc_winograd_tile *tiles, size_t plane, int width,
-                       bool add) {
-    for (int i = 0; i < LANES; i++, from += OUT * OUT)
+// What there is of n tiles (n, OUT, OUT), to or onto y.
+static void put_pieces(const float *from, const amc_winograd_tile *tiles, int n, size_t plane,
+                       int width, bool add) {
+    for (int i = 0; i < n; i++, from += OUT * OUT)
         for (int r = 0; r < tiles[i].rows; r++) {
             float *y = tiles[i].out + plane + (size_t)r * width;
             for (int c = 0; c < tiles[i].columns; c++)
@@ -238,24 +144,16 @@ static void put_pieces(const float *from, const amc_winograd_tile *tiles, size_t
         }
 }
 
-AMC_CLONES static void finish_sums(const winograd_task *t) {
-    const winograd_job *job = t->job;
-    const amc_conv_shape *s = job->grid.s;
-    float pieces[LANES * OUT * OUT], *to[LANES];
-    for (int f = 0; f < t->filters; f++) {
-        amc_affine affine = amc_finish_of(job->finish, t->filter + f);
-        size_t plane = (size_t)(t->filter + f) * s->out_h * s->out_w;
-        const float *sums = t->sums + (size_t)f * t->part.tiles;
-        for (int i = 0; i < t->part.tiles; i += LANES) {
-            const amc_winograd_tile *tiles = t->part.list + i;
-            bool whole = tiles->eight_whole;
-            for (int j = 0; j < LANES; j++)
-                to[j] = whole ? tiles[j].out + plane : pieces + j * OUT * OUT;
-            finish_tiles(sums + i, t->out, affine, whole ? s->out_w : OUT, job->add && whole, to);
-            if (!whole) put_pieces(pieces, tiles, plane, s->out_w, job->add);
-        }
-    }
-}
+// ---- the passes before and after the products, eight or sixteen tiles at a time
+// ------------------
+
+#define TILES 8
+#define PASS AMC_CLONES
+#include "kernels/winograd_passes.h"
+
+#define TILES 16
+#define PASS AMC_WIDE
+#include "kernels/winograd_passes.h"
 
 // ---- tasks --------------------------------------------------------------------------------------
 
@@ -277,11 +175,12 @@ static void run_task(const winograd_job *job, int index) {
     winograd_task t = {.job = job, .filter = filter, .filters = amc_min(filters, s->n - filter)};
     t.part = amc_winograd_part_make(&job->grid, first, panels * AMC_PANELS_COLUMNS);
     give_memory(&t);
-    transform_inputs(&t);
+    bool wide = amc_simd_is_wide();
+    (wide ? transform_inputs_16 : transform_inputs_8)(&t);
     for (int q = 0; q < FREQUENCIES; q++)
         amc_panels_product(t.filters, panels, s->c, job->w + q * job->step + (size_t)filter * s->c,
                            t.inputs + q * t.in, t.sums + q * t.out);
-    finish_sums(&t);
+    (wide ? finish_sums_16 : finish_sums_8)(&t);
 }
 
 // What a task holds of tiles should stay in the second cache, but weights that don't fit there are

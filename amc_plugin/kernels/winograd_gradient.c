@@ -104,9 +104,9 @@ static inline __attribute__((always_inline)) void transform_tile(const float *fr
 #pragma GCC unroll 6
         for (int c = 0; c < IN; c++)
             d[r][c] = *(const amc_v8 *)(frame + ((size_t)r * width + c) * LANES);
-        amc_winograd_transform_input(d[r]);
+        amc_winograd_transform_input_8(d[r]);
     }
-    amc_winograd_put_frequencies(d, step, to);
+    amc_winograd_put_frequencies_8(d, step, to);
 }
 
 // The padding of the frame stays zero, and so do the lanes of channels that there are none of.
@@ -132,7 +132,7 @@ static inline __attribute__((always_inline)) void load_row(const float *const at
                                                            size_t offset, amc_v8 d[OUT]) {
     amc_v8 a[4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) a[i] = amc_v8_join(at[i] + offset, at[i + 4] + offset);
+    for (int i = 0; i < 4; i++) a[i] = amc_v8_get(at + i, offset);
     amc_v8_transpose(a, d);
 }
 

@@ -5,7 +5,7 @@
 #define AMC_KERNELS_WINOGRAD_TILES_H
 
 #include "kernels/conv_shape.h"
-#include "kernels/parallel.h"
+#include "kernels/simd.h"
 #include "kernels/workspace.h"
 
 #include <stdbool.h>
@@ -23,30 +23,30 @@ enum {
 #define AMC_WINOGRAD_NEAR 0.70710678f // NEAR^2 = 1/2
 #define AMC_WINOGRAD_FAR 1.41421356f  // FAR^2 = 2
 
-// B^T d, in place.
-static inline __attribute__((always_inline)) void
-amc_winograd_transform_input(amc_v8 d[AMC_WINOGRAD_IN]) {
-    amc_v8 near = d[4] - 2 * d[2], near_odd = AMC_WINOGRAD_NEAR * (d[3] - 2 * d[1]);
-    amc_v8 far = d[4] - 0.5f * d[2], far_odd = AMC_WINOGRAD_FAR * (d[3] - 0.5f * d[1]);
-    d[0] = d[0] - 2.5f * d[2] + d[4];
-    d[5] = d[1] - 2.5f * d[3] + d[5];
-    d[1] = near + near_odd;
-    d[2] = near - near_odd;
-    d[3] = far + far_odd;
-    d[4] = far - far_odd;
-}
-
-// B^T on the columns of d, whose rows it was done to: to `to` + frequency * step.
-static inline __attribute__((always_inline)) void
-amc_winograd_put_frequencies(amc_v8 d[AMC_WINOGRAD_IN][AMC_WINOGRAD_IN], size_t step, float *to) {
-#pragma GCC unroll 6
-    for (int c = 0; c < AMC_WINOGRAD_IN; c++) {
-        amc_v8 column[] = {d[0][c], d[1][c], d[2][c], d[3][c], d[4][c], d[5][c]};
-        amc_winograd_transform_input(column);
-#pragma GCC unroll 6
-        for (int r = 0; r < AMC_WINOGRAD_IN; r++, to += step) *(amc_v8 *)to = column[r];
+// transform: B^T d, in place. put: that on the columns of d, whose rows it was done to, to `to` +
+// frequency * step.
+#define AMC_WINOGRAD_INPUT(vector, transform, put)                                                 \
+    static inline __attribute__((always_inline)) void transform(vector d[AMC_WINOGRAD_IN]) {       \
+        vector near = d[4] - 2 * d[2], near_odd = AMC_WINOGRAD_NEAR * (d[3] - 2 * d[1]);           \
+        vector far = d[4] - 0.5f * d[2], far_odd = AMC_WINOGRAD_FAR * (d[3] - 0.5f * d[1]);        \
+        d[0] = d[0] - 2.5f * d[2] + d[4];                                                          \
+        d[5] = d[1] - 2.5f * d[3] + d[5];                                                          \
+        d[1] = near + near_odd;                                                                    \
+        d[2] = near - near_odd;                                                                    \
+        d[3] = far + far_odd;                                                                      \
+        d[4] = far - far_odd;                                                                      \
+    }                                                                                              \
+    static inline __attribute__((always_inline)) void put(                                         \
+        vector d[AMC_WINOGRAD_IN][AMC_WINOGRAD_IN], size_t step, float *to) {                      \
+        _Pragma("GCC unroll 6") for (int c = 0; c < AMC_WINOGRAD_IN; c++) {                        \
+            vector column[] = {d[0][c], d[1][c], d[2][c], d[3][c], d[4][c], d[5][c]};              \
+            transform(column);                                                                     \
+            _Pragma("GCC unroll 6") for (int r = 0; r < AMC_WINOGRAD_IN; r++, to += step) *        \
+                (vector *)to = column[r];                                                          \
+        }                                                                                          \
     }
-}
+AMC_WINOGRAD_INPUT(amc_v8, amc_winograd_transform_input_8, amc_winograd_put_frequencies_8)
+AMC_WINOGRAD_INPUT(amc_v16, amc_winograd_transform_input_16, amc_winograd_put_frequencies_16)
 
 // All tiles of a batch, in the order of images, rows and columns.
 typedef struct amc_winograd_grid {
