@@ -74,16 +74,22 @@ AMC_CLONES static void sum_one(const amc_conv_shape *s, const float *x, const fl
     sum_rows(s, 1, s->size, x, w, a, add, y);
 }
 
-// y (out_h, out_w) = or += the sums of x (h, w) under the kernel w, finished.
-static void convolve(const amc_conv_shape *s, const float *x, const float *w, amc_affine a,
-                     bool add, float *y) {
-    size_t plane = amc_frame_plane(s, s->out_h) + AMC_FRAME_SLACK;
-    float *frame = amc_workspace_get(AMC_WORKSPACE_TASK, plane + amc_frame_line(s));
+// y (out_h, out_w) = or += the sums of a frame under the kernel w, finished.
+static void sum_frame(const amc_conv_shape *s, const float *frame, const float *w, amc_affine a,
+                      bool add, float *y) {
     int row = 0, down = amc_frame_down(s);
-    amc_frame_fill(s, 1, x, 0, s->out_h, frame + plane, frame);
     for (; row + DOWN <= s->out_h; row += DOWN)
         sum_four(s, frame + row * down, w, a, add, y + row * s->out_w);
     for (; row < s->out_h; row++) sum_one(s, frame + row * down, w, a, add, y + row * s->out_w);
+}
+
+// y (out_h, out_w) = the sums of x (h, w).
+static void convolve(const amc_conv_shape *s, const float *x, const float *w, amc_affine a,
+                     float *y) {
+    size_t plane = amc_frame_plane(s, s->out_h) + AMC_FRAME_SLACK;
+    float *frame = amc_workspace_get(AMC_WORKSPACE_TASK, plane + amc_frame_line(s));
+    amc_frame_fill(s, 1, x, 0, s->out_h, frame + plane, frame);
+    sum_frame(s, frame, w, a, false, y);
 }
 
 // ---- forward ------------------------------------------------------------------------------------
@@ -101,7 +107,7 @@ void amc_depthwise_forward(const amc_conv_shape *s, int batch, const float *x, c
         }
         for (int i = from; i < end; i++)
             convolve(s, x + in * i, w + (size_t)(i % s->c) * s->size * s->size,
-                     amc_finish_of(finish, i % s->c), false, y + out * i);
+                     amc_finish_of(finish, i % s->c), y + out * i);
     }
 }
 
@@ -161,31 +167,6 @@ void amc_depthwise_backward_weights(const amc_conv_shape *s, int batch, const fl
                                   dw + (size_t)c * s->size * s->size);
 }
 
-// Any stride: every dy is spread over the frame's pixels that it came from.
-AMC_CLONES static void spread(const amc_conv_shape *s, const float *w, const float *dy,
-                              float *frame) {
-    int fw = s->w + 2 * s->pad;
-    for (int t = 0; t < s->size * s->size; t++) {
-        for (int r = 0; r < s->out_h; r++) {
-            float *to = frame + ((size_t)r * s->stride + t / s->size) * fw + t % s->size;
-            for (int i = 0; i < s->out_w; i++) to[i * s->stride] += w[t] * dy[r * s->out_w + i];
-        }
-    }
-}
-
-static void backward_input_spread(const amc_conv_shape *s, const float *w, const float *dy,
-                                  float *dx) {
-    int fw = s->w + 2 * s->pad;
-    size_t framed = (size_t)(s->h + 2 * s->pad) * fw;
-    float *frame = amc_workspace_get(AMC_WORKSPACE_TASK, framed);
-    memset(frame, 0, framed * sizeof(float));
-    spread(s, w, dy, frame);
-    for (int r = 0; r < s->h; r++) {
-        const float *from = frame + (size_t)(r + s->pad) * fw + s->pad;
-        for (int i = 0; i < s->w; i++) dx[r * s->w + i] += from[i];
-    }
-}
-
 // Each channel's kernel turned by half a turn.
 static const float *turn(const amc_conv_shape *s, const float *w) {
     int taps = s->size * s->size;
@@ -194,21 +175,47 @@ static const float *turn(const amc_conv_shape *s, const float *w) {
     return turned;
 }
 
-// With a stride of 1, dx += dy convolved with the turned kernel.
+// Of rows or columns: dy's first and last + 1 that fall into a frame of so many when number 0 is at
+// `at` and the others are a stride apart. Not all do with more padding than a kernel reaches.
+typedef struct span {
+    int from, end;
+} span;
+
+static span span_of(int count, int stride, int at, int frame) {
+    span all = {0, count};
+    while (all.from < count && all.from * stride + at < 0) all.from++;
+    while (all.end > all.from && (all.end - 1) * stride + at >= frame) all.end--;
+    return all;
+}
+
+// dy among zeros: where it is in a frame (h + size - 1, w + size - 1) that the turned kernel sees.
+AMC_CLONES static void spread(const amc_conv_shape *s, const float *dy, float *frame) {
+    int at = s->size - 1 - s->pad, h = s->h + s->size - 1, w = s->w + s->size - 1;
+    span rows = span_of(s->out_h, s->stride, at, h), columns = span_of(s->out_w, s->stride, at, w);
+    memset(frame, 0, (size_t)h * w * sizeof(float));
+    for (int r = rows.from; r < rows.end; r++) {
+        const float *from = dy + (size_t)r * s->out_w;
+        float *to = frame + (ptrdiff_t)(r * s->stride + at) * w + at;
+        if (s->stride == 1)
+            amc_frame_copy_row(from + columns.from, columns.end - columns.from, to + columns.from);
+        else
+            for (int i = columns.from; i < columns.end; i++) to[i * s->stride] = from[i];
+    }
+}
+
+// dx += dy, spread out by the stride, convolved with the turned kernel.
 void amc_depthwise_backward_input(const amc_conv_shape *s, int batch, const float *w,
                                   const float *dy, float *dx) {
     size_t in = (size_t)s->h * s->w, out = (size_t)s->out_h * s->out_w, taps = s->size * s->size;
-    bool turns = s->stride == 1 && s->pad < s->size;
-    const float *kernels = turns ? turn(s, w) : w;
-    amc_conv_shape back = *s;
-    if (turns)
-        back = amc_conv_shape_make(1, s->out_h, s->out_w, 1, s->size, 1, s->size - 1 - s->pad, 1);
+    const float *kernels = turn(s, w);
+    amc_conv_shape back =
+        amc_conv_shape_make(1, s->h + s->size - 1, s->w + s->size - 1, 1, s->size, 1, 0, 1);
+    size_t plane = amc_frame_plane(&back, s->h) + AMC_FRAME_SLACK;
 #pragma omp parallel for schedule(dynamic, 8) if (amc_parallel_is_free())
     for (int i = 0; i < batch * s->c; i++) {
-        const float *kernel = kernels + i % s->c * taps;
-        if (turns)
-            convolve(&back, dy + out * i, kernel, amc_finish_of(NULL, 0), true, dx + in * i);
-        else
-            backward_input_spread(s, kernel, dy + out * i, dx + in * i);
+        float *frame = amc_workspace_get(AMC_WORKSPACE_TASK, plane);
+        spread(s, dy + out * i, frame);
+        sum_frame(&back, frame, kernels + i % s->c * taps, amc_finish_of(NULL, 0), true,
+                  dx + in * i);
     }
 }
