@@ -195,11 +195,12 @@ AMC_CLONES static void spread(const amc_conv_shape *s, const float *dy, float *f
     memset(frame, 0, (size_t)h * w * sizeof(float));
     for (int r = rows.from; r < rows.end; r++) {
         const float *from = dy + (size_t)r * s->out_w;
-        float *to = frame + (ptrdiff_t)(r * s->stride + at) * w + at;
+        float *to = frame + (size_t)(r * s->stride + at) * w;
         if (s->stride == 1)
-            amc_frame_copy_row(from + columns.from, columns.end - columns.from, to + columns.from);
+            amc_frame_copy_row(from + columns.from, columns.end - columns.from,
+                               to + columns.from + at);
         else
-            for (int i = columns.from; i < columns.end; i++) to[i * s->stride] = from[i];
+            for (int i = columns.from; i < columns.end; i++) to[i * s->stride + at] = from[i];
     }
 }
 

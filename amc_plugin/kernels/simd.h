@@ -6,25 +6,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Eight floats at any address. The order of every sum is written out with these, so that results
-// depend neither on addresses nor on what the compiler feels like.
+// Four, eight and sixteen floats at any address. The order of every sum is written out with these,
+// so that results depend neither on addresses nor on what the compiler feels like.
+typedef float amc_v4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef float amc_v8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float amc_v16 __attribute__((vector_size(64), aligned(4), may_alias));
 
-typedef int amc_v8i __attribute__((vector_size(32))); // what comparing two of them gives
+// What comparing two of them gives.
+typedef int amc_v8i __attribute__((vector_size(32)));
+typedef int amc_v16i __attribute__((vector_size(64)));
 
 // The eight lanes' sum.
 static inline __attribute__((always_inline)) float amc_v8_sum(amc_v8 v) {
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-// Sixteen.
-typedef float amc_v16 __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int amc_v16i __attribute__((vector_size(64)));
-
-// Four.
-typedef float amc_v4 __attribute__((vector_size(16), aligned(4), may_alias));
-
-// Four floats at each of two, or four, places, at[0], at[4], ...; and back.
+// A vector from four floats at each of at[0], at[4], ...; and back.
 static inline __attribute__((always_inline)) amc_v8 amc_v8_get(const float *const at[],
                                                                size_t offset) {
     return __builtin_shufflevector(*(const amc_v4 *)(at[0] + offset),

@@ -108,7 +108,7 @@ void amc_winograd_transform(const amc_conv_shape *s, const float *w, float *tran
         transform_some(w, i, amc_min(i + chunk, kernels), weights_step(s), transformed);
 }
 
-// ---- to the frequencies -------------------------------------------------------------------------
+// ---- before and after the products --------------------------------------------------------------
 
 // The bands of one channel. The padding around them stays zero.
 static inline __attribute__((always_inline)) void fill_frame(const winograd_task *t, int channel) {
@@ -131,8 +131,6 @@ static inline bool is_run(const amc_winograd_tile *tiles) {
     return tiles[3].in - tiles[0].in == 3 * OUT;
 }
 
-// ---- and back -----------------------------------------------------------------------------------
-
 // What there is of n tiles (n, OUT, OUT), to or onto y.
 static void put_pieces(const float *from, const amc_winograd_tile *tiles, int n, size_t plane,
                        int width, bool add) {
@@ -143,9 +141,6 @@ static void put_pieces(const float *from, const amc_winograd_tile *tiles, int n,
                 y[c] = add ? y[c] + from[r * OUT + c] : from[r * OUT + c];
         }
 }
-
-// ---- the passes before and after the products, eight or sixteen tiles at a time
-// ------------------
 
 #define TILES 8
 #define PASS AMC_CLONES
