@@ -113,11 +113,15 @@ static inline __attribute__((always_inline)) void amc_v16_transpose(const amc_v1
 #define AMC_CLONES
 #endif
 
-// Marks a function that is called only where the processor's vectors hold sixteen floats.
+// Where the processor's vectors hold sixteen floats, those of eight are used all the same: what
+// comes out is the same to the last bit, which tests compare.
+extern bool amc_simd_stays_narrow;
+
+// Marks a function that is called only where amc_simd_is_wide.
 #if defined(__x86_64__)
 #define AMC_WIDE __attribute__((target("arch=x86-64-v3,avx512f")))
 static inline bool amc_simd_is_wide(void) {
-    return __builtin_cpu_supports("avx512f");
+    return !amc_simd_stays_narrow && __builtin_cpu_supports("avx512f");
 }
 #else
 #define AMC_WIDE

@@ -4,6 +4,7 @@
 #include "fill.h"
 #include "kernels/gemm.h"
 #include "kernels/panels.h"
+#include "widths.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +28,8 @@ static void check(int rows, int panels, int depth) {
     amc_gemm_reference(false, false, rows, columns, depth, 1, left, depth, right, columns, 0,
                        expected, columns);
     assert_true(fill_difference(result, expected, (size_t)rows * columns) < 1e-5);
+    ASSERT_SAME_WITH_ANY_WIDTH(result, (size_t)rows * columns,
+                               amc_panels_product(rows, panels, depth, left, packed, result));
     free(left);
     free(right);
     free(packed);

@@ -1,11 +1,12 @@
 // The 1x1 convolution equals the naive one: tails of filters, channels and pixels, panels of many
 // images, several pieces, units, blocks and tiles, groups; an image's result depends neither on its
-// batch nor on threads.
+// batch nor on threads nor on how wide vectors are.
 
 #include "fill.h"
 #include "kernels/conv.h"
 #include "kernels/pointwise.h"
 #include "threads.h"
+#include "widths.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,7 +61,7 @@ static void equals_reference(void **state) {
     }
 }
 
-static void bits_are_independent_of_batch_threads_and_packing(void **state) {
+static void bits_are_independent_of_batch_threads_packing_and_width(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         amc_conv_shape s = shape_at(i);
@@ -83,6 +84,12 @@ static void bits_are_independent_of_batch_threads_and_packing(void **state) {
         memset(alone, 0, batch * out * sizeof(float));
         amc_pointwise_forward(&s, batch, x, packed, true, &finish, false, alone);
         assert_memory_equal(together, alone, batch * out * sizeof(float));
+        ASSERT_SAME_WITH_ANY_WIDTH(
+            alone, batch * out,
+            amc_pointwise_forward(&s, batch, x, packed, true, &finish, false, alone));
+        ASSERT_SAME_WITH_ANY_WIDTH(
+            alone, batch * out,
+            amc_pointwise_forward(&s, batch, x, w, false, &finish, false, alone));
         free(packed);
         free(x), free(w), free(together), free(alone), free(scale), free(shift);
     }
@@ -91,7 +98,7 @@ static void bits_are_independent_of_batch_threads_and_packing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_reference),
-        cmocka_unit_test(bits_are_independent_of_batch_threads_and_packing),
+        cmocka_unit_test(bits_are_independent_of_batch_threads_packing_and_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "fill.h"
 #include "kernels/conv.h"
 #include "kernels/winograd.h"
+#include "widths.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,6 +97,18 @@ static void weight_gradients_equal_reference(void **state) {
     }
 }
 
+static void bits_are_independent_of_width(void **state) {
+    (void)state;
+    EACH_SUBJECT(t) {
+        float *shift = fill_new(t.s.n, 6);
+        const amc_finish finish = {shift, NULL, shift, AMC_LEAKY};
+        ASSERT_SAME_WITH_ANY_WIDTH(
+            t.y, t.outputs,
+            amc_winograd_forward(&t.s, t.batch, t.x, t.transformed, &finish, false, t.y));
+        free(shift);
+    }
+}
+
 // Nothing that isn't a number gets from an image, or from beyond it, to another one.
 static void images_are_apart(void **state) {
     (void)state;
@@ -114,6 +127,7 @@ int main(void) {
         cmocka_unit_test(forward_equals_reference),
         cmocka_unit_test(sums_are_added),
         cmocka_unit_test(weight_gradients_equal_reference),
+        cmocka_unit_test(bits_are_independent_of_width),
         cmocka_unit_test(images_are_apart),
     };
     return cmocka_run_group_tests_name("winograd", tests, NULL, NULL);

@@ -1,0 +1,3 @@
+#include "kernels/simd.h"
+
+bool amc_simd_stays_narrow;
