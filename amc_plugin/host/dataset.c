@@ -78,7 +78,9 @@ void amc_dataset_hold(size_t bytes) {
 static void keep_or_drop(amc_image *image, size_t *held) {
     size_t most = most_held ? most_held : amc_image_cache_budget();
     size_t size = 3 * (size_t)image->side * image->side, before;
+#ifdef _OPENMP // a build without threads has no such pragma
 #pragma omp atomic capture
+#endif
     {
         before = *held;
         *held += size;
