@@ -49,26 +49,22 @@ typedef struct amc_affine {
 // finish may be NULL: then sums stay as they are.
 amc_affine amc_finish_of(const amc_finish *finish, int i);
 
-// The same for a sum that started at -centre; relu: whether the slope is zero.
-static inline __attribute__((always_inline)) amc_v8 amc_affine_started(amc_affine a, bool relu,
-                                                                       amc_v8 sum) {
-    amc_v8 v = sum * a.scale + a.shift;
-    if (relu) return (amc_v8)((amc_v8i)v & ~(v <= 0)); // NaNs stay
-    amc_v8 low = v * a.slope;
-    amc_v8i above = v > 0;
-    return (amc_v8)(((amc_v8i)v & above) | ((amc_v8i)low & ~above));
-}
-
-static inline __attribute__((always_inline)) amc_v8 amc_affine_vector_8(amc_affine a, amc_v8 sum) {
-    return amc_affine_started(a, false, sum - a.centre);
-}
-
-static inline __attribute__((always_inline)) amc_v16 amc_affine_vector_16(amc_affine a,
-                                                                          amc_v16 sum) {
-    amc_v16 v = (sum - a.centre) * a.scale + a.shift, low = v * a.slope;
-    amc_v16i above = v > 0;
-    return (amc_v16)(((amc_v16i)v & above) | ((amc_v16i)low & ~above));
-}
+// amc_affine_vector_8 and _16: the same for a vector of sums. amc_affine_started_8 and _16: for
+// sums that started at -centre; relu: whether the slope is zero.
+#define AMC_AFFINE(lanes)                                                                          \
+    static inline __attribute__((always_inline))                                                   \
+    amc_v##lanes amc_affine_started_##lanes(amc_affine a, bool relu, amc_v##lanes sum) {           \
+        amc_v##lanes v = sum * a.scale + a.shift, low = v * a.slope;                               \
+        if (relu) return (amc_v##lanes)((amc_v##lanes##i)v & ~(v <= 0)); /* NaNs stay */           \
+        amc_v##lanes##i above = v > 0;                                                             \
+        return (amc_v##lanes)(((amc_v##lanes##i)v & above) | ((amc_v##lanes##i)low & ~above));     \
+    }                                                                                              \
+    static inline __attribute__((always_inline))                                                   \
+    amc_v##lanes amc_affine_vector_##lanes(amc_affine a, amc_v##lanes sum) {                       \
+        return amc_affine_started_##lanes(a, false, sum - a.centre);                               \
+    }
+AMC_AFFINE(8)
+AMC_AFFINE(16)
 
 // Finishes n sums of output channel i: y[j] from x[j]; y may be x, finish may be NULL.
 void amc_finish_row(const amc_finish *finish, int i, const float *x, size_t n, float *y);

@@ -1,5 +1,7 @@
 #include "kernels/batchnorm.h"
 
+#include "kernels/integers.h"
+#include "kernels/neighbours.h"
 #include "kernels/parallel.h"
 #include "kernels/simd.h"
 
@@ -9,12 +11,11 @@
 static const float FORWARD_EPS = 1e-6f, BACKWARD_EPS = 1e-5f, ROLL = 0.01f;
 
 enum {
-    BLOCK = 2048,   // floats that the first cache keeps from one pass to the next
-    TOGETHER = 512, // floats of an image that are gone over at a time, if it takes several channels
+    BLOCK = 2048, // floats that the first cache keeps from one pass to the next
+    MOST = AMC_NEIGHBOURS_MOST,
 };
 
-// Neighbouring channels of a batch, a row of pixels each, and the images `step` floats apart. Small
-// maps taken channel by channel would be a line of the cache here and a line there.
+// Neighbouring channels of a batch, a row of pixels each, and the images `step` floats apart.
 typedef struct channels {
     int batch, n, pixels;
     size_t step;
@@ -53,8 +54,9 @@ static inline __attribute__((always_inline)) float sum_row_squares(const float *
     return amc_v8_sum((sums[0] + sums[2]) + (sums[1] + sums[3])) + rest;
 }
 
-// Adds each channel's sum to sums (n).
+// sums (n): each channel's.
 AMC_CLONES static void sum_channels(const channels *s, const float *x, double *sums) {
+    for (int k = 0; k < s->n; k++) sums[k] = 0;
     for (int b = 0; b < s->batch; b++, x += s->step)
         for (int k = 0; k < s->n; k++) sums[k] += sum_row(x + (size_t)k * s->pixels, s->pixels);
 }
@@ -62,6 +64,7 @@ AMC_CLONES static void sum_channels(const channels *s, const float *x, double *s
 // The same of the squared distances from means (n).
 AMC_CLONES static void sum_squares(const channels *s, const float *x, const double *means,
                                    double *sums) {
+    for (int k = 0; k < s->n; k++) sums[k] = 0;
     for (int b = 0; b < s->batch; b++, x += s->step)
         for (int k = 0; k < s->n; k++)
             sums[k] += sum_row_squares(x + (size_t)k * s->pixels, s->pixels, (float)means[k]);
@@ -82,7 +85,7 @@ static moments join(moments a, moments b) {
 
 // Joins those of a block of each channel to all (n).
 static void join_block(const channels *s, const float *x, moments *all) {
-    double means[TOGETHER] = {0}, squares[TOGETHER] = {0}, count = (double)s->batch * s->pixels;
+    double means[MOST], squares[MOST], count = (double)s->batch * s->pixels;
     sum_channels(s, x, means);
     for (int k = 0; k < s->n; k++) means[k] /= count;
     sum_squares(s, x, means, squares);
@@ -91,13 +94,13 @@ static void join_block(const channels *s, const float *x, moments *all) {
 
 // Memory is read once, yet distances are taken from a mean: that of the block at hand.
 static void moments_of(const channels *s, const float *x, moments *all) {
-    int width = s->pixels < BLOCK ? s->pixels : BLOCK, rows = BLOCK / width;
+    int width = amc_min(s->pixels, BLOCK), rows = BLOCK / width;
     for (int k = 0; k < s->n; k++) all[k] = (moments){0};
     for (int b = 0; b < s->batch; b += rows) {
         channels block = *s;
-        block.batch = s->batch - b < rows ? s->batch - b : rows;
+        block.batch = amc_min(rows, s->batch - b);
         for (int i = 0; i < s->pixels; i += width) { // several of one channel alone
-            block.pixels = s->pixels - i < width ? s->pixels - i : width;
+            block.pixels = amc_min(width, s->pixels - i);
             join_block(&block, x + b * s->step + i, all);
         }
     }
@@ -168,16 +171,10 @@ AMC_CLONES static void apply_gradients(const float *x, size_t n, amc_affine a, f
 
 // ---- layers -------------------------------------------------------------------------------------
 
-// How many channels are taken together.
-static int count_together(int c, int pixels) {
-    int n = TOGETHER / pixels;
-    return n < 1 ? 1 : n > c ? c : n;
-}
-
 // Those from channel `first` on.
 static channels channels_from(int first, int batch, int c, int pixels) {
-    int n = count_together(c, pixels);
-    return (channels){batch, c - first < n ? c - first : n, pixels, (size_t)c * pixels};
+    int n = amc_min(amc_neighbours(c, pixels), c - first);
+    return (channels){batch, n, pixels, (size_t)c * pixels};
 }
 
 // Darknet divides 0 by 0 for a batch of one pixel; one is the only sensible denominator there.
@@ -203,8 +200,8 @@ static void set_statistics(const amc_batchnorm *bn, int i, const channels *s, mo
 // pass before left there.
 static void normalize(const amc_batchnorm *bn, int first, const channels *s, const float *x,
                       amc_activation act, float *y) {
-    moments m[TOGETHER];
-    amc_affine a[TOGETHER] = {{0}};
+    moments m[MOST];
+    amc_affine a[MOST];
     moments_of(s, x, m);
     for (int k = 0; k < s->n; k++) {
         set_statistics(bn, first + k, s, m[k]);
@@ -221,7 +218,7 @@ static void normalize(const amc_batchnorm *bn, int first, const channels *s, con
 void amc_batchnorm_forward(const amc_batchnorm *bn, int batch, int c, int pixels, const float *x,
                            amc_activation act, float *y) {
 #pragma omp parallel for schedule(dynamic) if (amc_parallel_is_free())
-    for (int i = 0; i < c; i += count_together(c, pixels)) {
+    for (int i = 0; i < c; i += amc_neighbours(c, pixels)) {
         channels s = channels_from(i, batch, c, pixels);
         size_t at = (size_t)i * pixels;
         normalize(bn, i, &s, x + at, act, y + at);
@@ -244,9 +241,9 @@ static gradient_affine gradient_of(const amc_batchnorm *bn, int i, const channel
 
 static void propagate(const amc_batchnorm *bn, int first, const channels *s, const float *x,
                       amc_activation act, float *delta) {
-    amc_affine a[TOGETHER] = {{0}};
-    gradient_sums sums[TOGETHER];
-    gradient_affine g[TOGETHER];
+    amc_affine a[MOST] = {{0}};
+    gradient_sums sums[MOST];
+    gradient_affine g[MOST];
     for (int k = 0; k < s->n; k++) a[k] = affine_of(bn, first + k, act);
     sum_gradients(s, x, delta, a, sums);
     for (int k = 0; k < s->n; k++) {
@@ -266,7 +263,7 @@ static void propagate(const amc_batchnorm *bn, int first, const channels *s, con
 void amc_batchnorm_backward(const amc_batchnorm *bn, int batch, int c, int pixels, const float *x,
                             amc_activation act, float *delta) {
 #pragma omp parallel for schedule(dynamic) if (amc_parallel_is_free())
-    for (int i = 0; i < c; i += count_together(c, pixels)) {
+    for (int i = 0; i < c; i += amc_neighbours(c, pixels)) {
         channels s = channels_from(i, batch, c, pixels);
         size_t at = (size_t)i * pixels;
         propagate(bn, i, &s, x + at, act, delta + at);
@@ -281,7 +278,7 @@ void amc_bias_backward(int batch, int c, int pixels, const float *y, const float
         float *di = delta + (size_t)i * pixels;
         for (int b = 0; b < batch && act != AMC_LINEAR; b++)
             amc_activation_backward(y + b * step + (size_t)i * pixels, pixels, act, di + b * step);
-        double sum = 0;
+        double sum;
         sum_channels(&(channels){batch, 1, pixels, step}, di, &sum);
         bias_updates[i] += (float)sum;
         for (int b = 0; b < batch && scale; b++)

@@ -2,6 +2,8 @@
 
 #include "kernels/depthwise3x3.h"
 #include "kernels/frame.h"
+#include "kernels/integers.h"
+#include "kernels/neighbours.h"
 #include "kernels/parallel.h"
 #include "kernels/simd.h"
 #include "kernels/workspace.h"
@@ -13,9 +15,8 @@
 
 enum {
     LANES = 8,
-    DOWN = 4,       // output rows that share what they read
-    PLANES = 8,     // channels of images that are a task
-    TOGETHER = 512, // pixels of an image, and so channels, whose weights' gradients are
+    DOWN = 4,   // output rows that share what they read
+    PLANES = 8, // channels of images that are a task
 };
 
 static inline __attribute__((always_inline)) void put(amc_v8 v, int count, bool add, float *y) {
@@ -130,8 +131,7 @@ AMC_CLONES static void correlate_taps(const amc_conv_shape *s, const float *fram
             correlate(s, frame + amc_frame_tap(s, t / s->size, t % s->size), dy, step, sums[t]);
 }
 
-// The weight gradients of n neighbouring channels, over the batch. Together, as small maps taken
-// channel by channel would be a line of the cache here and a line there.
+// The weight gradients of n neighbouring channels, over the batch.
 static void backward_weights_channels(const amc_conv_shape *s, int batch, int n, const float *x,
                                       const float *dy, float *dw) {
     int taps = s->size * s->size, step = (s->out_w + LANES - 1) / LANES * LANES;
@@ -158,11 +158,10 @@ static void backward_weights_channels(const amc_conv_shape *s, int batch, int n,
 
 void amc_depthwise_backward_weights(const amc_conv_shape *s, int batch, const float *x,
                                     const float *dy, float *dw) {
-    int together = TOGETHER / (s->h * s->w);
-    if (together < 1) together = 1;
+    int together = amc_neighbours(s->c, s->h * s->w);
 #pragma omp parallel for schedule(dynamic) if (amc_parallel_is_free())
     for (int c = 0; c < s->c; c += together)
-        backward_weights_channels(s, batch, s->c - c < together ? s->c - c : together,
+        backward_weights_channels(s, batch, amc_min(together, s->c - c),
                                   x + (size_t)c * s->h * s->w, dy + (size_t)c * s->out_h * s->out_w,
                                   dw + (size_t)c * s->size * s->size);
 }

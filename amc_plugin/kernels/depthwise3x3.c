@@ -130,7 +130,7 @@ static inline __attribute__((always_inline)) void put_narrow(amc_v8 v, int count
 static inline __attribute__((always_inline)) void put(plane *p, int stride, int at, int row,
                                                       int column, amc_v8 sum) {
     float *y = p->y + (size_t)row * p->out_w + column;
-    amc_v8 v = amc_affine_started(p->finish, p->relu, stride == 1 ? sum : in_order(sum));
+    amc_v8 v = amc_affine_started_8(p->finish, p->relu, stride == 1 ? sum : in_order(sum));
     if (!(at & NARROW) || row * p->out_w + LANES <= p->pixels)
         *(amc_v8 *)y = v;
     else

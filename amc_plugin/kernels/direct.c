@@ -110,7 +110,7 @@ static inline __attribute__((always_inline)) void put(amc_v8 sum, int skip, floa
     for (int i = 0; i < rows; i++)                                                                 \
         for (int half = 0; half < 2; half++)                                                       \
             *(amc_v8 *)(planes + i * pixels + v[half].y) =                                         \
-                amc_affine_started(finish[i], relu, sums[i][half]);
+                amc_affine_started_8(finish[i], relu, sums[i][half]);
 
 // `rows` filters from `filter` on, at all vectors, two at a time. With `rows` known to the compiler
 // all sums stay in registers. add: on top of what y holds; last: then they are finished.
@@ -151,7 +151,7 @@ static inline __attribute__((always_inline)) void multiply(int rows, const direc
                 for (int half = 0; half < 2; half++) {
                     float *y = plane + v[half].y;
                     if (add) sums[i][half] += *(const amc_v8 *)y;
-                    if (last) sums[i][half] = amc_affine_started(finish[i], relu, sums[i][half]);
+                    if (last) sums[i][half] = amc_affine_started_8(finish[i], relu, sums[i][half]);
                     put(sums[i][half], v[half].skip, y);
                 }
             }

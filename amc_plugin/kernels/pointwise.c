@@ -148,7 +148,7 @@ static inline __attribute__((always_inline)) void put_lanes(const pointwise_sums
     bool row = count >= LANES && is_row(c, LANES);
     if (t->add && row) sum += *(amc_v8 *)(y + c->y);
     for (int i = 0; i < LANES && t->add && !row; i++) sum[i] += y[c[i].y];
-    if (t->last) sum = amc_affine_started(a, a.slope == 0, sum);
+    if (t->last) sum = amc_affine_started_8(a, a.slope == 0, sum);
     if (row) *(amc_v8 *)(y + c->y) = sum;
     for (int i = 0; i < amc_min(count, LANES) && !row; i++) y[c[i].y] = sum[i];
 }
@@ -178,8 +178,8 @@ static inline __attribute__((always_inline)) void put(const pointwise_sums *t, i
 #pragma GCC unroll 6
         for (int i = 0; i < rows; i++) {
             amc_affine a = t->finish[filter + i];
-            sums[i][0] = amc_affine_started(a, a.slope == 0, sums[i][0]);
-            sums[i][1] = amc_affine_started(a, a.slope == 0, sums[i][1]);
+            sums[i][0] = amc_affine_started_8(a, a.slope == 0, sums[i][0]);
+            sums[i][1] = amc_affine_started_8(a, a.slope == 0, sums[i][1]);
         }
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
@@ -255,11 +255,7 @@ multiply_pair(int rows, bool packed, const pointwise_sums *t, int filter, int pa
     for (int k = 0; k < 2; k++) {
         amc_v8 halves[ROWS][2];
 #pragma GCC unroll 6
-        for (int i = 0; i < rows; i++) {
-            amc_v16 v = sums[i][k];
-            halves[i][0] = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
-            halves[i][1] = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-        }
+        for (int i = 0; i < rows; i++) amc_v16_split(sums[i][k], halves[i]);
         put_panel(t, rows, filter, panel + k, halves);
     }
 }

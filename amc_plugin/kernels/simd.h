@@ -21,6 +21,11 @@ static inline __attribute__((always_inline)) float amc_v8_sum(amc_v8 v) {
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
+static inline __attribute__((always_inline)) void amc_v16_split(amc_v16 v, amc_v8 halves[2]) {
+    halves[0] = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+    halves[1] = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
 // A vector from four floats at each of at[0], at[4], ...; and back.
 static inline __attribute__((always_inline)) amc_v8 amc_v8_get(const float *const at[],
                                                                size_t offset) {
@@ -42,8 +47,10 @@ static inline __attribute__((always_inline)) amc_v16 amc_v16_get(const float *co
 
 static inline __attribute__((always_inline)) void amc_v16_put(amc_v16 v, float *const at[],
                                                               size_t offset) {
-    amc_v8_put(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), at, offset);
-    amc_v8_put(__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15), at + 8, offset);
+    amc_v8 halves[2];
+    amc_v16_split(v, halves);
+    amc_v8_put(halves[0], at, offset);
+    amc_v8_put(halves[1], at + 8, offset);
 }
 
 // Transposes the two, or four, 4 x 4 matrices that four vectors hold side by side; to may be from.
