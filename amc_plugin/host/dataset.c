@@ -8,6 +8,7 @@
 #include <darknet.h>
 #include <errno.h>
 #include <stb_image.h> // declarations; Darknet's image.c holds the functions
+#include <stdatomic.h>
 
 // ---- decoding -----------------------------------------------------------------------------------
 
@@ -75,17 +76,10 @@ void amc_dataset_hold(size_t bytes) {
 }
 
 // Keeps the pixels while there is room; *held is what is kept so far, by all threads.
-static void keep_or_drop(amc_image *image, size_t *held) {
+static void keep_or_drop(amc_image *image, atomic_size_t *held) {
     size_t most = most_held ? most_held : amc_image_cache_budget();
-    size_t size = 3 * (size_t)image->side * image->side, before;
-#ifdef _OPENMP // a build without threads has no such pragma
-#pragma omp atomic capture
-#endif
-    {
-        before = *held;
-        *held += size;
-    }
-    if (before + size <= most) return;
+    size_t size = 3 * (size_t)image->side * image->side;
+    if (atomic_fetch_add(held, size) + size <= most) return;
     free(image->pixels);
     image->pixels = NULL;
 }
@@ -103,7 +97,7 @@ static int decode_all(amc_dataset *dataset, int threads, amc_error *err) {
     (void)threads; // without OpenMP there is one
     const amc_image_list *list = dataset->list;
     int failed = list->n; // the first image that can't be decoded
-    size_t held = 0;
+    atomic_size_t held = 0;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 16) reduction(min : failed)
     for (int i = 0; i < list->n; i++) {
         amc_image *image = &dataset->images[i];
