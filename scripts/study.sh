@@ -26,12 +26,12 @@ parts=("${@:2}")
 # Of each network: the budgets, the plans of a search, the held-out images that score one (0: all), the epochs of
 # fine-tuning for each budget and their first learning rate.
 case $name in
-fashion) budgets=0.5 plans=200 limit=2000 epochs=(4) rate=0.02 ;;
-plain20) budgets=0.5 plans=200 limit=0 epochs=(20) rate=0.02 ;;
-resnet56 | resnet50) budgets=0.5 plans=40 limit=0 epochs=(10) rate=0.02 ;;
-vgg16) budgets=0.2 plans=100 limit=1000 epochs=(10) rate=0.02 ;;
-mobilenet) budgets='0.5 0.4' plans=100 limit=1000 epochs=(16 8) rate=0.01 ;;
-mobilenetv2) budgets=0.5 plans=100 limit=1000 epochs=(4) rate=0.01 ;;
+fashion) budgets=(0.5) plans=200 limit=2000 epochs=(4) rate=0.02 ;;
+plain20) budgets=(0.5) plans=200 limit=0 epochs=(20) rate=0.02 ;;
+resnet56 | resnet50) budgets=(0.5) plans=40 limit=0 epochs=(10) rate=0.02 ;;
+vgg16) budgets=(0.2) plans=100 limit=1000 epochs=(10) rate=0.02 ;;
+mobilenet) budgets=(0.5 0.4) plans=100 limit=1000 epochs=(16 8) rate=0.01 ;;
+mobilenetv2) budgets=(0.5) plans=100 limit=1000 epochs=(4) rate=0.01 ;;
 *)
     echo "study.sh: $name, expected fashion, plain20, resnet56, resnet50, vgg16, mobilenet or mobilenetv2" >&2
     exit 1
@@ -47,13 +47,12 @@ compare() { # budget [OPTION=VALUE ...]
 }
 
 policies() {
-    local budget i=0 more=""
+    local i more=""
     [ "$name" = plain20 ] && more=scratch
     grep -q '^\[shortcut\]' "cfg/$name.cfg" && more=inner
-    for budget in $budgets; do
-        compare "$budget" epochs="${epochs[i]}" rate="$rate" \
+    for i in "${!budgets[@]}"; do
+        compare "${budgets[i]}" epochs="${epochs[i]}" rate="$rate" \
             policies="base amc uniform random greedy surgeon fp cp shallow deep lowres $more"
-        i=$((i + 1))
     done
 }
 

@@ -12,7 +12,7 @@ esac
 export OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=1
 # Else the program starts itself again.
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT-4000} OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE-Prescott}
-readonly LOST=9                              # valgrind's exit status where it found something
+readonly LOST=9 # valgrind's exit status where it found something
 
 watched() { # program argument...
     timeout 120 valgrind -q --leak-check=full --show-leak-kinds=definite,indirect,possible \
