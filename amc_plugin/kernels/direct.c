@@ -8,7 +8,8 @@
 
 enum {
     ROWS = 6,               // filters that are summed at a time, each at two vectors of pixels
-    LANES = 8,              // pixels of a vector
+    LEAST_LANES = 8,        // pixels of the vectors that every processor has
+    MOST_LANES = 16,        // and of wide ones, where rows fill them
     PIECE = 384,            // taps whose products are summed before the sums are put down
     AHEAD = 64,             // pixels from what is put down to what is fetched from memory
     FRAME_FLOATS = 1 << 15, // a tile's frame should stay in the second cache
@@ -28,6 +29,7 @@ typedef struct direct_job {
     int channels, filters;    // of a group
     int rows;                 // of a full tile
     int tiles;                // of an image
+    int lanes;                // pixels of a vector
     int blocks;               // into which the filters of a group are cut
 } direct_job;
 
@@ -37,8 +39,8 @@ typedef struct direct_tile {
     int plane;
 } direct_tile;
 
-// Eight pixels of an output row. The last vector of a row ends where the row does; where sums come
-// in parts, the lanes that the one before had already are left out.
+// Pixels of an output row, a lane each. The last vector of a row ends where the row does; where
+// sums come in parts, the lanes that the one before had already are left out.
 typedef struct direct_vector {
     int x;    // in the frame, of tap 0 of channel 0
     int y;    // in the output's plane
@@ -75,9 +77,9 @@ static void fill_offsets(const direct_job *job, direct_tile t, int *offsets) {
 
 // The vectors of a row of `width` pixels, which starts at x in the frame and y in the output's
 // plane. Returns the one after the last.
-static direct_vector *add_row(int x, int y, int width, direct_vector *v) {
-    for (int i = 0; i < width; i += LANES) {
-        int at = amc_min(i, width - LANES);
+static direct_vector *add_row(int x, int y, int width, int lanes, direct_vector *v) {
+    for (int i = 0; i < width; i += lanes) {
+        int at = amc_min(i, width - lanes);
         *v++ = (direct_vector){x + at, y + at, i - at};
     }
     return v;
@@ -88,81 +90,23 @@ static int fill_vectors(const direct_job *job, direct_tile t, direct_vector *vec
     const amc_conv_shape *s = job->s;
     direct_vector *end = vectors;
     for (int r = 0; r < t.rows; r++)
-        end = add_row(r * amc_frame_down(s), (t.row + r) * s->out_w, s->out_w, end);
+        end = add_row(r * amc_frame_down(s), (t.row + r) * s->out_w, s->out_w, job->lanes, end);
     if ((end - vectors) % 2) {
         *end = end[-1];
-        end++->skip = LANES;
+        end++->skip = job->lanes;
     }
     return (int)(end - vectors);
 }
 
 // ---- sums ---------------------------------------------------------------------------------------
 
-static inline __attribute__((always_inline)) void put(amc_v8 sum, int skip, float *y) {
-    if (skip == 0)
-        *(amc_v8 *)y = sum;
-    else
-        for (int i = skip; i < LANES; i++) y[i] = sum[i];
-}
+#define LANES 8
+#define SUMS AMC_CLONES
+#include "kernels/direct_sums.h"
 
-// The sums' whole way: nothing is in y yet. Lanes that two vectors share are put down twice, alike.
-#define PUT_WHOLE(relu)                                                                            \
-    for (int i = 0; i < rows; i++)                                                                 \
-        for (int half = 0; half < 2; half++)                                                       \
-            *(amc_v8 *)(planes + i * pixels + v[half].y) =                                         \
-                amc_affine_started_8(finish[i], relu, sums[i][half]);
-
-// `rows` filters from `filter` on, at all vectors, two at a time. With `rows` known to the compiler
-// all sums stay in registers. add: on top of what y holds; last: then they are finished.
-static inline __attribute__((always_inline)) void multiply(int rows, const direct_sums *t,
-                                                           int filter, bool add, bool last) {
-    size_t taps = (size_t)t->job->taps, pixels = (size_t)t->job->s->out_h * t->job->s->out_w;
-    const int *offsets = t->offsets + t->from;
-    const float *weights = t->job->w + filter * taps + t->from;
-    float *planes = t->y + filter * pixels;
-    int depth = t->depth;
-    amc_affine finish[ROWS];
-    for (int i = 0; i < rows; i++) finish[i] = amc_finish_of(t->job->finish, filter + i);
-    bool relu = t->job->finish && t->job->finish->act == AMC_RELU;
-    for (const direct_vector *v = t->vectors; v < t->vectors + t->n; v += 2) {
-        amc_v8 sums[ROWS][2];
-        for (int i = 0; i < rows; i++)
-            sums[i][0] = sums[i][1] = (amc_v8){0} - (add ? 0.0f : finish[i].centre);
-        const float *w = weights;
-        const float *x0 = t->frame + v[0].x, *x1 = t->frame + v[1].x;
-        for (int p = 0; p < depth; p++, w++) {
-            amc_v8 first = *(const amc_v8 *)(x0 + offsets[p]),
-                   second = *(const amc_v8 *)(x1 + offsets[p]);
-            for (int i = 0; i < rows; i++) {
-                sums[i][0] += w[i * taps] * first;
-                sums[i][1] += w[i * taps] * second;
-            }
-        }
-        for (int i = 0; i < rows; i++) __builtin_prefetch(planes + i * pixels + v->y + AHEAD, 1);
-        if (!add && last && relu) {
-            PUT_WHOLE(true)
-        } else if (!add && last) {
-            PUT_WHOLE(false)
-        } else {
-#pragma GCC unroll 6
-            for (int i = 0; i < rows; i++) {
-                float *plane = planes + i * pixels;
-#pragma GCC unroll 2
-                for (int half = 0; half < 2; half++) {
-                    float *y = plane + v[half].y;
-                    if (add) sums[i][half] += *(const amc_v8 *)y;
-                    if (last) sums[i][half] = amc_affine_started_8(finish[i], relu, sums[i][half]);
-                    put(sums[i][half], v[half].skip, y);
-                }
-            }
-        }
-    }
-}
-
-AMC_CLONES static void multiply_some(int rows, const direct_sums *t, int filter, bool add,
-                                     bool last) {
-    AMC_KNOWN_ROWS(multiply, rows, t, filter, add, last)
-}
+#define LANES 16
+#define SUMS AMC_WIDE
+#include "kernels/direct_sums.h"
 
 // Filters in blocks of nearly equal size: 16 are 6, 5 and 5. A block's weights stay in the first
 // cache while it goes over the tile.
@@ -175,7 +119,8 @@ static void sum_filters(direct_sums *t, int filter, int end) {
         bool last = t->from + t->depth == job->taps;
         for (int f = filter, rows; f < end; f += rows) {
             rows = amc_ceiling(end - f, amc_ceiling(end - f, ROWS));
-            multiply_some(rows, t, f, job->add || t->from > 0, last && !job->add);
+            (job->lanes == MOST_LANES ? multiply_16 : multiply_8)(
+                rows, t, f, job->add || t->from > 0, last && !job->add);
         }
     }
 }
@@ -192,7 +137,7 @@ typedef struct direct_memory {
 static direct_memory give_memory(const direct_job *job, direct_tile t) {
     const amc_conv_shape *s = job->s;
     size_t frame = (size_t)t.plane * job->channels + AMC_FRAME_SLACK;
-    size_t vectors = (size_t)t.rows * amc_ceiling(s->out_w, LANES);
+    size_t vectors = (size_t)t.rows * amc_ceiling(s->out_w, job->lanes);
     direct_memory m = {.frame = amc_workspace_get(AMC_WORKSPACE_TASK, frame + amc_frame_line(s))};
     m.line = m.frame + frame;
     m.vectors = amc_workspace_bytes(AMC_WORKSPACE_TABLES,
@@ -241,6 +186,7 @@ void amc_direct_forward(const amc_conv_shape *s, int batch, const float *x, cons
     job.channels = s->c / s->groups;
     job.filters = s->n / s->groups;
     job.taps = job.channels * s->size * s->size;
+    job.lanes = amc_simd_is_wide() && s->out_w >= MOST_LANES ? MOST_LANES : LEAST_LANES;
     choose_tiles(&job);
     int tasks = batch * job.tiles * job.blocks;
 #pragma omp parallel for schedule(dynamic) if (tasks > 1 && amc_parallel_is_free())
@@ -248,7 +194,7 @@ void amc_direct_forward(const amc_conv_shape *s, int batch, const float *x, cons
 }
 
 bool amc_direct_fits(const amc_conv_shape *s) {
-    if (s->out_w < LANES) return false;
-    double full = (double)s->out_w / (amc_ceiling(s->out_w, LANES) * LANES);
+    if (s->out_w < LEAST_LANES) return false;
+    double full = (double)s->out_w / (amc_ceiling(s->out_w, LEAST_LANES) * LEAST_LANES);
     return full > 1 - 8.0 / (s->n / s->groups);
 }

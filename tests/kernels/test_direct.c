@@ -4,6 +4,7 @@
 #include "fill.h"
 #include "kernels/conv.h"
 #include "kernels/direct.h"
+#include "widths.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,11 +43,14 @@ static void check(const amc_conv_shape *s, const amc_finish *finish, bool add) {
     free(x), free(w), free(y), free(expected), free(sums);
 }
 
+static amc_conv_shape shape_of(const int *d) {
+    return amc_conv_shape_make(d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]);
+}
+
 static void equals_reference(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const int *d = shapes[i];
-        amc_conv_shape s = amc_conv_shape_make(d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]);
+        amc_conv_shape s = shape_of(shapes[i]);
         float *scale = fill_new(s.n, 5), *shift = fill_new(s.n, 6);
         const amc_finish finishes[] = {{NULL, NULL, shift, AMC_RELU},
                                        {shift, scale, shift, AMC_LEAKY},
@@ -58,9 +62,26 @@ static void equals_reference(void **state) {
     }
 }
 
+static void same_with_any_width(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        amc_conv_shape s = shape_of(shapes[i]);
+        size_t outputs = BATCH * amc_conv_shape_outputs(&s);
+        float *x = fill_new(BATCH * amc_conv_shape_inputs(&s), 1), *shift = fill_new(s.n, 4);
+        float *w = fill_new(amc_conv_shape_weights(&s), 2), *y = fill_new(outputs, 3);
+        for (int act = AMC_LINEAR; act <= AMC_LEAKY; act++) {
+            const amc_finish finish = {shift, NULL, shift, (amc_activation)act};
+            ASSERT_SAME_WITH_ANY_WIDTH(y, outputs,
+                                       amc_direct_forward(&s, BATCH, x, w, &finish, false, y));
+        }
+        free(x), free(w), free(y), free(shift);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_reference),
+        cmocka_unit_test(same_with_any_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
