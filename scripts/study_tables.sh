@@ -201,8 +201,17 @@ held-out images.
 
 | seed | parameters left | held-out accuracy, % | before | test accuracy, % | before | compressed with zstd |
 |---|---|---|---|---|---|---|
-$(awk -F, 'NR > 1 { printf "| %s | %.1f%% | %.2f | %.2f | %.2f | %.2f | %.0f%% |\n", $1, 100 * $2, 100 * $4, 100 * $3,
-    100 * $6, 100 * $5, 100 * $7 / $8 }' "$folder/weights.csv")
+$(awk -F, '
+    function line(seed, params, before, held_out, test_before, test, size) {
+        printf "| %s | %.1f%% | %.2f | %.2f | %.2f | %.2f | %.0f%% |\n", seed, 100 * params, 100 * held_out, 100 * before,
+            100 * test, 100 * test_before, 100 * size
+    }
+    NR > 1 {
+        line($1, $2, $3, $4, $5, $6, $7 / $8)
+        n++; params += $2; before += $3; held_out += $4; test_before += $5; test += $6; size += $7 / $8
+    }
+    END { if (n > 1) line("mean", params / n, before / n, held_out / n, test_before / n, test / n, size / n) }
+    ' "$folder/weights.csv")
 TEXT
     if [ -f "$folder/weights.note" ]; then printf '\n' && cat "$folder/weights.note"; fi
 }
