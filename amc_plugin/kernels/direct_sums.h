@@ -1,10 +1,8 @@
 // What direct.c sums up, with vectors of LANES pixels, 8 or 16. Included there once for each, with
 // SUMS to mark the function that is called; every result is the same to the last bit.
 
-#define JOINED(a, b) a##b
-#define JOIN(a, b) JOINED(a, b)
-#define NAME(function) JOIN(function##_, LANES)
-#define VECTOR JOIN(amc_v, LANES)
+#define NAME(function) AMC_JOIN(function##_, LANES)
+#define VECTOR AMC_JOIN(amc_v, LANES)
 
 static inline __attribute__((always_inline)) void NAME(put)(VECTOR sum, int skip, float *y) {
     if (skip == 0)
@@ -75,8 +73,6 @@ SUMS static void NAME(multiply)(int rows, const direct_sums *t, int filter, bool
     AMC_KNOWN_ROWS(NAME(multiply_rows), rows, t, filter, add, last)
 }
 
-#undef JOINED
-#undef JOIN
 #undef NAME
 #undef VECTOR
 #undef LANES

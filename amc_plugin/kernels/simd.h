@@ -88,6 +88,11 @@ static inline __attribute__((always_inline)) void amc_v16_transpose(const amc_v1
 #undef SECOND
 }
 
+// One name of two parts, which may be macros: how what is written once for vectors of eight and of
+// sixteen calls itself.
+#define AMC_JOIN(a, b) AMC_JOINED(a, b)
+#define AMC_JOINED(a, b) a##b
+
 // function(N, ...) with N = rows, 1 to 6, known to the compiler: then the sums of so many rows stay
 // in registers.
 #define AMC_KNOWN_ROWS(function, rows, ...)                                                        \

@@ -2,11 +2,9 @@
 // of a vector each: 8 or 16. Included there once for each, with PASS to mark the functions that do
 // it for all tiles; every result is the same to the last bit.
 
-#define JOINED(a, b) a##b
-#define JOIN(a, b) JOINED(a, b)
-#define NAME(function) JOIN(function##_, TILES)
-#define VECTOR JOIN(amc_v, TILES)
-#define VECTOR_NAME(function) JOIN(VECTOR, _##function)
+#define NAME(function) AMC_JOIN(function##_, TILES)
+#define VECTOR AMC_JOIN(amc_v, TILES)
+#define VECTOR_NAME(function) AMC_JOIN(VECTOR, _##function)
 
 // ---- to the frequencies -------------------------------------------------------------------------
 
@@ -130,8 +128,6 @@ PASS static void NAME(finish_sums)(const winograd_task *t) {
     }
 }
 
-#undef JOINED
-#undef JOIN
 #undef NAME
 #undef VECTOR
 #undef VECTOR_NAME

@@ -43,14 +43,15 @@ static void check(const amc_conv_shape *s, const amc_finish *finish, bool add) {
     free(x), free(w), free(y), free(expected), free(sums);
 }
 
-static amc_conv_shape shape_of(const int *d) {
+static amc_conv_shape shape_at(size_t i) {
+    const int *d = shapes[i];
     return amc_conv_shape_make(d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]);
 }
 
 static void equals_reference(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        amc_conv_shape s = shape_of(shapes[i]);
+        amc_conv_shape s = shape_at(i);
         float *scale = fill_new(s.n, 5), *shift = fill_new(s.n, 6);
         const amc_finish finishes[] = {{NULL, NULL, shift, AMC_RELU},
                                        {shift, scale, shift, AMC_LEAKY},
@@ -65,7 +66,7 @@ static void equals_reference(void **state) {
 static void same_with_any_width(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        amc_conv_shape s = shape_of(shapes[i]);
+        amc_conv_shape s = shape_at(i);
         size_t outputs = BATCH * amc_conv_shape_outputs(&s);
         float *x = fill_new(BATCH * amc_conv_shape_inputs(&s), 1), *shift = fill_new(s.n, 4);
         float *w = fill_new(amc_conv_shape_weights(&s), 2), *y = fill_new(outputs, 3);
