@@ -8,6 +8,7 @@
 #include "cmd/search_start.h"
 #include "cmd/shell.h"
 #include "cmd/tuning.h"
+#include "model/cost_model.h"
 #include "search/evaluation.h"
 #include "search/policy.h"
 #include "search/search_loop.h"
@@ -25,6 +26,7 @@ struct amc_budget_run {
     int episodes;
     int *given_plans; // (n_given, groups) to start from
     int n_given;
+    bool starts_from_guess; // and no plan was scored yet
     amc_output *output;
     amc_checkpoint *checkpoint;
     amc_prune_env *env;
@@ -67,8 +69,22 @@ static void score_some(void *context, const int *images, int n, bool *right) {
     amc_scorer_images(((amc_budget_run *)context)->session->scorer, images, n, right);
 }
 
+// The budget before may have found a better plan than when this search was recorded, which then
+// began from another.
+static int check_start(amc_budget_run *run, const int *counts, amc_error *err) {
+    if (!run->starts_from_guess) return 0;
+    run->starts_from_guess = false;
+    if (amc_checkpoint_expects(run->checkpoint, counts)) return 0;
+    if (!run->session->given->quiet)
+        fprintf(stderr, "%s: the search there started from another plan, and is done anew\n",
+                run->output->folder);
+    return amc_checkpoint_forget(run->checkpoint, err);
+}
+
 static int score(void *context, const int *counts, amc_score *scored, amc_error *err) {
-    return amc_evaluation_score(&((amc_budget_run *)context)->evaluation, counts, scored, err);
+    amc_budget_run *run = context;
+    if (check_start(run, counts, err) < 0) return -1;
+    return amc_evaluation_score(&run->evaluation, counts, scored, err);
 }
 
 // Replaying takes no time, and a result of less than was recorded would be worse than none.
@@ -216,11 +232,14 @@ static amc_search_options search_options(const amc_budget_run *run) {
 }
 
 // Unless it is to be the paper's or a random one.
-static void set_start(amc_budget_run *run) {
+static void set_start(amc_budget_run *run, const int *guess) {
     const amc_search_session *session = run->session;
     const amc_search_given *o = session->given;
     if (o->paper || strcmp(o->agent, "random") == 0) return;
-    if (amc_prune_env_is_limited(run->env))
+    run->starts_from_guess = guess != NULL;
+    if (guess)
+        amc_prune_env_set_prior(run->env, guess);
+    else if (amc_prune_env_is_limited(run->env))
         amc_search_start_prior(session->scorer, &session->chooser, run->env, o->quiet);
     else
         run->given_plans =
@@ -248,6 +267,13 @@ static int search(amc_budget_run *run, amc_error *err) {
     return run->result.counts ? 0 : -1;
 }
 
+// Single weights that are zero are multiplied all the same.
+static int64_t macs_of(const amc_budget_run *run, const int *counts) {
+    if (run->session->space->granularity == AMC_GRANULARITY_WEIGHT)
+        return amc_cost_macs(run->session->network->graph);
+    return amc_prune_env_cost(run->env, AMC_RESOURCE_MACS, counts);
+}
+
 // What a person would have done without a search: policies made by hand, within the same budgets.
 static void score_references(amc_budget_run *run, cJSON *references) {
     static const char *const names[] = {"uniform", "shallow", "deep"};
@@ -259,8 +285,7 @@ static void score_references(amc_budget_run *run, cJSON *references) {
         amc_score scored = amc_finishing_score(run->finishing, counts);
         cJSON *reference = cJSON_CreateObject();
         cJSON_AddStringToObject(reference, "policy", names[i]);
-        cJSON_AddNumberToObject(reference, "macs",
-                                (double)amc_prune_env_cost(run->env, AMC_RESOURCE_MACS, counts));
+        cJSON_AddNumberToObject(reference, "macs", (double)macs_of(run, counts));
         cJSON_AddNumberToObject(reference, "params",
                                 (double)amc_prune_env_cost(run->env, AMC_RESOURCE_PARAMS, counts));
         cJSON_AddNumberToObject(reference, "accuracy", scored.accuracy);
@@ -352,16 +377,18 @@ static int write_result(amc_budget_run *run, amc_error *err) {
 int amc_budget_run_search(amc_budget_run *run, const int *guess, amc_error *err) {
     const amc_search_given *o = run->session->given;
     open_evaluation(run);
-    if (guess) amc_prune_env_set_prior(run->env, guess);
     if (!o->quiet) print_start(run);
     int status = record_whole(run, err);
-    if (status == 0 && !guess) set_start(run);
+    if (status == 0) set_start(run, guess);
     handle_interrupts(interrupt);
     if (status == 0) status = search(run, err);
     if (status == 0) status = check_found(run, err);
     if (status == 0) status = write_result(run, err);
     handle_interrupts(SIG_DFL);
-    return status == 0 && interrupted ? 1 : status;
+    if (status < 0 || !interrupted) return status;
+    bool more = o->finetune > 0 || o->flops.n > 1;
+    if (more && run->result.episodes == run->episodes) print_how_to_resume(run, "the search");
+    return 1;
 }
 
 const int *amc_budget_run_counts(const amc_budget_run *run) {
@@ -391,6 +418,7 @@ int amc_budget_run_finetune(amc_budget_run *run, amc_error *err) {
                                   .force = !o->resume, // what is there was of another search
                                   .resume = o->resume,
                                   .quiet = o->quiet,
+                                  .limit = o->scorer.limit,
                                   .seed = o->scorer.seed,
                                   .threads = o->scorer.threads};
     amc_tuning_result result;
@@ -421,4 +449,5 @@ void amc_budget_run_print(const amc_budget_run *run) {
                100.0 * (double)run->evaluation.images / run->evaluation.plans /
                    run->session->scorer->dataset->n);
     amc_output_print_commands(run->output, run->session->scorer->data_path);
+    fflush(stdout); // what follows may take hours
 }

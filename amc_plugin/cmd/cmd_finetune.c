@@ -30,8 +30,9 @@ static int run(const finetune_options *o, const char *cfg, const char *weights, 
     amc_tuning_result result;
     int status = amc_tuning_run(network, &tuning, &result, err);
     if (status == 1)
-        fprintf(stderr,
-                "interrupted; the same command with -resume goes on after the last epoch\n");
+        fprintf(stderr, "interrupted; %s\n",
+                result.epoch ? "the same command with -resume goes on after the last epoch"
+                             : "no epoch was done, so nothing is kept");
     if (status == 0 && o->json) print_json(&tuning, &result);
     if (status == 0 && !o->json) amc_tuning_print(&tuning, &result);
     free(beside);
@@ -93,7 +94,7 @@ int amc_cmd_finetune(int argc, char **argv) {
         {.name = "resume",
          .kind = AMC_OPTION_FLAG,
          .value = &o.tuning.resume,
-         .help = "go on where it was interrupted"},
+         .help = "go on where it was interrupted, or start; what is finished stays"},
         {.name = "quiet", .kind = AMC_OPTION_FLAG, .value = &o.tuning.quiet, .help = "no progress"},
         AMC_OPTION_SEED(&seed, "holding images out"),
         {.name = "threads",

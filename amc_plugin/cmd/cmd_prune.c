@@ -6,6 +6,7 @@
 #include "cmd/options.h"
 #include "cmd/output.h"
 #include "cmd/running.h"
+#include "search/checkpoint.h"
 #include "search/policy.h"
 
 #include <cjson/cJSON.h>
@@ -18,7 +19,7 @@
 typedef struct prune_options {
     const char *policy, *data, *skip, *out;
     double keep;
-    bool keep_given, force, json;
+    bool keep_given, min_keep_given, force, json;
     int seed, limit;
     amc_aim aim;
     amc_repair_options repair;
@@ -48,10 +49,10 @@ static int check_amount(const prune_options *o, amc_error *err) {
         if (!amc_files_exists(o->policy))
             return amc_error_set(err, "prune: -policy %s is not there, expected " POLICIES,
                                  o->policy);
-        if (budget || o->keep_given)
+        if (budget || o->keep_given || o->min_keep_given)
             return amc_error_set(err,
-                                 "prune: -policy %s says what is kept, expected no budget and no "
-                                 "-keep with it",
+                                 "prune: -policy %s says what is kept, expected no budget, no "
+                                 "-keep and no -min-keep with it",
                                  o->policy);
     } else if (needs_budget(o->policy) && (!budget || o->keep_given)) {
         return amc_error_set(
@@ -84,6 +85,7 @@ typedef struct pruning {
     amc_repair repair;  // where there is no scorer, which has its own
     amc_chooser chooser;
     amc_output *output;
+    amc_checkpoint *checkpoint; // only its lock: no search works in the folder meanwhile
     amc_pruned made;
     amc_network *pruned; // the result as read back
     cJSON *json;         // what is said of it
@@ -204,14 +206,30 @@ static void print_result(const pruning *p) {
     free(data);
 }
 
+// The output folder is this pruning's from now on, but for what a search left there.
+static int open_output(pruning *p, amc_error *err) {
+    const prune_options *o = p->options;
+    p->output = amc_output_new(p->network, o->repair.granularity, o->out, err);
+    if (!p->output) return -1;
+    p->checkpoint = amc_checkpoint_open(p->output->checkpoint_path, err);
+    if (!p->checkpoint || amc_output_check(p->output, o->force, "-force", err) < 0) return -1;
+    int plans = o->force ? 0 : amc_checkpoint_plans(p->checkpoint, err);
+    if (plans <= 0) return plans;
+    return amc_error_set(err,
+                         "%s: an unfinished search of %d plans is there; expected another -out "
+                         "folder, or -force to give it up",
+                         p->output->checkpoint_path, plans);
+}
+
 static int open_pruning(pruning *p, const char *cfg, const char *weights, amc_error *err) {
     const prune_options *o = p->options;
     p->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!p->network || (o->skip && amc_network_skip(p->network, o->skip, err) < 0)) return -1;
     p->space = amc_network_space(p->network, o->repair.granularity);
-    p->output = amc_output_new(p->network, o->repair.granularity, o->out, err);
-    if (!p->output || amc_output_check(p->output, o->force, "-force", err) < 0 ||
-        amc_running_open(&p->running, &o->aim, p->network, p->space, amc_cmd_processors(), err) < 0)
+    if (open_output(p, err) < 0 ||
+        amc_running_open(&p->running, &o->aim, p->network, p->space,
+                         (amc_latency_options){amc_cmd_processors(), o->aim.remeasure, false},
+                         err) < 0)
         return -1;
     if (open_images(p, err) < 0) return -1;
     return make(p, err) < 0 ? -1 : refit(p, err);
@@ -219,6 +237,7 @@ static int open_pruning(pruning *p, const char *cfg, const char *weights, amc_er
 
 static int write_result(pruning *p, amc_error *err) {
     close_images(p);
+    amc_output_sweep(p->output); // the folder is locked
     int status = amc_output_stage(p->output, &p->made, NULL, err);
     amc_pruned_clear(&p->made);
     if (status < 0) return -1;
@@ -237,6 +256,7 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
     close_images(&p);
     amc_pruned_clear(&p.made);
     cJSON_Delete(p.json);
+    amc_checkpoint_close(p.checkpoint);
     amc_output_free(p.output);
     amc_network_free(p.pruned);
     amc_prune_space_free(p.space);
@@ -267,7 +287,7 @@ int amc_cmd_prune(int argc, char **argv) {
          .open = true,
          .given = &o.keep_given},
         AMC_OPTION_GRANULARITY(&o.aim.granularity),
-        AMC_OPTION_MIN_KEEP(&o.aim.min_keep),
+        AMC_OPTION_MIN_KEEP(&o.aim.min_keep, &o.min_keep_given),
         AMC_OPTION_ROUND(&o.aim.round),
         AMC_OPTION_SKIP(&o.skip),
         AMC_OPTION_CRITERION(&o.aim.criterion),

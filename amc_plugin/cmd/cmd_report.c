@@ -62,32 +62,34 @@ static int write_report(const amc_result_file *result, const amc_episode_table *
     return status;
 }
 
-// A search for several budgets leaves a folder for each.
-static int refuse_several(const char *folder, amc_error *err) {
+// A search for several budgets leaves a folder for each. Always -1.
+static int refuse_folder(const char *folder, amc_error *err) {
     char *pattern = amc_memory_text("%s/*/result.json", folder), *names = amc_memory_text("%s", "");
     glob_t found;
     bool several = glob(pattern, 0, NULL, &found) == 0;
     for (size_t i = 0; several && i < found.gl_pathc; i++) {
         const char *name = found.gl_pathv[i];
-        char *longer = amc_memory_text("%s%s%.*s", names, i ? ", " : "",
+        char *longer = amc_memory_text("%s%s%.*s", names, i ? ", " : "one of ",
                                        (int)(strrchr(name, '/') - name), name);
         free(names);
         names = longer;
     }
-    if (several) {
-        amc_error_set(err, "%s: holds no result.json, expected one of %s", folder, names);
-        globfree(&found);
-    }
+    amc_error_set(err, "%s: holds no result.json, expected %s", folder,
+                  several ? names : "the folder of a search or a pruning, as amc-out/<name>");
+    if (several) globfree(&found);
     free(pattern);
     free(names);
-    return several ? -1 : 0;
+    return -1;
 }
 
 static int run(const char *folder, bool json, amc_error *err) {
     char *path = amc_memory_text("%s/result.json", folder);
-    bool none = !amc_files_exists(path) && refuse_several(folder, err) < 0;
-    amc_result_file *result = none ? NULL : amc_result_file_load(path, err);
+    amc_result_file *result = NULL;
     amc_episode_table *table = NULL;
+    if (amc_files_exists(path))
+        result = amc_result_file_load(path, err);
+    else
+        refuse_folder(folder, err);
     int status = result ? load_episodes(folder, &table, err) : -1;
     if (status == 0) status = write_report(result, table, folder, json, err);
     amc_episode_table_free(table);

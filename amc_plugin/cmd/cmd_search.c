@@ -65,7 +65,9 @@ static int run_one(search *s, int i, amc_error *err) {
     const int *guess = i ? amc_budget_run_counts(s->runs[i - 1]) : NULL;
     int status = amc_budget_run_search(s->runs[i], guess, err);
     if (status >= 0 && !s->given->json) amc_budget_run_print(s->runs[i]);
-    if (status == 0 && s->given->finetune > 0) status = amc_budget_run_finetune(s->runs[i], err);
+    if (status != 0 || s->given->finetune == 0) return status;
+    status = amc_budget_run_finetune(s->runs[i], err);
+    s->unfinished = status == 1;
     return status;
 }
 

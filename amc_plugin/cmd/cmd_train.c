@@ -2,9 +2,9 @@
 #include "cmd/network.h"
 #include "host/gpu.h"
 #include "host/teacher.h"
-#include "host/trainer.h"
 #include "host/training_images.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ int amc_cmd_train(int argc, char **argv) {
         amc_error_set(&err, "train is what finetune runs, expected finetune");
         return amc_cmd_fail(&err);
     }
-    amc_trainer_attach();
+    setlinebuf(stdout); // finetune reads it
     int threads = atoi(argv[THREADS]);
     amc_cmd_use_threads(threads);
     amc_training_images_settle_after(atol(argv[IMAGES]));

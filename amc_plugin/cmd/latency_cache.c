@@ -88,11 +88,13 @@ static void show(void *context, int done, int all) {
                 done == all ? "\r\033[K" : "");
 }
 
-static int survey(amc_latency_table *table, const amc_network *network, int threads,
+static int survey(amc_latency_table *table, const amc_network *network, amc_latency_options options,
                   amc_error *err) {
-    bool terminal = isatty(STDERR_FILENO);
-    fprintf(stderr, "measuring how long the layers of %s take on %d %s; it is kept for next time\n",
-            network->cfg_path, threads, threads == 1 ? "thread" : "threads");
+    bool terminal = isatty(STDERR_FILENO) && !options.quiet;
+    if (!options.quiet)
+        fprintf(stderr,
+                "measuring how long the layers of %s take on %d %s; it is kept for next time\n",
+                network->cfg_path, options.threads, options.threads == 1 ? "thread" : "threads");
     return amc_latency_survey_run(table, network->cfg, network->graph, SECONDS, show, &terminal,
                                   err);
 }
@@ -103,7 +105,7 @@ amc_latency_table *amc_latency_cache_load(const amc_network *network, amc_latenc
     amc_latency_table *table = path ? read_cache(path) : amc_latency_table_new();
     amc_cmd_use_threads(options.threads);
     if (options.remeasure || !is_complete(table, network)) {
-        if (survey(table, network, options.threads, err) < 0) {
+        if (survey(table, network, options, err) < 0) {
             amc_latency_table_free(table);
             table = NULL;
         } else if (path) {

@@ -11,6 +11,7 @@
 typedef struct amc_latency_options {
     int threads;
     bool remeasure; // whatever is in the cache
+    bool quiet;     // no progress on stderr
 } amc_latency_options;
 
 // A table with every layer of the network: the cache's, and what is missing there is measured and

@@ -34,8 +34,8 @@ static int load_weights(amc_network *network, const char *path, amc_network_weig
     network->weights_path = path ? amc_memory_text("%s", path) : usual_weights(network);
     if (!path && !amc_files_exists(network->weights_path))
         return amc_error_set(err,
-                             "%s: can't be opened; expected it there, or a .weights file after "
-                             "%s",
+                             "%s: can't be opened; expected it there, beside the .cfg, or a "
+                             ".weights file after %s",
                              network->weights_path, network->cfg_path);
     network->weights = amc_weights_load(network->weights_path, network->graph, err);
     return network->weights ? 0 : -1;

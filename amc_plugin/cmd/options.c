@@ -119,9 +119,19 @@ static struct option *getopt_table(const amc_options *options) {
     return table;
 }
 
+// Darknet's commands have it among their operands.
+static bool is_data_file(const char *word) {
+    const char *dot = strrchr(word, '.');
+    return dot && strcmp(dot, ".data") == 0;
+}
+
 static int take_files(const amc_options *options, int argc, char **argv, amc_files_given *files,
                       amc_error *err) {
     int n = argc - optind;
+    for (int i = optind; i < argc && !options->operands; i++)
+        if (is_data_file(argv[i]))
+            return amc_error_set(err, "%s: %s stands alone, expected -data before it",
+                                 options->command, argv[i]);
     if (n < 1 || n > (options->operands ? 1 : 2))
         return amc_error_set(err, "%s: %d arguments, expected %s (see darknet amc %s -h)",
                              options->command, n, operands_of(options), options->command);

@@ -74,10 +74,11 @@ typedef struct amc_option {
         .name = "granularity", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "NAME",         \
         .help = "channel: a smaller network; weight: single weights of it become zero"             \
     }
-#define AMC_OPTION_MIN_KEEP(to)                                                                    \
+#define AMC_OPTION_MIN_KEEP(to, given_to)                                                          \
     {                                                                                              \
         .name = "min-keep", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",             \
-        .help = "least share of a group's channels or weights that is kept", .high = 1             \
+        .help = "least share of a group's channels or weights that is kept", .high = 1,            \
+        .given = (given_to)                                                                        \
     }
 #define AMC_OPTION_ROUND(to)                                                                       \
     {                                                                                              \

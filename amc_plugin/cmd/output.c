@@ -2,9 +2,11 @@
 
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/json_file.h"
 #include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/shell.h"
+#include "cmd/tuning_folder.h"
 #include "host/dataset.h"
 #include "model/cost_model.h"
 #include "model/slice.h"
@@ -32,6 +34,33 @@ static void list_files(const amc_output *output, const char *files[FILES]) {
 
 static char *staged(const amc_output *output, const char *path) {
     return amc_memory_text("%s%s", output->staging, strrchr(path, '/'));
+}
+
+static bool is_same_file(const char *a, const char *b) {
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+// What is pruned may be an older result; it isn't to be lost.
+static int check_input(const amc_output *output, const char *file, amc_error *err) {
+    const amc_network *network = output->network;
+    if (!is_same_file(file, network->weights_path) && !is_same_file(file, network->cfg_path))
+        return 0;
+    return amc_error_set(err, "%s: is what is to be pruned, expected another -out folder", file);
+}
+
+static char *finetuned_path(const amc_output *output) {
+    return amc_memory_text("%s/%s-amc-finetuned.weights", output->folder, output->network->name);
+}
+
+static int check_inputs(const amc_output *output, amc_error *err) {
+    char *finetuned = finetuned_path(output);
+    int status = check_input(output, finetuned, err);
+    if (status == 0) status = check_input(output, output->weights_path, err);
+    if (status == 0) status = check_input(output, output->cfg_path, err);
+    free(finetuned);
+    return status;
 }
 
 // Whether the result may be put in place: nothing is there, or it may be replaced.
@@ -144,7 +173,9 @@ void amc_output_free(amc_output *output) {
 
 int amc_output_check(amc_output *output, bool replace, const char *options, amc_error *err) {
     output->replace = replace;
-    if (check_targets(output, options, err) < 0 || make_staging(output, err) < 0) return -1;
+    if (check_targets(output, options, err) < 0 || check_inputs(output, err) < 0 ||
+        make_staging(output, err) < 0)
+        return -1;
     drop_staging(output); // it was only to see whether it can be made
     return 0;
 }
@@ -221,50 +252,95 @@ static int stage_json(const amc_output *output, const cJSON *json, amc_error *er
     return status;
 }
 
-// Whether other weights are there than those that are staged.
-static bool replaces_another(const amc_output *output) {
+// Whether what is staged in the place of a file is what is there.
+static bool is_unchanged(const amc_output *output, const char *file) {
     uint64_t old = AMC_HASH_START, new = AMC_HASH_START;
     amc_error err;
-    char *path = staged(output, output->weights_path);
-    bool another = amc_hash_file(&old, output->weights_path, &err) == 0 &&
-                   amc_hash_file(&new, path, &err) == 0 && old != new;
+    char *path = staged(output, file);
+    bool there = amc_hash_file(&old, file, &err) == 0;
+    bool comes = amc_hash_file(&new, path, &err) == 0;
     free(path);
-    return another;
+    return there == comes && old == new;
 }
 
-// What was made of an older result is worth nothing beside this one: weights that don't fit its
-// .cfg, pictures of other plans.
-static void remove_derived(const amc_output *output) {
+// What shows another result, or other plans.
+static void remove_report(const amc_output *output) {
     static const char *const names[] = {"report.html", "layers.png", "episodes.png", "front.png"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = amc_memory_text("%s/%s", output->folder, names[i]);
         unlink(path);
         free(path);
     }
-    char *path =
-        amc_memory_text("%s/%s-amc-finetuned.weights", output->folder, output->network->name);
+}
+
+// Weights that don't belong to the network any more, and what there is of unfinished ones.
+static void remove_finetuned(const amc_output *output) {
+    char *path = finetuned_path(output);
     unlink(path);
+    amc_tuning_folder_remove(path);
     free(path);
 }
 
-int amc_output_publish(amc_output *output, const cJSON *json, amc_error *err) {
-    if (stage_json(output, json, err) < 0) return -1;
-    const char *files[FILES];
-    int status = check_targets(output, "-force", err); // once more: a search takes its time
-    bool another = replaces_another(output);
-    list_files(output, files);
-    for (int i = 0; i < FILES && status == 0; i++) {
-        char *path = staged(output, files[i]);
-        if (!amc_files_exists(path))
-            unlink(files[i]); // an old result's file that this one doesn't have
-        else if (rename(path, files[i]) < 0)
-            status = amc_error_set(err, "%s: can't be written: %s", files[i], strerror(errno));
-        free(path);
+// Where the network is the one that was there, so is what came of training it.
+static void keep_finetuned(const amc_output *output, cJSON *json) {
+    static const char *const keys[] = {"finetuned_weights", "finetuned_accuracy", "epoch",
+                                       "test_accuracy", "finetuned_test_accuracy"};
+    amc_error err;
+    cJSON *old = amc_json_file_load(output->json_path, "a result", &err);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        cJSON *value = cJSON_DetachItemFromObjectCaseSensitive(old, keys[i]);
+        if (value) cJSON_AddItemToObject(json, keys[i], value);
     }
-    if (status == 0 && another) remove_derived(output);
-    // A search that went on from an older result's checkpoint would replace this one.
-    if (status == 0 && !amc_files_exists(output->episodes_path)) unlink(output->checkpoint_path);
+    cJSON_Delete(old);
+}
+
+// A file's new contents take the place of the old, or nothing does where there are none. What was
+// there keeps a second name, `old`, if the file system has such.
+static int put_in_place(const char *new, const char *file, const char *old, amc_error *err) {
+    bool replaces = amc_files_exists(new);
+    int ignored = link(file, old);
+    (void)ignored;
+    if (replaces ? rename(new, file) == 0 : unlink(file) == 0 || errno == ENOENT) return 0;
+    return amc_error_set(err, "%s: can't be written: %s", file, strerror(errno));
+}
+
+// Moves all files of the result into place, or none.
+static int put_all_in_place(const amc_output *output, amc_error *err) {
+    const char *files[FILES];
+    list_files(output, files);
+    int done = 0, status = 0;
+    while (done < FILES && status == 0) {
+        char *new = staged(output, files[done]), *old = amc_memory_text("%s.old", new);
+        status = put_in_place(new, files[done], old, err);
+        if (status == 0) done++;
+        free(new);
+        free(old);
+    }
+    for (int i = 0; i < done && status < 0; i++) {
+        char *new = staged(output, files[i]), *old = amc_memory_text("%s.old", new);
+        if (rename(old, files[i]) < 0) rename(files[i], new);
+        free(new);
+        free(old);
+    }
     return status;
+}
+
+int amc_output_publish(amc_output *output, cJSON *json, amc_error *err) {
+    bool same = is_unchanged(output, output->weights_path);
+    bool reported = same && is_unchanged(output, output->episodes_path);
+    if (same) keep_finetuned(output, json);
+    if (stage_json(output, json, err) < 0 ||
+        check_targets(output, "-force", err) < 0 || // once more: a search takes its time
+        put_all_in_place(output, err) < 0)
+        return -1;
+    drop_staging(output);
+    if (!reported) remove_report(output);
+    if (!same) remove_finetuned(output);
+    // A search that went on from an older result's checkpoint would replace this one.
+    if (!amc_files_exists(output->episodes_path)) unlink(output->checkpoint_path);
+    free(output->made);
+    output->made = NULL; // the folders stay
+    return 0;
 }
 
 static int64_t compressed_size(const amc_network *network) {
@@ -339,7 +415,7 @@ cJSON *amc_output_json(const amc_output *output, const amc_network *pruned) {
 
 static void print_change(const char *what, int64_t before, int64_t after) {
     printf("%s %s -> %s (%.2f%%)", what, amc_cmd_count(before), amc_cmd_count(after),
-           100 * (double)after / (double)before);
+           before ? 100 * (double)after / (double)before : 100.0);
 }
 
 static void print_channels(const amc_layer_graph *before, const amc_layer_graph *after) {

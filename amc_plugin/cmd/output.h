@@ -21,7 +21,8 @@ typedef struct amc_output {
     char *json_path;       // <folder>/result.json
     char *checkpoint_path; // <folder>/checkpoint, which a search keeps there itself
     char *staging;         // folder beside them in which a result is made; NULL until it is
-    char *made;            // outermost folder that was made for it; NULL if none was
+    char *made;            // outermost folder that was made for it and is to go where there is no
+                           // result; NULL if none is
 } amc_output;
 
 // Makes the folder (NULL: amc-out/<name>) if it isn't there. NULL with err set if it can't be made.
@@ -32,7 +33,8 @@ amc_output *amc_output_new(const amc_network *network, amc_granularity granulari
 void amc_output_free(amc_output *output);
 
 // Makes sure that a result can be put there. -1 with err set if not, or if it holds one and
-// `replace` is not set; `options`, as "-force", is what could be given to have it replaced.
+// `replace` is not set, or what is pruned itself; `options`, as "-force", is what could be given to
+// have it replaced.
 int amc_output_check(amc_output *output, bool replace, const char *options, amc_error *err);
 
 // Removes what others were killed over while they staged it. To be called only by who alone writes
@@ -46,10 +48,10 @@ int amc_output_stage(amc_output *output, const amc_pruned *pruned, const char *e
 // The staged network, read back as any user would. NULL with err set.
 amc_network *amc_output_read_back(const amc_output *output, amc_error *err);
 
-// Moves the staged result into place, and json beside it as result.json; the report and the
-// fine-tuned weights of another result are removed. -1 with err set, a result that came to be there
-// meanwhile included.
-int amc_output_publish(amc_output *output, const cJSON *json, amc_error *err);
+// Moves the staged result into place, and json beside it as result.json. A report of another
+// result is removed, and what fine-tuning made of another network; what was said of the same one's
+// goes into json. -1 with err set, a result that came to be there meanwhile included.
+int amc_output_publish(amc_output *output, cJSON *json, amc_error *err);
 
 // Replaces the result.json of a result that is in place. -1 with err set.
 int amc_output_rewrite_json(const amc_output *output, const cJSON *json, amc_error *err);

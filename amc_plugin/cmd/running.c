@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int open_latency(amc_running *running, amc_prune_space *space, int threads, amc_error *err) {
+static int open_latency(amc_running *running, amc_prune_space *space, amc_latency_options options,
+                        amc_error *err) {
     const amc_network *network = running->network;
-    const amc_latency_options options = {threads, running->aim->remeasure};
     running->table = amc_latency_cache_load(network, options, err);
     if (!running->table) return -1;
     const amc_latency_grid **grids =
@@ -20,9 +20,9 @@ static int open_latency(amc_running *running, amc_prune_space *space, int thread
 }
 
 int amc_running_open(amc_running *running, const amc_aim *aim, const amc_network *network,
-                     amc_prune_space *space, int threads, amc_error *err) {
+                     amc_prune_space *space, amc_latency_options options, amc_error *err) {
     *running = (amc_running){.aim = aim, .network = network};
-    return aim->latency_given ? open_latency(running, space, threads, err) : 0;
+    return aim->latency_given ? open_latency(running, space, options, err) : 0;
 }
 
 void amc_running_close(amc_running *running) {

@@ -22,7 +22,7 @@ typedef struct amc_running {
 
 // Gives latency a meaning in `space`, where the aim limits it. -1 with err set.
 int amc_running_open(amc_running *running, const amc_aim *aim, const amc_network *network,
-                     amc_prune_space *space, int threads, amc_error *err);
+                     amc_prune_space *space, amc_latency_options options, amc_error *err);
 void amc_running_close(amc_running *running);
 
 // Compares with the smaller network, as far as budgets ask for it. -1 with err set.

@@ -48,6 +48,10 @@ static int check(amc_search_given *o, amc_error *err) {
         return amc_error_set(err, "search: -max-drop is for searches that shrink a network as far "
                                   "as accuracy allows, expected -reward flops or params with it");
     if (sort_budgets(o, err) < 0) return -1;
+    if (o->resume && o->aim.remeasure)
+        return amc_error_set(err,
+                             "search: -resume goes by the times that it began with, expected no "
+                             "-remeasure with it");
     if (amc_aim_check(&o->aim, "search", &o->scorer.repair.granularity, err) < 0) return -1;
     bool by_weights = o->scorer.repair.granularity == AMC_GRANULARITY_WEIGHT;
     if (by_weights && reward == AMC_REWARD_FLOPS)
@@ -142,7 +146,7 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
         AMC_OPTION_RECONSTRUCT(&o->scorer.repair.reconstruct),
         AMC_OPTION_CALIBRATE(&o->scorer.repair.calibrate),
         AMC_OPTION_REFIT(&o->scorer.repair.refit, &o->refit_given),
-        AMC_OPTION_MIN_KEEP(&o->aim.min_keep),
+        AMC_OPTION_MIN_KEEP(&o->aim.min_keep, NULL),
         AMC_OPTION_ROUND(&o->aim.round),
         AMC_OPTION_SKIP(&o->skip),
         AMC_OPTION_CRITERION(&o->aim.criterion),

@@ -19,8 +19,10 @@ int amc_search_session_open(amc_search_session *session, const amc_search_given 
 }
 
 int amc_search_session_measure(amc_search_session *session, amc_error *err) {
-    return amc_running_open(&session->running, &session->given->aim, session->network,
-                            session->space, session->given->scorer.threads, err);
+    const amc_search_given *o = session->given;
+    const amc_latency_options options = {o->scorer.threads, o->aim.remeasure, o->quiet};
+    return amc_running_open(&session->running, &o->aim, session->network, session->space, options,
+                            err);
 }
 
 int amc_search_session_open_images(amc_search_session *session, amc_error *err) {

@@ -37,8 +37,15 @@ static void add_word(FILE *to, const char *word) {
     free(quoted);
 }
 
-static bool is_resume(const char *word) {
-    return strcmp(word, "-resume") == 0 || strcmp(word, "--resume") == 0;
+// Options may be cut short as far as no other begins so.
+static bool is_option(const char *word, const char *name, size_t least) {
+    size_t dashes = strspn(word, "-"), length = strlen(word + dashes);
+    return dashes > 0 && length >= least && strncmp(word + dashes, name, length) == 0;
+}
+
+static bool is_left_out(const char *word, const char *more) {
+    return is_option(word, "resume", strlen("res")) ||
+           (more && is_option(word, "remeasure", strlen("rem")));
 }
 
 char *amc_shell_line(const char *more) {
@@ -46,7 +53,7 @@ char *amc_shell_line(const char *more) {
     size_t length;
     FILE *to = open_memstream(&line, &length);
     for (int i = 0; i < kept_n; i++)
-        if (!is_resume(kept[i])) add_word(to, kept[i]);
+        if (!is_left_out(kept[i], more)) add_word(to, kept[i]);
     if (more) add_word(to, more);
     fclose(to);
     return line;

@@ -9,7 +9,8 @@ char *amc_shell_word(const char *word);
 // Remembers how the program was started: argv, of argc words, before anything is taken out of it.
 void amc_shell_keep(int argc, char **argv);
 
-// That command line without -resume, and then with one more word (NULL: none), new text.
+// That command line without -resume, and then with one more word (NULL: none), new text; a line
+// that goes on with what is there has no -remeasure.
 char *amc_shell_line(const char *more);
 
 #endif

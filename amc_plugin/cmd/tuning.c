@@ -2,18 +2,21 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "cmd/tuning_folder.h"
 #include "host/gpu.h"
 #include "host/trainer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct tuning {
@@ -98,7 +101,8 @@ static double rate_of(const tuning *t) {
 
 // The network's .cfg with a learning rate that falls in a straight line to 0, and a comment of what
 // Darknet has no key for.
-static char *scheduled(const tuning *t) {
+static char *scheduled(const tuning *t, uint64_t weights) {
+    const amc_tuning_options *o = t->options;
     amc_cfg_text *cfg = amc_cfg_text_copy(t->network->cfg);
     set_number(cfg, "learning_rate", rate_of(t));
     amc_cfg_text_set(cfg, 0, "policy", "poly");
@@ -106,7 +110,9 @@ static char *scheduled(const tuning *t) {
     amc_cfg_text_set_int(cfg, 0, "burn_in", 0);
     amc_cfg_text_set_int(cfg, 0, "max_batches", t->batches);
     char *print = amc_cfg_text_print(cfg);
-    char *text = amc_memory_text("# settle=%.9g\n%s", t->options->settle, print);
+    char *text =
+        amc_memory_text("# weights=%016" PRIx64 " settle=%.9g teacher=%s teacher-share=%.9g\n%s",
+                        weights, o->settle, o->teacher ? o->teacher : "-", o->teacher_share, print);
     amc_cfg_text_free(cfg);
     free(print);
     return text;
@@ -121,36 +127,50 @@ static int compare_schedule(const tuning *t, const char *text, amc_error *err) {
     free(before);
     if (same) return 0;
     return amc_error_set(err,
-                         "%s: was begun with another network, -epochs, -rate or -settle; expected "
-                         "the same, or -force instead of -resume to start anew",
+                         "%s: was begun with another network, -epochs, -rate, -settle or -teacher; "
+                         "expected the same, or -force instead of -resume to start anew",
                          t->folder->cfg);
 }
 
 static int write_cfg(tuning *t, amc_error *err) {
     int batch;
-    if (amc_cfg_text_int(t->network->cfg, 0, "batch", 1, 1, INT_MAX, &batch, err) < 0) return -1;
+    uint64_t weights = AMC_HASH_START;
+    if (amc_hash_file(&weights, t->network->weights_path, err) < 0 ||
+        amc_cfg_text_int(t->network->cfg, 0, "batch", 1, 1, INT_MAX, &batch, err) < 0)
+        return -1;
     double batches = ceil(t->options->epochs * t->images / batch);
     if (batches > 1e9)
         return amc_error_set(err, "finetune: %g epochs of %d images are too many",
                              t->options->epochs, t->images);
     t->batches = (int)batches;
-    char *text = scheduled(t);
+    if (batch == 1)
+        fprintf(
+            stderr,
+            "%s: warning: batch=1, as for testing; training needs larger batches, and many .cfg "
+            "files have theirs in a comment\n",
+            t->network->cfg_path);
+    char *text = scheduled(t, weights);
     int status = t->state.trained ? compare_schedule(t, text, err)
                                   : amc_files_write(t->folder->cfg, text, strlen(text), err);
     free(text);
     return status;
 }
 
+static int check_teacher_weights(const amc_tuning_options *o, amc_error *err) {
+    amc_network *teacher =
+        amc_network_load(o->teacher, o->teacher_weights, AMC_WEIGHTS_NEEDED, err);
+    amc_network_free(teacher);
+    if (teacher) return 0;
+    if (o->teacher_weights) return -1;
+    amc_error reason = *err;
+    return amc_error_set(err, "%s, or named by -teacher-weights", reason.text);
+}
+
 // It is shown the same images and has to name the same classes.
 static int check_teacher(const tuning *t, amc_error *err) {
     const amc_tuning_options *o = t->options;
     if (!o->teacher) return 0;
-    amc_network *teacher =
-        amc_network_load(o->teacher, o->teacher_weights, AMC_WEIGHTS_NEEDED, err);
-    if (!teacher && !o->teacher_weights) {
-        amc_error reason = *err;
-        return amc_error_set(err, "%s, or named by -teacher-weights", reason.text);
-    }
+    amc_network *teacher = amc_network_load(o->teacher, NULL, AMC_WEIGHTS_IF_GIVEN, err);
     if (!teacher) return -1;
     const amc_layer_graph *a = teacher->graph, *b = t->network->graph;
     int outputs = amc_layer_outputs(&a->layers[amc_layer_graph_output(a)]);
@@ -163,7 +183,7 @@ static int check_teacher(const tuning *t, amc_error *err) {
             "as %s",
             o->teacher, outputs, a->w, a->h, a->c, wanted, b->w, b->h, b->c, t->network->cfg_path);
     amc_network_free(teacher);
-    return status;
+    return status == 0 ? check_teacher_weights(o, err) : -1;
 }
 
 // ---- while it trains ----------------------------------------------------------------------------
@@ -288,34 +308,83 @@ static int finish(tuning *t, amc_error *err) {
     return amc_error_set(err, "%s: can't be written: %s", t->options->result, strerror(errno));
 }
 
-static int open_tuning(tuning *t, amc_tuning_result *result, amc_error *err) {
+// The result has to be a file.
+static int check_result(const amc_tuning_options *o, amc_error *err) {
+    struct stat info;
+    size_t length = strlen(o->result);
+    bool there = stat(o->result, &info) == 0;
+    if ((there && S_ISDIR(info.st_mode)) || o->result[length - 1] == '/')
+        return amc_error_set(
+            err, "finetune: -out %s is a folder, expected the .weights file to make", o->result);
+    if (!there || o->force || o->resume) return 0;
+    return amc_error_set(err, "%s: is there already; expected -force or another -out", o->result);
+}
+
+static int open_images(tuning *t, amc_error *err) {
     const amc_tuning_options *o = t->options;
-    if (!o->force && !o->resume && amc_files_exists(o->result))
-        return amc_error_set(err, "%s: is there already; expected -force or another -out",
-                             o->result);
-    if (check_teacher(t, err) < 0) return -1;
-    amc_scorer_options options = {
-        .data = o->data, .part = AMC_DATASET_SEARCH, .seed = o->seed, .threads = o->threads};
+    if (check_result(o, err) < 0 || check_teacher(t, err) < 0) return -1;
+    amc_scorer_options options = {.data = o->data,
+                                  .part = AMC_DATASET_SEARCH,
+                                  .limit = o->limit,
+                                  .seed = o->seed,
+                                  .threads = o->threads};
     t->scorer = amc_scorer_new(t->network, options, err);
-    if (!t->scorer) return -1;
+    return t->scorer ? 0 : -1;
+}
+
+static int open_folder(tuning *t, amc_error *err) {
+    const amc_tuning_options *o = t->options;
     size_t bytes = amc_weights_file_size(t->network->graph);
     t->folder = amc_tuning_folder_open(o->result, bytes, o->resume, o->force, err);
     if (!t->folder || amc_tuning_folder_state(t->folder, &t->state, err) < 0 ||
         write_images(t, err) < 0 || write_cfg(t, err) < 0)
         return -1;
-    result->before = share_of(amc_scorer_network(t->scorer));
     return 0;
 }
 
-static int score_test(const tuning *t, amc_tuning_result *result, amc_error *err) {
-    result->test_before = result->test_after = NAN;
+// Trains until the end or an interruption, with what that came to in result.
+static int tune(tuning *t, amc_tuning_result *result, amc_error *err) {
+    int status = open_folder(t, err);
+    if (status == 0) {
+        signal(SIGINT, interrupt);
+        signal(SIGTERM, interrupt);
+        status = score_epoch(t, t->state.trained, err) < 0 ? -1 : train(t);
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+    }
+    if (status == 0) status = finish(t, err);
+    amc_tuning_folder_close(t->folder, status == 0);
+    result->after = t->state.accuracy;
+    result->epoch = t->state.best;
+    return status;
+}
+
+// There is nothing to go on with where a result stands and no unfinished one.
+static bool is_finished(const amc_tuning_options *o) {
+    return o->resume && !o->force && amc_files_exists(o->result) &&
+           !amc_tuning_folder_exists(o->result);
+}
+
+static int tell_finished(tuning *t, amc_tuning_result *result, amc_error *err) {
+    fprintf(stderr, "%s: is finished, and stays; -force instead of -resume trains anew\n",
+            t->options->result);
+    return score(t->scorer, t->options->result, &result->after, err);
+}
+
+// What the network is worth on the test set, with other weights where such are named; NAN where
+// there is none. Its images need not be held while others are trained on.
+static int score_test(const tuning *t, const char *weights, double *accuracy, amc_error *err) {
+    *accuracy = NAN;
     if (!t->scorer->data->test) return 0;
     amc_scorer_options options = {
         .data = t->options->data, .part = AMC_DATASET_TEST, .threads = t->options->threads};
     amc_scorer *test = amc_scorer_new(t->network, options, err);
     if (!test) return -1;
-    result->test_before = share_of(amc_scorer_network(test));
-    int status = score(test, t->options->result, &result->test_after, err);
+    int status = 0;
+    if (weights)
+        status = score(test, weights, accuracy, err);
+    else
+        *accuracy = share_of(amc_scorer_network(test));
     amc_scorer_free(test);
     return status;
 }
@@ -326,37 +395,38 @@ int amc_tuning_run(const amc_network *network, const amc_tuning_options *options
                 .options = options,
                 .err = err,
                 .terminal = !options->quiet && isatty(STDERR_FILENO)};
-    int status = open_tuning(&t, result, err);
+    *result = (amc_tuning_result){0};
+    int status = open_images(&t, err);
+    if (status == 0) status = score_test(&t, NULL, &result->test_before, err);
     if (status == 0) {
-        void (*before)(int) = signal(SIGINT, interrupt);
-        status = score_epoch(&t, t.state.trained, err) < 0 ? -1 : train(&t);
-        signal(SIGINT, before);
+        result->before = share_of(amc_scorer_network(t.scorer));
+        status = is_finished(options) ? tell_finished(&t, result, err) : tune(&t, result, err);
     }
-    if (status == 0) status = finish(&t, err);
-    if (status == 0) {
-        result->after = t.state.accuracy;
-        result->epoch = t.state.best;
-    }
-    amc_tuning_folder_close(t.folder, status == 0);
-    if (status == 0) status = score_test(&t, result, err);
+    if (status == 0) status = score_test(&t, options->result, &result->test_after, err);
     amc_scorer_free(t.scorer);
     return status;
 }
 
+// In place of what is there by that name.
+static void set(cJSON *json, const char *key, cJSON *value) {
+    if (!cJSON_ReplaceItemInObjectCaseSensitive(json, key, value))
+        cJSON_AddItemToObject(json, key, value);
+}
+
 void amc_tuning_add_json(const amc_tuning_options *options, const amc_tuning_result *result,
                          cJSON *json) {
-    cJSON_AddStringToObject(json, "finetuned_weights", options->result);
-    cJSON_AddNumberToObject(json, "finetuned_accuracy", result->after);
-    cJSON_AddNumberToObject(json, "epoch", result->epoch);
+    set(json, "finetuned_weights", cJSON_CreateString(options->result));
+    set(json, "finetuned_accuracy", cJSON_CreateNumber(result->after));
+    if (result->epoch) set(json, "epoch", cJSON_CreateNumber(result->epoch));
     if (isnan(result->test_after)) return;
-    cJSON_AddNumberToObject(json, "test_accuracy", result->test_before);
-    cJSON_AddNumberToObject(json, "finetuned_test_accuracy", result->test_after);
+    set(json, "test_accuracy", cJSON_CreateNumber(result->test_before));
+    set(json, "finetuned_test_accuracy", cJSON_CreateNumber(result->test_after));
 }
 
 void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result *result) {
-    printf("fine-tuned: accuracy on the held-out training images %.2f%% -> %.2f%% (epoch %d of "
-           "%g)",
-           100 * result->before, 100 * result->after, result->epoch, options->epochs);
+    printf("fine-tuned: accuracy on the held-out training images %.2f%% -> %.2f%%",
+           100 * result->before, 100 * result->after);
+    if (result->epoch) printf(" (epoch %d of %g)", result->epoch, options->epochs);
     if (!isnan(result->test_after))
         printf(", on the test set %.2f%% -> %.2f%%", 100 * result->test_before,
                100 * result->test_after);

@@ -21,16 +21,17 @@ typedef struct amc_tuning_options {
     double settle;      // share of the epochs, the last ones, with images as validation sees them
     const char *result; // .weights file to make
     bool force;         // it may be replaced
-    bool resume;        // goes on where an earlier run was interrupted
+    bool resume;        // goes on where an earlier run was interrupted; what is finished stays
     bool quiet;         // no progress on stderr
-    uint64_t seed;      // of holding images out
+    int limit;          // held-out images that epochs are scored on; 0: all
+    uint64_t seed;      // of holding images out and of -limit
     int threads;
 } amc_tuning_options;
 
 typedef struct amc_tuning_result {
     double before, after; // accuracy on the held-out training images, after that of `epoch`
     double test_before, test_after; // on the test set; NAN where the .data file names none
-    int epoch;
+    int epoch;                      // 0: none was done, or the result was there
 } amc_tuning_result;
 
 // Fine-tunes a network that has weights. 0 when done; 1 where it was interrupted and can be
@@ -39,7 +40,7 @@ int amc_tuning_run(const amc_network *network, const amc_tuning_options *options
                    amc_tuning_result *result, amc_error *err);
 
 // What there is to say about it: finetuned_weights, finetuned_accuracy, epoch, and test_accuracy
-// and finetuned_test_accuracy where there is a test set.
+// and finetuned_test_accuracy where there is a test set; epoch stays where the result was there.
 void amc_tuning_add_json(const amc_tuning_options *options, const amc_tuning_result *result,
                          cJSON *json);
 void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result *result);

@@ -132,6 +132,19 @@ amc_tuning_folder *amc_tuning_folder_open(const char *result, size_t weights_byt
     return NULL;
 }
 
+bool amc_tuning_folder_exists(const char *result) {
+    char *path = amc_memory_text("%s.part", result);
+    bool exists = amc_files_exists(path);
+    free(path);
+    return exists;
+}
+
+void amc_tuning_folder_remove(const char *result) {
+    amc_error err;
+    if (amc_tuning_folder_exists(result))
+        amc_tuning_folder_close(amc_tuning_folder_open(result, 0, false, true, &err), true);
+}
+
 void amc_tuning_folder_close(amc_tuning_folder *folder, bool done) {
     if (!folder) return;
     amc_tuning_state state;

@@ -1,10 +1,15 @@
 // What fine-tuning keeps until it is done, in the folder <result>.part: enough to go on with after
 // an interruption at any moment. Darknet trains net.cfg there and leaves net_<epoch>.weights.
 //
-//     net.cfg, train.data, train.list   what Darknet gets: the network with its schedule, the
-//     images net_<epoch>.weights               of the last epoch that is finished best.weights of
-//     the best epochs.csv                        what each epoch scored; locked while fine-tuning
-//     goes on log                               what Darknet said on stderr
+//     net.cfg, train.data, train.list   what Darknet gets: network and schedule, and the images
+//
+//     net_<epoch>.weights               of the last epoch that is finished
+//
+//     best.weights                      of the best
+//
+//     epochs.csv                        what each epoch scored; locked while it is trained
+//
+//     log                               what Darknet said on stderr
 
 #ifndef AMC_CMD_TUNING_FOLDER_H
 #define AMC_CMD_TUNING_FOLDER_H
@@ -25,6 +30,12 @@ typedef struct amc_tuning_folder {
 // run is there, `resume` has to be set, or `force`, which clears it. NULL with err set.
 amc_tuning_folder *amc_tuning_folder_open(const char *result, size_t weights_bytes, bool resume,
                                           bool force, amc_error *err);
+
+// Whether the folder of an unfinished run to `result` is there.
+bool amc_tuning_folder_exists(const char *result);
+
+// Removes it, unless somebody is at work there.
+void amc_tuning_folder_remove(const char *result);
 
 // Closes it; with `done`, or where no epoch was finished, it is removed with all that is in it.
 void amc_tuning_folder_close(amc_tuning_folder *folder, bool done);

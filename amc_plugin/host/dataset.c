@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stb_image.h> // declarations; Darknet's image.c holds the functions
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 // ---- decoding -----------------------------------------------------------------------------------
 
@@ -36,19 +37,27 @@ static int image_eof(void *user) {
     return feof(source->file);
 }
 
+// A pipe would be waited for.
+static FILE *open_regular(const char *path, const char **reason) {
+    struct stat info;
+    bool there = stat(path, &info) == 0, regular = there && S_ISREG(info.st_mode);
+    FILE *file = regular ? fopen(path, "rbe") : NULL;
+    if (!file) *reason = there && !regular ? "it is no regular file" : strerror(errno);
+    return file;
+}
+
 // Decodes as Darknet's load_image_color. NULL with *reason set on failure.
 static unsigned char *decode(const char *path, int *w, int *h, const char **reason) {
     static const stbi_io_callbacks calls = {image_read, image_skip, image_eof};
-    image_file source = {.file = fopen(path, "rbe")};
-    if (!source.file) {
-        *reason = strerror(errno);
-        return NULL;
-    }
+    image_file source = {.file = open_regular(path, reason)};
+    if (!source.file) return NULL;
     int channels;
     unsigned char *pixels = stbi_load_from_callbacks(&calls, &source, w, h, &channels, 3);
     fclose(source.file);
-    if (pixels && !source.ran_out) return pixels;
-    *reason = pixels ? "the file ends too early" : stbi_failure_reason();
+    if (pixels && !source.ran_out && *w > 0 && *h > 0) return pixels;
+    const char *failure =
+        pixels || !stbi_failure_reason() ? "it is no image" : stbi_failure_reason();
+    *reason = pixels && source.ran_out ? "the file ends too early" : failure;
     free(pixels);
     return NULL;
 }

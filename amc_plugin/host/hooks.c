@@ -212,6 +212,22 @@ layer __wrap_make_local_layer(int batch, int h, int w, int c, int n, int size, i
     return l;
 }
 
+// ---- deconvolutional ----------------------------------------------------------------------------
+
+layer __real_make_deconvolutional_layer(int batch, int h, int w, int c, int n, int size, int stride,
+                                        int padding, ACTIVATION activation, int batch_normalize,
+                                        int adam);
+
+// Darknet leaves its number of groups at 0, and divides by it when it loads weights.
+layer __wrap_make_deconvolutional_layer(int batch, int h, int w, int c, int n, int size, int stride,
+                                        int padding, ACTIVATION activation, int batch_normalize,
+                                        int adam) {
+    layer l = __real_make_deconvolutional_layer(batch, h, w, c, n, size, stride, padding,
+                                                activation, batch_normalize, adam);
+    l.groups = 1;
+    return l;
+}
+
 // ---- maxpool ------------------------------------------------------------------------------------
 
 static amc_maxpool_shape pool_of(const layer *l) {

@@ -41,6 +41,10 @@ static picture *picture_new(const char *path, const struct stat *file) {
     int w, h, channels;
     unsigned char *decoded = stbi_load(path, &w, &h, &channels, 3);
     if (!decoded) return NULL;
+    if (w < 1 || h < 1) { // of some formats stb_image takes those for images
+        stbi_image_free(decoded);
+        return NULL;
+    }
     picture *p = amc_memory_alloc(1, bytes_of(path, h, w));
     size_t plane = (size_t)h * w;
     for (int c = 0; c < 3; c++)

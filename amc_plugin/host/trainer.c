@@ -13,15 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-void amc_trainer_attach(void) {
-    setlinebuf(stdout);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() == 1) exit(1); // it has ended already
-}
-
-// In the new process, between fork and exec: nothing but system calls.
-static void become(char *const argv[], int output, int log) {
+// In the new process, between fork and exec: nothing but system calls. It ends with its parent,
+// which may have ended already.
+static void become(char *const argv[], pid_t parent, int output, int log) {
     int input = open("/dev/null", O_RDONLY);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(127);
     signal(SIGINT, SIG_IGN); // Ctrl-C is for the process that started this one, which ends it
     if (input < 0 || dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
         dup2(log, STDERR_FILENO) < 0)
@@ -37,8 +34,8 @@ static pid_t start(char *const argv[], const char *log_path, FILE **output, amc_
         close(log);
         return amc_error_set(err, "training can't be started: %s", strerror(errno));
     }
-    pid_t child = fork();
-    if (child == 0) become(argv, ends[1], log);
+    pid_t parent = getpid(), child = fork();
+    if (child == 0) become(argv, parent, ends[1], log);
     if (child < 0) amc_error_set(err, "training can't be started: %s", strerror(errno));
     close(log);
     close(ends[1]);

@@ -30,8 +30,4 @@ int amc_trainer_run(char *const argv[], const char *log, amc_trainer_watch *watc
 // What a process that was run last said in its log, new text.
 char *amc_trainer_last_words(const char *log);
 
-// For the process itself, first thing: it ends with the one that started it, and what it prints is
-// seen line by line.
-void amc_trainer_attach(void);
-
 #endif

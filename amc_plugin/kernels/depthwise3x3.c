@@ -226,7 +226,7 @@ static inline __attribute__((always_inline)) void sum_planes(const planes *all, 
     int out_h = (h - 1) / stride + 1, out_w = (w - 1) / stride + 1;
     int rows = h * w > BAND ? BAND / (w * stride) + 1 : out_h;
     plane p = {.h = h, .w = w, .out_w = out_w, .pixels = out_h * out_w};
-    p.inside = amc_max(0, (h * w - LANES * stride) / w + 1);
+    p.inside = h * w < LANES * stride ? 0 : (h * w - LANES * stride) / w + 1;
     p.last = (stride == 1 ? columns : strided) * stride + 1 < w;
     for (int i = all->from; i < all->end; i++) {
         set_channel(&p, all, i);

@@ -337,8 +337,10 @@ static int start(const pointwise_job *job, int tile, pointwise_sums *t) {
     t->finish = (void *)(at + panels);
     t->packed = amc_workspace_get(AMC_WORKSPACE_TASK, (size_t)job->unit * job->depth * COLUMNS);
     fill_columns(job, from, t->size, columns);
-    for (int i = 0; i < panels; i++, columns += COLUMNS)
-        at[i] = (pointwise_panel){columns->x, columns->y, is_row(columns, COLUMNS)};
+    for (int i = 0; i < panels; i++, columns += COLUMNS) {
+        bool whole = (i + 1) * COLUMNS <= t->size; // or the last column stands for those left
+        at[i] = (pointwise_panel){columns->x, columns->y, whole && is_row(columns, COLUMNS)};
+    }
     for (int i = 0; i < n; i++) t->finish[i] = amc_finish_of(job->finish, i);
     return panels;
 }

@@ -70,6 +70,8 @@ int amc_prune_plan_channels(const amc_prune_plan *plan, const amc_channel_groups
     return count;
 }
 
+static const double DIGITS = 1e-4; // of ratios in a file: plenty for a person
+
 // Reading policy.json: one function a JSON level, each of which says where it fails.
 
 typedef struct reader {
@@ -97,8 +99,13 @@ static bool makes_all(const amc_channel_group *group, const cJSON *layers) {
     return true;
 }
 
-// The group that has all of the layers; where several have, the one that has no others. Should two
-// be made by the same layers, they stand in the file in network order.
+// Of groups made by the same layers, those that can be pruned stand in the file, in network order.
+static int rank(const reader *r, int g) {
+    if (r->seen[g]) return 0;
+    return r->groups->groups[g].prunable ? 2 : 1;
+}
+
+// The group that has all of the layers; where several have, the one that has no others.
 static int find_group(const reader *r, const cJSON *entry) {
     const cJSON *layers = cJSON_GetObjectItem(entry, "layers");
     int n = cJSON_GetArraySize(layers), found = -1, exact = -1, candidates = 0;
@@ -107,7 +114,7 @@ static int find_group(const reader *r, const cJSON *entry) {
     for (int g = 0; g < r->groups->n; g++) {
         const amc_channel_group *group = &r->groups->groups[g];
         if (!makes_all(group, layers)) continue;
-        if (group->n_layers == n && (exact < 0 || r->seen[exact])) exact = g;
+        if (group->n_layers == n && (exact < 0 || rank(r, g) > rank(r, exact))) exact = g;
         found = g;
         candidates++;
     }
@@ -142,7 +149,11 @@ static int apply_channels(const reader *r, amc_prune_plan *plan, int g, const cJ
                              group->layers[0]);
     for (int i = 0; i < group->n_units; i++) plan->kept[group->units[i]] = 0;
     cJSON_ArrayForEach(item, channels) {
-        double index = cJSON_IsNumber(item) ? item->valuedouble : -1;
+        double index = item->valuedouble;
+        if (!cJSON_IsNumber(item))
+            return amc_error_set(r->err,
+                                 "%s: the group of layer %d keeps a channel that is no number",
+                                 r->path, group->layers[0]);
         if (!(index >= 0 && index < group->n_units) || index != (int)index)
             return amc_error_set(r->err,
                                  "%s: the group of layer %d keeps channel %g, expected 0 to "
@@ -162,7 +173,8 @@ static int check_ratio(const reader *r, const amc_prune_plan *plan, int g, const
     if (ratio && !cJSON_IsNumber(ratio))
         return amc_error_set(r->err, "%s: the group of layer %d has a ratio that is no number",
                              r->path, group->layers[0]);
-    if (!ratio || fabs(ratio->valuedouble * group->n_units - count) < 1) return 0;
+    double digits = DIGITS * group->n_units; // that the file leaves out
+    if (!ratio || fabs(ratio->valuedouble * group->n_units - count) < fmax(1, digits)) return 0;
     return amc_error_set(r->err,
                          "%s: the group of layer %d has ratio %g and %d of %d channels, expected "
                          "them to agree; without \"channels\" the ratio counts",
@@ -180,7 +192,10 @@ static int apply_entry(const reader *r, amc_prune_plan *plan, const cJSON *entry
                              group->layers[0]);
     r->seen[g] = true;
     int status = 0;
-    if (cJSON_IsArray(channels))
+    if (channels && !cJSON_IsArray(channels))
+        return amc_error_set(r->err, "%s: the group of layer %d has \"channels\" that are no list",
+                             r->path, group->layers[0]);
+    if (channels)
         status = apply_channels(r, plan, g, channels);
     else if (cJSON_IsNumber(ratio))
         status = apply_ratio(r, plan, g, ratio->valuedouble);
@@ -189,7 +204,7 @@ static int apply_entry(const reader *r, amc_prune_plan *plan, const cJSON *entry
                              "%s: the group of layer %d has neither \"ratio\" nor "
                              "\"channels\"",
                              r->path, group->layers[0]);
-    if (status == 0 && cJSON_IsArray(channels)) status = check_ratio(r, plan, g, ratio);
+    if (status == 0 && channels) status = check_ratio(r, plan, g, ratio);
     if (status == 0 && !group->prunable &&
         amc_prune_plan_count(plan, r->groups, g) < group->n_units)
         return amc_error_set(r->err, "%s: layer %d can't be pruned: %s", r->path, group->layers[0],
@@ -219,8 +234,7 @@ amc_prune_plan *amc_prune_plan_load(const char *path, const amc_layer_graph *gra
 static cJSON *group_json(const amc_prune_plan *plan, const amc_channel_group *group, int count) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "layers", cJSON_CreateIntArray(group->layers, group->n_layers));
-    // Four digits are plenty for a person.
-    cJSON_AddNumberToObject(json, "ratio", round(1e4 * count / group->n_units) / 1e4);
+    cJSON_AddNumberToObject(json, "ratio", round(count / DIGITS / group->n_units) * DIGITS);
     cJSON *channels = cJSON_AddArrayToObject(json, "channels");
     for (int i = 0; i < group->n_units; i++)
         if (plan->kept[group->units[i]]) cJSON_AddItemToArray(channels, cJSON_CreateNumber(i));

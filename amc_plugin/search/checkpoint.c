@@ -30,6 +30,7 @@ struct amc_checkpoint {
     int next;          // the first of them that wasn't yet
     amc_score *scores; // (n)
     int *counts;       // (n, groups)
+    off_t *ends;       // (n) where their lines end
 };
 
 // ---- opening ------------------------------------------------------------------------------------
@@ -80,12 +81,14 @@ amc_checkpoint *amc_checkpoint_open(const char *path, amc_error *err) {
 void amc_checkpoint_close(amc_checkpoint *checkpoint) {
     if (!checkpoint) return;
     struct stat info;
-    if (fstat(checkpoint->file, &info) == 0 && info.st_size == 0) unlink(checkpoint->path);
+    bool empty = fstat(checkpoint->file, &info) == 0 && info.st_size == 0;
+    if (empty && is_at(checkpoint->file, checkpoint->path)) unlink(checkpoint->path);
     close(checkpoint->file);
     free(checkpoint->path);
     free(checkpoint->settings);
     free(checkpoint->scores);
     free(checkpoint->counts);
+    free(checkpoint->ends);
     free(checkpoint);
 }
 
@@ -242,10 +245,12 @@ static int read_records(amc_checkpoint *c, char *text, size_t length, size_t hea
     c->n = count_lines(line, length - header);
     c->scores = amc_memory_alloc((size_t)c->n, sizeof *c->scores);
     c->counts = amc_memory_alloc((size_t)c->n * (size_t)c->space->n, sizeof *c->counts);
+    c->ends = amc_memory_alloc((size_t)c->n, sizeof *c->ends);
     for (int i = 0; i < c->n; i++, line = end + 1) {
         end = memchr(line, '\n', (size_t)(text + length - line));
         *end = '\0';
         if (read_record(c, i, line, (size_t)(end - line), err) < 0) return -1;
+        c->ends[i] = end + 1 - text;
     }
     c->length = line - text;
     return 0;
@@ -288,11 +293,30 @@ bool amc_checkpoint_replays(const amc_checkpoint *checkpoint) {
     return checkpoint->next < checkpoint->n;
 }
 
+static const int *next_counts(const amc_checkpoint *checkpoint) {
+    return checkpoint->counts + (size_t)checkpoint->next * (size_t)checkpoint->space->n;
+}
+
+bool amc_checkpoint_expects(const amc_checkpoint *checkpoint, const int *counts) {
+    size_t bytes = (size_t)checkpoint->space->n * sizeof *counts;
+    return !amc_checkpoint_replays(checkpoint) ||
+           memcmp(next_counts(checkpoint), counts, bytes) == 0;
+}
+
+int amc_checkpoint_forget(amc_checkpoint *checkpoint, amc_error *err) {
+    if (!amc_checkpoint_replays(checkpoint)) return 0;
+    assert(checkpoint->next > 0); // the whole network's
+    checkpoint->n = checkpoint->next;
+    checkpoint->length = checkpoint->ends[checkpoint->n - 1];
+    if (ftruncate(checkpoint->file, checkpoint->length) == 0) return 0;
+    return amc_error_set(err, "%s: can't be written: %s", checkpoint->path, strerror(errno));
+}
+
 int amc_checkpoint_next(amc_checkpoint *checkpoint, const int *counts, amc_score *score,
                         amc_error *err) {
     if (!amc_checkpoint_replays(checkpoint)) return 0;
     int i = checkpoint->next, groups = checkpoint->space->n;
-    const int *recorded = checkpoint->counts + (size_t)i * (size_t)groups;
+    const int *recorded = next_counts(checkpoint);
     for (int g = 0; g < groups; g++)
         if (counts[g] != recorded[g])
             return amc_error_set(err,

@@ -53,6 +53,12 @@ void amc_checkpoint_start(amc_checkpoint *checkpoint, const amc_prune_space *spa
 // Whether recorded plans are left that amc_checkpoint_next hasn't told of.
 bool amc_checkpoint_replays(const amc_checkpoint *checkpoint);
 
+// Whether counts (groups) are the next recorded plan, or none is left.
+bool amc_checkpoint_expects(const amc_checkpoint *checkpoint, const int *counts);
+
+// Drops the recorded plans that amc_checkpoint_next hasn't told of. -1 with err set.
+int amc_checkpoint_forget(amc_checkpoint *checkpoint, amc_error *err);
+
 // What the next plan, which is counts (groups), scored: 1; 0 where no recorded one is left; -1 with
 // err set where another plan is recorded there.
 int amc_checkpoint_next(amc_checkpoint *checkpoint, const int *counts, amc_score *score,

@@ -86,9 +86,11 @@ static int check_budget(const amc_prune_env *env, amc_resource r, amc_error *err
 static int check_options(const amc_prune_env *env, amc_error *err) {
     if (env->n_steps == 0)
         return amc_error_set(err,
-                             "%s: no group of %s can be pruned, in multiples of %d (-round) and "
-                             "with the layers that stay whole (-skip)",
-                             env->space->graph->path, units_name(env), env->options.round);
+                             "%s: no group of %s can be pruned when at least %g of each are kept "
+                             "(-min-keep), in multiples of %d (-round), and with the layers that "
+                             "stay whole (-skip)",
+                             env->space->graph->path, units_name(env), env->options.min_keep,
+                             env->options.round);
     for (int r = 0; r < AMC_RESOURCES; r++)
         if (check_budget(env, (amc_resource)r, err) < 0) return -1;
     return 0;

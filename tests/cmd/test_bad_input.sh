@@ -398,7 +398,7 @@ policies() {
     refuse 'policy: no groups' 'bad.json: holds no "groups"' prune cfg/tiny.cfg -policy bad.json
     rm bad.json
     refuse 'policy: a folder' 'cfg: expected a regular file' prune cfg/tiny.cfg -policy cfg
-    refuse 'policy: a file and a budget' 'expected no budget and no -keep' \
+    refuse 'policy: a file and a budget' 'expected no budget, no -keep and no -min-keep' \
         prune cfg/tiny.cfg -policy cfg/tiny.cfg -flops .5
     bad_policy 'no layers' 'bad.json: a group has no "layers"' '{"ratio": 0.5}'
     bad_policy 'a layer that is not there' 'bad.json: "layers": \[99], expected the layers of one channel group' \

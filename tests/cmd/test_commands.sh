@@ -429,6 +429,67 @@ replaced() {
     check 'eval: weights beside the .cfg' "$(cat "$work.out")" grep -q '^top-1' "$work.out"
 }
 
+# An unfinished search is work that a pruning would take away.
+searched_meanwhile() {
+    "$DARKNET" amc search cfg/tiny.cfg -episodes 4 -out out/begun -quiet >/dev/null 2>&1
+    rm out/begun/*.* # as if it had been killed
+    "$DARKNET" amc prune cfg/tiny.cfg -policy uniform -keep .5 -out out/begun >"$work.out" 2>"$work.err"
+    check 'prune: an unfinished search is there' "$(cat "$work.err")" \
+        grep -q 'out/begun/checkpoint: an unfinished search of 4 plans is there; expected another -out folder' "$work.err"
+    check 'it stays' "$(ls out/begun)" [ "$(ls out/begun)" = checkpoint ]
+    "$DARKNET" amc search cfg/tiny.cfg -episodes 100000 -out out/begun -force -quiet >/dev/null 2>&1 &
+    process=$!
+    for _ in $(seq 100); do
+        if "$DARKNET" amc prune cfg/tiny.cfg -policy uniform -keep .5 -out out/begun -force >"$work.out" 2>"$work.err"; then
+            rm out/begun/*.*
+        else
+            break
+        fi
+    done
+    kill -9 $process
+    check 'prune: a search is at work there' "$(cat "$work.err")" grep -q 'another search is at work in this folder' "$work.err"
+}
+
+# Fine-tuned weights that are pruned further are not what a result replaces.
+own_input() {
+    run 'prune, to be pruned further' prune cfg/tiny.cfg -policy uniform -params .8 -granularity weight -out out/own
+    local name
+    for name in tiny-amc tiny-amc-finetuned; do
+        cp out/own/tiny-amc.weights "$work.kept"
+        [ -e out/own/$name.weights ] || cp "$work.kept" out/own/$name.weights
+        "$DARKNET" amc prune cfg/tiny.cfg out/own/$name.weights -policy uniform -params .5 -granularity weight -out out/own -force \
+            >"$work.out" 2>"$work.err"
+        check "prune: into the folder of its own $name.weights" "$(cat "$work.err")" \
+            grep -q "out/own/$name.weights: is what is to be pruned, expected another -out folder" "$work.err"
+        check "$name.weights is as it was" 'it changed' cmp -s out/own/$name.weights "$work.kept"
+    done
+}
+
+# A folder in which one of the files can't be replaced: the others aren't either.
+all_or_none() {
+    run 'prune, to be replaced' prune cfg/tiny.cfg -policy uniform -keep .5 -out out/half
+    cp -r out/half "$work.half"
+    rm out/half/policy.json
+    mkdir out/half/policy.json
+    "$DARKNET" amc prune cfg/tiny.cfg -policy uniform -keep .8 -out out/half -force >/dev/null 2>"$work.err"
+    check 'prune: a folder in the place of a file' "$(cat "$work.err")" grep -q 'policy.json: expected a regular file' "$work.err"
+    rmdir out/half/policy.json
+    if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+        echo '{}' >out/half/policy.json
+        chmod 1777 out/half # in which others can replace their own files alone
+        chown 65534 out/half/*.weights out/half/*.cfg out/half/result.json
+        chmod a+rwx "$work" "$work/home" out
+        setpriv --reuid=65534 --regid=65534 --clear-groups "$DARKNET" amc prune cfg/tiny.cfg -policy uniform -keep .8 \
+            -out out/half -force >/dev/null 2>"$work.err"
+        check 'prune: a file that is somebody else.s' "$(cat "$work.err")" grep -q 'policy.json: can.t be written' "$work.err"
+        check 'the files before it are as they were' "$(ls -a out/half)" cmp -s out/half/tiny-amc.weights "$work.half/tiny-amc.weights"
+        check 'and so is the .cfg' "$(ls -a out/half)" cmp -s out/half/tiny-amc.cfg "$work.half/tiny-amc.cfg"
+        check 'nothing else is left' "$(ls -A out/half)" [ "$(find out/half -mindepth 1 | wc -l)" = 4 ]
+    fi
+    run 'prune -out with ..' prune cfg/tiny.cfg -policy uniform -keep .5 -out out/new/../other
+    check 'its files are where they are said to be' "$(cat "$work.out")" [ -f out/new/../other/tiny-amc.weights ]
+}
+
 # Whose kernels OpenBLAS has taken when the command runs.
 core() { env "$@" OPENBLAS_VERBOSE=2 "$DARKNET" amc info cfg/tiny.cfg 2>&1 | sed -n 's/^Core: //p' | tail -n 1; }
 
@@ -456,4 +517,7 @@ early_stop
 stock
 printed
 replaced
+searched_meanwhile
+own_input
+all_or_none
 interrupt

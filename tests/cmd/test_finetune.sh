@@ -91,8 +91,8 @@ check 'the training ends with what started it' "$(trainers)" are_gone
 check 'no result yet' "$(ls cfg)" [ ! -e $RESULT ]
 done_before=$(epochs_done)
 fails 'an unfinished one is there' 'unfinished fine-tuning of [0-9]* epochs; expected -resume' -epochs 90000
-fails 'resumed by another schedule' 'begun with another network, -epochs, -rate or -settle' -epochs 90000 -rate 0.001 -resume
-fails 'resumed to settle at another time' 'begun with another network, -epochs, -rate or -settle' -epochs 90000 -settle 0 -resume
+fails 'resumed by another schedule' 'begun with another network, -epochs, -rate, -settle or -teacher' -epochs 90000 -rate 0.001 -resume
+fails 'resumed to settle at another time' 'begun with another network, -epochs, -rate, -settle or -teacher' -epochs 90000 -settle 0 -resume
 check 'nothing of it is lost' "$(epochs_done) lines" [ "$(epochs_done)" = "$done_before" ]
 start -resume
 fails 'a second one' 'another fine-tuning is going on there' -epochs 90000 -resume
@@ -136,7 +136,54 @@ check 'with the accuracy of the file' "$found" [ "$(number top1 "$work.eval")" =
 cp out/tiny-amc-finetuned.weights "$work.kept"
 search -finetune 3 || true
 check 'without -force or -resume nothing is replaced' 'it changed' cmp -s out/tiny-amc-finetuned.weights "$work.kept"
+cp out/result.json "$work.json"
 search -finetune 3 -resume
-check 'resumed it is fine-tuned again' "$(tail -n 2 "$work.err")" \
+check 'resumed, what is finished stays' "$(tail -n 2 "$work.err")" cmp -s out/tiny-amc-finetuned.weights "$work.kept"
+check 'it says so' "$(cat "$work.err")" grep -q 'finetuned.weights: is finished, and stays' "$work.err"
+check 'and what came of it' "$(cat "$work.out")" grep -q '^fine-tuned: accuracy .*%, on the test set' "$work.out"
+search -resume
+check 'resumed without fine-tuning, its figures stay too' "$(diff out/result.json "$work.json")" \
+    [ "$(grep -e finetuned -e epoch -e test_acc out/result.json)" = "$(grep -e finetuned -e epoch -e test_acc "$work.json")" ]
+search -episodes 40 -flops 0.3 -finetune 3 -force
+check 'those of another network do not' "$(tail -n 2 "$work.err")" \
     [ "$(cmp -s out/tiny-amc-finetuned.weights "$work.kept"; echo $?)" = 1 ]
-check 'and says what came of it' "$(cat "$work.out")" grep -q '^fine-tuned: accuracy .* (epoch [1-3] of 3), on the test set' "$work.out"
+check 'it is fine-tuned' "$(cat "$work.out")" grep -q '^fine-tuned: accuracy .* (epoch [1-3] of 3), on the test set' "$work.out"
+
+# An interruption of the fine-tuning is one of the search.
+"$DARKNET" amc search cfg/tiny.cfg -episodes 6 -reconstruct 16 -calibrate 16 -out out/long -finetune 90000 \
+    >"$work.out" 2>"$work.err" </dev/null &
+process=$!
+for _ in $(seq 200); do
+    if grep -q '^epoch ' "$work.err"; then break; fi
+    sleep 0.1
+done
+interrupt
+check 'a search that fine-tunes says how to go on' "$(tail -n 2 "$work.err")" grep -q -e ' -resume$' "$work.err"
+
+# One network's unfinished fine-tuning is not gone on with by another of the same shape.
+fixture_make 64 16 8
+start
+interrupt
+(printf '\377' | dd of=weights/tiny.weights bs=1 seek=40 conv=notrunc) 2>/dev/null
+fails 'resumed with other weights' 'begun with another network, -epochs' -epochs 90000 -resume
+rm -r $PART
+
+finetune -epochs 1 -quiet
+finetune -epochs 1 -resume
+check 'finished: nothing is trained again' "$(cat "$work.err")" grep -qx "$RESULT: is finished, and stays; -force.*" "$work.err"
+rm $RESULT
+mkdir folder
+fails 'a folder to write to' 'folder is a folder, expected the .weights file' -out folder -force
+fails 'a folder that is not there' 'new/ is a folder, expected' -out new/
+check 'nothing is trained for them' "$(ls)" [ ! -e folder.part ]
+sed 's/^valid=.*/valid=missing.list/' cfg/tiny.data >cfg/other.data
+fails 'no test set' 'missing.list' -data cfg/other.data -epochs 1
+check 'that is known before it is trained' "$(ls cfg)" [ ! -e $PART ]
+fails 'a teacher that is no .cfg' '^amc: weights/tiny.weights:1: ' -teacher weights/tiny.weights
+
+# The first process of a container has no parent, and is the parent of what trains.
+if unshare --user --map-root-user --pid --fork --mount-proc true 2>/dev/null; then
+    unshare --user --map-root-user --pid --fork --mount-proc "$DARKNET" amc finetune cfg/tiny.cfg -epochs 1 -quiet \
+        >"$work.out" 2>"$work.err" </dev/null
+    check 'as the first process' "$(cat "$work.err")" [ -f $RESULT ]
+fi

@@ -81,7 +81,7 @@ amc prune cfg/tiny.cfg -policy uniform -flops 0.4 -reconstruct 0 -calibrate 0 -o
 check 'another result takes the report and fine-tuned weights along' "$(ls 'a <b> & "c"')" \
     [ "$(find 'a <b> & "c"' -type f | wc -l)" = 4 ]
 
-fails 'no such folder' 'nowhere/result.json: ' nowhere
+fails 'no such folder' 'nowhere: holds no result.json, expected the folder of a search' nowhere
 mkdir several
 cp -r out several/flops-0.3
 cp -r out several/flops-0.5

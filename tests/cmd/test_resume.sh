@@ -330,6 +330,19 @@ shown() {
     check 'a terminal, resumed: the others' "$(cat "$work.out")" [ "$(grep -cE '^episode [0-9]+/12: ' "$work.out")" = 5 ]
 }
 
+# ---- several budgets ----
+
+# The second starts from what the first found; with more episodes that may be another plan.
+chained() {
+    run 'two budgets' chain -flops .8,.6 -episodes 8
+    run 'two budgets, more episodes' chain -flops .8,.6 -episodes 60 -resume
+    check 'the second starts anew' "$(cat "$work.err")" grep -q 'flops-0.6: the search there started from another plan' "$work.err"
+    run 'two budgets, done at once' at_once -flops .8,.6 -episodes 60
+    check 'to the same network' 'they differ' cmp out/chain/flops-0.6/tiny-amc.weights out/at_once/flops-0.6/tiny-amc.weights
+    run 'two budgets, resumed' chain -flops .8,.6 -episodes 60 -resume
+    check 'nothing is started anew' "$(cat "$work.err")" [ "$(grep -c 'started from another' "$work.err")" = 0 ]
+}
+
 fixture_make 64 60 300
 sed '/^search/d' cfg/tiny.data >no_search.data
 kills
@@ -343,3 +356,4 @@ failures
 locked
 interrupts
 shown
+chained

@@ -493,6 +493,15 @@ static void binary_layers_stay_stock(void **state) {
     assert_true(is_stock(NET CONV(4, 3, 1, "binary=1\n" BN ACT(leaky)) HEAD));
 }
 
+// Darknet divides by their number when it loads weights.
+static void deconvolutions_have_a_group(void **state) {
+    (void)state;
+    network *net =
+        training_network(NET "[deconvolutional]\nfilters=4\nsize=2\nstride=2\n", true, 1);
+    assert_int_equal(net->layers[0].groups, 1);
+    free_network(net);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trains_like_stock),
@@ -506,6 +515,7 @@ int main(void) {
         cmocka_unit_test(batchnorm_trains),
         cmocka_unit_test(local_computes),
         cmocka_unit_test(local_trains),
+        cmocka_unit_test(deconvolutions_have_a_group),
         cmocka_unit_test(shortcuts_train_like_stock),
         cmocka_unit_test(batches_load_like_stock),
         cmocka_unit_test(inference_is_independent_of_batch),

@@ -41,7 +41,9 @@ static void check(int h, int w, int stride, const amc_finish *finish) {
     assert_memory_equal(guard, y + CHANNELS * out, sizeof guard);
     amc_depthwise3x3_planes(&s, 0, CHANNELS, x + GUARD, kernels, finish, y);
     assert_true(fill_difference(y, expected, CHANNELS * out) < 1e-5);
-    free(x), free(kernels), free(y), free(expected);
+    float *alone = fill_new(CHANNELS * in, 1); // what is read behind it only sanitizers see
+    amc_depthwise3x3_planes(&s, 0, CHANNELS, alone, kernels, finish, y);
+    free(x), free(kernels), free(y), free(expected), free(alone);
 }
 
 static void equals_reference(void **state) {

@@ -150,6 +150,48 @@ static void test_save_and_load(void **state) {
     }
 }
 
+static void check_saved_again(const networks_net *net, int group, int kept) {
+    amc_error err = {""};
+    amc_prune_plan *plan = amc_prune_plan_new(net->groups);
+    double *score = rising_scores(net->groups);
+    amc_prune_plan_keep_best(plan, net->groups, group, kept, score);
+    char *path = fixture_path("again.json");
+    assert_int_equal(amc_prune_plan_save(plan, net->graph, net->groups, path, &err), 0);
+    amc_prune_plan *again = amc_prune_plan_load(path, net->graph, net->groups, score, 1, &err);
+    if (!again) fail_msg("%s", err.text);
+    assert_memory_equal(again->kept, plan->kept, (size_t)plan->n_units);
+    amc_prune_plan_free(plan);
+    amc_prune_plan_free(again);
+    free(path), free(score);
+}
+
+// Of two groups made by the same layers the file has the one that can be pruned.
+static void test_fixed_namesake(void **state) {
+    (void)state;
+    networks_net net =
+        networks_new(NET(3, 8, 8) CONV(4, 3, 1, relu) CONV(8, 3, 1, relu) ROUTE(-2) BATCHNORM()
+                         SHORTCUT(-3, linear) CONV(10, 3, 1, relu) CONV(5, 1, 1, linear),
+                     1);
+    int prunable = -1, fixed = -1;
+    for (int g = 0; g < net.groups->n; g++)
+        for (int i = 0; i < net.groups->groups[g].n_layers; i++)
+            if (net.groups->groups[g].layers[i] == 1)
+                *(net.groups->groups[g].prunable ? &prunable : &fixed) = g;
+    assert_true(prunable >= 0 && fixed >= 0);
+    check_saved_again(&net, prunable, 2);
+    networks_free(net);
+}
+
+// Four digits of a ratio are less than a channel's share of very many.
+static void test_many_channels(void **state) {
+    (void)state;
+    networks_net net = networks_new(NET(1, 2, 2) "[connected]\noutput=40000\nactivation=relu\n"
+                                                 "[connected]\noutput=2\nactivation=linear\n",
+                                    1);
+    check_saved_again(&net, 0, 13334);
+    networks_free(net);
+}
+
 // A file that was saved before some layers were skipped may name them, as long as it keeps them.
 static void test_skipped_groups(void **state) {
     (void)state;
@@ -204,7 +246,10 @@ static void test_refusals(void **state) {
         {"{\"groups\": [{\"layers\": [1], \"channels\": [-1]}]}",
          "keeps channel -1, expected 0 to 9"},
         {"{\"groups\": [{\"layers\": [1], \"channels\": [0.5]}]}", "keeps channel 0.5, expected"},
-        {"{\"groups\": [{\"layers\": [1], \"channels\": [\"a\"]}]}", "keeps channel -1, expected"},
+        {"{\"groups\": [{\"layers\": [1], \"channels\": [\"a\"]}]}",
+         "keeps a channel that is no number"},
+        {"{\"groups\": [{\"layers\": [1], \"channels\": 5, \"ratio\": 0.5}]}",
+         "layer 1 has \"channels\" that are no list"},
         {"{\"groups\": [{\"layers\": [1], \"channels\": [2, 2]}]}", "keeps channel 2 twice"},
         {"{\"groups\": [{\"layers\": [5], \"ratio\": 0.5}]}",
          "layer 5 can't be pruned: the network's output"},
@@ -243,6 +288,7 @@ int main(void) {
         cmocka_unit_test(test_load_ratios),    cmocka_unit_test(test_load_names_groups),
         cmocka_unit_test(test_load_channels),  cmocka_unit_test(test_save_and_load),
         cmocka_unit_test(test_skipped_groups), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_fixed_namesake), cmocka_unit_test(test_many_channels),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -390,6 +390,29 @@ static void test_another_plan(void **state) {
     unlink(path);
 }
 
+// Another search with the same settings began otherwise: what it scored is no use.
+static void test_forgets(void **state) {
+    (void)state;
+    amc_error err = {""};
+    amc_score score;
+    write_lines(1 + PLANS);
+    amc_checkpoint *c = resume();
+    assert_int_equal(amc_checkpoint_next(c, lines[0].counts, &score, &err), 1);
+    assert_true(amc_checkpoint_expects(c, lines[1].counts));
+    assert_false(amc_checkpoint_expects(c, lines[2].counts));
+    assert_int_equal(amc_checkpoint_forget(c, &err), 0);
+    assert_true(amc_checkpoint_expects(c, lines[2].counts));
+    assert_int_equal(amc_checkpoint_next(c, lines[2].counts, &score, &err), 0);
+    add(c, &lines[2]);
+    amc_checkpoint_close(c);
+    c = resume();
+    assert_int_equal(plans(c), 1);
+    assert_int_equal(amc_checkpoint_next(c, lines[0].counts, &score, &err), 1);
+    assert_int_equal(amc_checkpoint_next(c, lines[2].counts, &score, &err), 1);
+    assert_true(score.accuracy == lines[2].score.accuracy);
+    amc_checkpoint_close(c);
+}
+
 // ---- two searches ----
 
 static void test_lock(void **state) {
@@ -471,6 +494,7 @@ int main(void) {
         cmocka_unit_test(test_other_files),
         cmocka_unit_test(test_not_a_file),
         cmocka_unit_test(test_another_plan),
+        cmocka_unit_test(test_forgets),
         cmocka_unit_test(test_lock),
         cmocka_unit_test(test_full_disk),
     };

@@ -276,7 +276,7 @@ static void test_recalled_plan_is_another(void **state) {
     for (int right = 1499; right <= 1501; right++) {
         amc_early_stop *stop = amc_early_stop_new(IMAGES, 0.05, 4);
         plan *p = new_plan(IMAGES, right);
-        assert_true(amc_early_stop_replay(stop, (amc_score){0.75f, IMAGES, false, true}));
+        assert_true(amc_early_stop_replay(stop, (amc_score){0.75f, IMAGES, false, true, 0}));
         assert_int_equal(amc_early_stop_recall(stop, say, p), right == 1500);
         free(p);
         amc_early_stop_free(stop);
