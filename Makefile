@@ -192,7 +192,7 @@ example: ## take one of Darknet's own .cfg files from training to a pruned netwo
 	@+$(MAKE) --no-print-directory $(PARALLEL) all
 	@scripts/example.sh
 
-results: all ## run the comparisons behind RESULTS.md (about an hour) and write it
+results: all ## run the comparisons behind RESULTS.md (about an hour and a half) and write it
 	@scripts/results.sh
 
 # The programs of scripts/bench.sh; what it compares with is there as far as it is installed.

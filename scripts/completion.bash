@@ -7,10 +7,14 @@ _darknet_amc() {
     [ "${COMP_WORDS[1]}" = amc ] || [ "$COMP_CWORD" = 1 ] || return 0
     if [ "$COMP_CWORD" = 1 ]; then
         words='amc classifier detector yolo'
-    elif [ "$COMP_CWORD" = 2 ]; then
+    elif [ "$COMP_CWORD" = 2 ] || { [ "$COMP_CWORD" = 3 ] && [ "$command" = help ]; }; then
         words=$("${COMP_WORDS[0]}" amc help 2>/dev/null | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-    elif [ "$previous" = -policy ]; then
+    elif [ "$previous" = -policy ] && [ "$command" = prune ]; then
         words='uniform shallow deep random fp greedy surgeon'
+    elif [ "$previous" = -agent ]; then
+        words='ddpg random'
+    elif [ "$previous" = -set ]; then
+        words='test search train'
     elif [ "$previous" = -granularity ]; then
         words='channel weight'
     elif [ "$previous" = -reward ]; then

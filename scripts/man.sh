@@ -15,7 +15,7 @@ commands() { "$darknet" amc help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\)  *\(
 
 # The options of -h on stdin.
 options() {
-    sed -nE 's/^  (-[a-z-]+)( [A-Z]+)? +(.*)$/\1\t\2\t\3/p' | escape | awk -F'\t' '{
+    sed -nE 's/^  (-[a-z-]+)( [A-Z][^ ]*)? +(.*)$/\1\t\2\t\3/p' | escape | awk -F'\t' '{
         printf ".TP\n.B %s\n%s\n", $1 ($2 ? "\n.RI" $2 : ""), $3 }' | sed -e '/^\.B /{N;s/^\.B \(.*\)\n\.RI \(.*\)/.BI \1\\ \2/}'
 }
 
@@ -63,7 +63,7 @@ classes=, train=, valid=, labels=, backup= as for Darknet, and search=, the list
 are scored on. Without it a tenth of train= is held out.
 .TP
 .I weights/mine.weights
-the weights, where no others are given.
+the weights, where no others are given; else those beside the .cfg.
 .TP
 .I amc\-out/mine/
 what
@@ -73,7 +73,12 @@ and
 leave: mine\-amc.cfg, mine\-amc.weights, policy.json (what is kept), result.json (what \-json prints), and of searches
 episodes.csv (every plan that was tried) and checkpoint, by which \-resume goes on;
 .B report
-adds report.html and pictures.
+adds report.html and pictures,
+.B finetune
+mine\-amc\-finetuned.weights.
+.TP
+.I ~/.cache/darknet\-amc/
+(or $XDG_CACHE_HOME) how long layers take on this processor, for \-latency.
 .SH ENVIRONMENT
 .TP
 .B AMC_STOCK
@@ -84,7 +89,7 @@ Threads of Darknet's own commands.
 .SH EXIT STATUS
 .TP
 .B 0
-done
+done, or a search that Ctrl\-C ended early with its best network written
 .TP
 .B 1
 bad input or usage, said in one sentence on stderr, or fine-tuning that was interrupted; what was there is as it was

@@ -122,7 +122,7 @@ correlation() {
 
 $(($(wc -l <"$folder/correlation.csv") - 1)) random plans of 50% of the FLOPs, scored on the held-out training images in three ways, then fine-tuned for 2 epochs and
 measured on the test set (\`scripts/correlation.sh\`): correlation of both. Expected accuracy is what rewards go by, the mean
-probability of the true class.
+probability of the true class. Of random plans, which differ much, accuracy tells as much; it is for plans near a good one.
 
 ![Accuracy after fine-tuning against that before]($folder/correlation.png)
 
@@ -176,7 +176,7 @@ repairs() {
 
 ### Repairing the network, and which channels to keep
 
-What \`-reconstruct\`, \`-calibrate\` and \`-refit\` bring before any fine-tuning. The same $(grep -c '^bn,0,0,0,' "$folder/criteria.csv") random policies
+What repairs bring before any fine-tuning. The same $(grep -c '^bn,0,0,0,' "$folder/criteria.csv") random policies
 (\`-policy random -flops 0.5 -criterion bn\`) were carried out, repaired in each way and scored on the held-out training
 images: accuracy in %, mean and standard deviation over the policies (\`scripts/criteria.sh\`).
 
@@ -195,7 +195,7 @@ weights() {
 
 ### Single weights, at most two fifths of them
 
-\`darknet amc search cfg/$name.cfg -granularity weight -reward params -params 0.4\`: R_Param of the paper for at most two
+\`darknet amc search cfg/$name.cfg -granularity weight -reward params -params 0.4 -episodes 30\`: R_Param of the paper for at most two
 fifths of the parameters, no fine-tuning (\`scripts/study.sh $name weights\`). Rewards are from the 5,000
 held-out images.
 

@@ -111,7 +111,7 @@ int amc_cmd_finetune(int argc, char **argv) {
         .summary =
             "Trains a pruned network on, by Darknet's own training loop, and keeps the weights "
             "of the\nepoch that is best on held-out training images. Left out, the weights "
-            "are\nweights/<name>.weights.",
+            "are\nweights/<name>.weights, else <name>.weights beside the cfg.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
     };

@@ -181,7 +181,7 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
             "training images is best within a budget (half of the FLOPs, or of single weights "
             "half\n"
             "of the parameters, where nothing is said), and writes the smaller .cfg and .weights.\n"
-            "Left out, the weights are weights/<name>.weights.",
+            "Left out, the weights are weights/<name>.weights, else <name>.weights beside the cfg.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
     };

@@ -177,7 +177,7 @@ static int check_ratio(const reader *r, const amc_prune_plan *plan, int g, const
     if (!ratio || fabs(ratio->valuedouble * group->n_units - count) < fmax(1, digits)) return 0;
     return amc_error_set(r->err,
                          "%s: the group of layer %d has ratio %g and %d of %d channels, expected "
-                         "them to agree; without \"channels\" the ratio counts",
+                         "them to agree; without one of the two the other counts",
                          r->path, group->layers[0], ratio->valuedouble, count, group->n_units);
 }
 

@@ -118,7 +118,8 @@ Medians of runs in turns, images/s where nothing else is said. Random weights; a
 -flops 0.5\`, so that channel counts are odd. All programs use all cores, but for stock Darknet (\`AMC_STOCK=1\`), which
 has one thread, and the others' weights have batch normalization folded in. PyTorch is the fastest of as it is, channels
 last and frozen with \`optimize_for_inference\`; oneDNN runs the network in its own layouts with activations and sums
-fused; OpenCV's column is empty where it doesn't read the network. "To" others: ours divided by theirs. GFLOP/s count
+fused; OpenCV's column is empty where it doesn't read the network. "To" others: ours divided by theirs as measured in
+the same turns, so not the quotient of two rows, between which the machine's speed changes. GFLOP/s count
 two for each multiply-accumulate of the network: Winograd's algorithm, which our 3×3 layers run, does a quarter of them.
 END
 if has peak; then printf 'The machine does %s.\n' "$(peaks)"; fi
