@@ -111,7 +111,8 @@ int amc_cmd_eval(int argc, char **argv) {
     const amc_options options = {
         .command = "eval",
         .summary = "Measures the network's top-1 accuracy as `darknet classifier valid` does, in\n"
-                   "parallel. Left out, the weights are weights/<name>.weights, else <name>.weights beside\n"
+                   "parallel. Left out, the weights are weights/<name>.weights, else "
+                   "<name>.weights beside\n"
                    "the cfg.",
         .options = table,
         .n_options = sizeof table / sizeof *table,

@@ -312,7 +312,8 @@ int amc_cmd_prune(int argc, char **argv) {
             "Applies a policy and writes the smaller .cfg and .weights. Of each group, the "
             "channels\n"
             "that matter most to the layers reading them are kept, or of each layer the largest\n"
-            "weights. Left out, the weights are weights/<name>.weights, else <name>.weights beside\n"
+            "weights. Left out, the weights are weights/<name>.weights, else <name>.weights "
+            "beside\n"
             "the cfg.",
         .options = table,
         .n_options = sizeof table / sizeof *table,
