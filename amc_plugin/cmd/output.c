@@ -295,11 +295,11 @@ static void keep_finetuned(const amc_output *output, cJSON *json) {
 }
 
 // A file's new contents take the place of the old, or nothing does where there are none. What was
-// there keeps a second name, `old`, if the file system has such.
-static int put_in_place(const char *new, const char *file, const char *old, amc_error *err) {
+// there keeps a second name, `old`, if the file system has such; *absent says that nothing was.
+static int put_in_place(const char *new, const char *file, const char *old, bool *absent,
+                        amc_error *err) {
     bool replaces = amc_files_exists(new);
-    int ignored = link(file, old);
-    (void)ignored;
+    *absent = link(file, old) < 0 && errno == ENOENT;
     if (replaces ? rename(new, file) == 0 : unlink(file) == 0 || errno == ENOENT) return 0;
     return amc_error_set(err, "%s: can't be written: %s", file, strerror(errno));
 }
@@ -308,17 +308,19 @@ static int put_in_place(const char *new, const char *file, const char *old, amc_
 static int put_all_in_place(const amc_output *output, amc_error *err) {
     const char *files[FILES];
     list_files(output, files);
+    bool absent[FILES];
     int done = 0, status = 0;
     while (done < FILES && status == 0) {
         char *new = staged(output, files[done]), *old = amc_memory_text("%s.old", new);
-        status = put_in_place(new, files[done], old, err);
+        status = put_in_place(new, files[done], old, &absent[done], err);
         if (status == 0) done++;
         free(new);
         free(old);
     }
     for (int i = 0; i < done && status < 0; i++) {
         char *new = staged(output, files[i]), *old = amc_memory_text("%s.old", new);
-        if (rename(old, files[i]) < 0) rename(files[i], new);
+        int undone = absent[i] ? unlink(files[i]) : rename(old, files[i]);
+        (void)undone; // what else could be done?
         free(new);
         free(old);
     }

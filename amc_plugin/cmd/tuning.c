@@ -366,8 +366,9 @@ static bool is_finished(const amc_tuning_options *o) {
 }
 
 static int tell_finished(tuning *t, amc_tuning_result *result, amc_error *err) {
-    fprintf(stderr, "%s: is finished, and stays; -force instead of -resume trains anew\n",
-            t->options->result);
+    if (!t->options->quiet)
+        fprintf(stderr, "%s: is finished, and stays; -force instead of -resume trains anew\n",
+                t->options->result);
     return score(t->scorer, t->options->result, &result->after, err);
 }
 
