@@ -48,6 +48,7 @@ $(awk -F, 'NR > 1 { x[$2, $1] = 100 * $5; if (!seen[$1]++) budgets[++b] = $1; na
         }
     }' "$folder/macs.csv")
 TEXT
+    if [ -f "$folder/macs.note" ]; then printf '\n' && cat "$folder/macs.note"; fi
 }
 
 # Of each variant the mean, smallest and largest of the best plan after so many episodes.
