@@ -405,8 +405,6 @@ const cJSON *amc_budget_run_json(const amc_budget_run *run) {
 int amc_budget_run_finetune(amc_budget_run *run, amc_error *err) {
     const amc_search_given *o = run->session->given;
     const amc_output *output = run->output;
-    char *weights =
-        amc_memory_text("%s/%s-amc-finetuned.weights", output->folder, run->session->network->name);
     amc_tuning_options options = {.data = run->session->scorer->data_path,
                                   .epochs = o->finetune,
                                   .rate = NAN,
@@ -414,7 +412,7 @@ int amc_budget_run_finetune(amc_budget_run *run, amc_error *err) {
                                   .teacher_weights = run->session->network->weights_path,
                                   .teacher_share = AMC_TUNING_TEACHER_SHARE,
                                   .settle = AMC_TUNING_SETTLE,
-                                  .result = weights,
+                                  .result = output->finetuned_path,
                                   .force = !o->resume, // what is there was of another search
                                   .resume = o->resume,
                                   .quiet = o->quiet,
@@ -432,7 +430,6 @@ int amc_budget_run_finetune(amc_budget_run *run, amc_error *err) {
     }
     if (status == 1) print_how_to_resume(run, "the search");
     amc_network_free(found);
-    free(weights);
     return status;
 }
 

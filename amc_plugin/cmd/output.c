@@ -50,17 +50,11 @@ static int check_input(const amc_output *output, const char *file, amc_error *er
     return amc_error_set(err, "%s: is what is to be pruned, expected another -out folder", file);
 }
 
-static char *finetuned_path(const amc_output *output) {
-    return amc_memory_text("%s/%s-amc-finetuned.weights", output->folder, output->network->name);
-}
-
 static int check_inputs(const amc_output *output, amc_error *err) {
-    char *finetuned = finetuned_path(output);
-    int status = check_input(output, finetuned, err);
-    if (status == 0) status = check_input(output, output->weights_path, err);
-    if (status == 0) status = check_input(output, output->cfg_path, err);
-    free(finetuned);
-    return status;
+    if (check_input(output, output->finetuned_path, err) < 0 ||
+        check_input(output, output->weights_path, err) < 0)
+        return -1;
+    return check_input(output, output->cfg_path, err);
 }
 
 // Whether the result may be put in place: nothing is there, or it may be replaced.
@@ -143,6 +137,7 @@ amc_output *amc_output_new(const amc_network *network, amc_granularity granulari
     output->policy_path = amc_memory_text("%s/policy.json", output->folder);
     output->episodes_path = amc_memory_text("%s/episodes.csv", output->folder);
     output->json_path = amc_memory_text("%s/result.json", output->folder);
+    output->finetuned_path = amc_memory_text("%s/%s-amc-finetuned.weights", output->folder, name);
     output->checkpoint_path = amc_memory_text("%s/checkpoint", output->folder);
     output->made = outermost_missing(output->folder);
     if (amc_files_make_folder(output->folder, err) == 0) return output;
@@ -167,6 +162,7 @@ void amc_output_free(amc_output *output) {
     free(output->policy_path);
     free(output->episodes_path);
     free(output->json_path);
+    free(output->finetuned_path);
     free(output->checkpoint_path);
     free(output);
 }
@@ -275,10 +271,8 @@ static void remove_report(const amc_output *output) {
 
 // Weights that don't belong to the network any more, and what there is of unfinished ones.
 static void remove_finetuned(const amc_output *output) {
-    char *path = finetuned_path(output);
-    unlink(path);
-    amc_tuning_folder_remove(path);
-    free(path);
+    unlink(output->finetuned_path);
+    amc_tuning_folder_remove(output->finetuned_path);
 }
 
 // Where the network is the one that was there, so is what came of training it.

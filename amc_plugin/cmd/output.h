@@ -19,6 +19,7 @@ typedef struct amc_output {
     char *policy_path;     // <folder>/policy.json
     char *episodes_path;   // <folder>/episodes.csv
     char *json_path;       // <folder>/result.json
+    char *finetuned_path;  // <folder>/<name>-amc-finetuned.weights, which fine-tuning makes
     char *checkpoint_path; // <folder>/checkpoint, which a search keeps there itself
     char *staging;         // folder beside them in which a result is made; NULL until it is
     char *made;            // outermost folder that was made for it and is to go where there is no

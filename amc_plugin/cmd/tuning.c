@@ -156,21 +156,23 @@ static int write_cfg(tuning *t, amc_error *err) {
     return status;
 }
 
-static int check_teacher_weights(const amc_tuning_options *o, amc_error *err) {
+// NULL with err set, which says how else weights can be named where it is for want of them.
+static amc_network *load_teacher(const amc_tuning_options *o, amc_error *err) {
     amc_network *teacher =
         amc_network_load(o->teacher, o->teacher_weights, AMC_WEIGHTS_NEEDED, err);
-    amc_network_free(teacher);
-    if (teacher) return 0;
-    if (o->teacher_weights) return -1;
-    amc_error reason = *err;
-    return amc_error_set(err, "%s, or named by -teacher-weights", reason.text);
+    if (teacher || o->teacher_weights) return teacher;
+    amc_error reason = *err, ignored;
+    amc_network *bare = amc_network_load(o->teacher, NULL, AMC_WEIGHTS_IF_GIVEN, &ignored);
+    if (bare) amc_error_set(err, "%s, or named by -teacher-weights", reason.text);
+    amc_network_free(bare);
+    return NULL;
 }
 
 // It is shown the same images and has to name the same classes.
 static int check_teacher(const tuning *t, amc_error *err) {
     const amc_tuning_options *o = t->options;
     if (!o->teacher) return 0;
-    amc_network *teacher = amc_network_load(o->teacher, NULL, AMC_WEIGHTS_IF_GIVEN, err);
+    amc_network *teacher = load_teacher(o, err);
     if (!teacher) return -1;
     const amc_layer_graph *a = teacher->graph, *b = t->network->graph;
     int outputs = amc_layer_outputs(&a->layers[amc_layer_graph_output(a)]);
@@ -183,7 +185,7 @@ static int check_teacher(const tuning *t, amc_error *err) {
             "as %s",
             o->teacher, outputs, a->w, a->h, a->c, wanted, b->w, b->h, b->c, t->network->cfg_path);
     amc_network_free(teacher);
-    return status == 0 ? check_teacher_weights(o, err) : -1;
+    return status;
 }
 
 // ---- while it trains ----------------------------------------------------------------------------

@@ -55,9 +55,9 @@ static unsigned char *decode(const char *path, int *w, int *h, const char **reas
     unsigned char *pixels = stbi_load_from_callbacks(&calls, &source, w, h, &channels, 3);
     fclose(source.file);
     if (pixels && !source.ran_out && *w > 0 && *h > 0) return pixels;
-    const char *failure =
-        pixels || !stbi_failure_reason() ? "it is no image" : stbi_failure_reason();
-    *reason = pixels && source.ran_out ? "the file ends too early" : failure;
+    const char *failure = pixels ? NULL : stbi_failure_reason(); // a GIF may fail without
+    if (!failure) failure = pixels && source.ran_out ? "the file ends too early" : "it is no image";
+    *reason = failure;
     free(pixels);
     return NULL;
 }

@@ -1,5 +1,5 @@
 // Our kernels inside Darknet: they train and infer like stock Darknet where that is right, and mend
-// what it does wrongly with 1x1 convolutions, [batchnorm] and [local].
+// what it does wrongly with 1x1 convolutions, [batchnorm], [local] and [deconvolutional].
 
 #include "host/training.h"
 #include "kernels/conv.h"
