@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/shell.h"
+#include "cmd/tuning.h"
 #include "cmd/tuning_folder.h"
 #include "host/dataset.h"
 #include "model/cost_model.h"
@@ -277,14 +278,9 @@ static void remove_finetuned(const amc_output *output) {
 
 // Where the network is the one that was there, so is what came of training it.
 static void keep_finetuned(const amc_output *output, cJSON *json) {
-    static const char *const keys[] = {"finetuned_weights", "finetuned_accuracy", "epoch",
-                                       "test_accuracy", "finetuned_test_accuracy"};
     amc_error err;
     cJSON *old = amc_json_file_load(output->json_path, "a result", &err);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        cJSON *value = cJSON_DetachItemFromObjectCaseSensitive(old, keys[i]);
-        if (value) cJSON_AddItemToObject(json, keys[i], value);
-    }
+    amc_tuning_move_json(old, json);
     cJSON_Delete(old);
 }
 

@@ -426,6 +426,15 @@ void amc_tuning_add_json(const amc_tuning_options *options, const amc_tuning_res
     set(json, "finetuned_test_accuracy", cJSON_CreateNumber(result->test_after));
 }
 
+void amc_tuning_move_json(cJSON *from, cJSON *to) {
+    static const char *const keys[] = {"finetuned_weights", "finetuned_accuracy", "epoch",
+                                       "test_accuracy", "finetuned_test_accuracy"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        cJSON *value = cJSON_DetachItemFromObjectCaseSensitive(from, keys[i]);
+        if (value) cJSON_AddItemToObject(to, keys[i], value);
+    }
+}
+
 void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result *result) {
     printf("fine-tuned: accuracy on the held-out training images %.2f%% -> %.2f%%",
            100 * result->before, 100 * result->after);

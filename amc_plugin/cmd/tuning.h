@@ -43,6 +43,10 @@ int amc_tuning_run(const amc_network *network, const amc_tuning_options *options
 // and finetuned_test_accuracy where there is a test set; epoch stays where the result was there.
 void amc_tuning_add_json(const amc_tuning_options *options, const amc_tuning_result *result,
                          cJSON *json);
+
+// Moves what the above added to one object, which may be NULL, to another.
+void amc_tuning_move_json(cJSON *from, cJSON *to);
+
 void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result *result);
 
 #endif
