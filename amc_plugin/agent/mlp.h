@@ -40,9 +40,9 @@ void amc_mlp_free(amc_mlp *net); // NULL is fine
 // They belong to the network and last until its next _forward.
 const float *amc_mlp_forward(amc_mlp *net, const float *x, int batch);
 
-// After _forward with the same batch: from d loss / d output (batch, sizes[layers]) sets
-// net->grads (nothing is added up over calls), and returns d loss / d input (batch, sizes[0]),
-// which lasts until the next _backward. The first leaves the input's gradient out and is faster.
+// After _forward with the same batch, from d loss / d output (batch, sizes[layers]): _backward sets
+// net->grads (nothing is added up over calls); _input_grads leaves them as they are and returns
+// d loss / d input (batch, sizes[0]), which lasts until the next call of either.
 void amc_mlp_backward(amc_mlp *net, const float *output_grads, int batch);
 const float *amc_mlp_input_grads(amc_mlp *net, const float *output_grads, int batch);
 

@@ -19,8 +19,10 @@ static int check(const char *path, const char *bytes, size_t length, amc_error *
     int line = 1;
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] == '\r')
-            return amc_error_set(err, "%s:%d: holds a carriage return, expected Unix line ends",
-                                 path, line);
+            return amc_error_set(
+                err,
+                "%s:%d: holds a carriage return, as Windows ends lines; expected Unix line ends",
+                path, line);
         if (bytes[i] == '\0')
             return amc_error_set(err, "%s:%d: holds a NUL byte, expected text", path, line);
         line += bytes[i] == '\n';
@@ -44,9 +46,17 @@ int amc_text_lines_read(amc_text_lines *lines, const char *path, amc_error *err)
         }
         lines->line[lines->n++] = rest;
         char *newline = strchr(rest, '\n');
+        lines->ends_with_newline = newline != NULL;
         if (!newline) break;
         *newline = '\0';
         rest = newline + 1;
     }
     return 0;
+}
+
+void amc_text_strip(char *text) {
+    char *to = text;
+    for (; *text; text++)
+        if (*text != ' ' && *text != '\t') *to++ = *text;
+    *to = '\0';
 }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/finishing.h"
+#include "cmd/interrupt.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
 #include "cmd/search_start.h"
@@ -14,7 +15,6 @@
 #include "search/search_loop.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,19 +40,6 @@ struct amc_budget_run {
     amc_network *pruned;             // the result as read back
     cJSON *json;                     // what is said of it
 };
-
-static volatile sig_atomic_t interrupted;
-
-// The first Ctrl-C ends the search after its episode, with the best so far; the second at once.
-static void interrupt(int number) {
-    interrupted = 1;
-    signal(number, SIG_DFL);
-}
-
-static void handle_interrupts(void (*handler)(int)) {
-    signal(SIGINT, handler);
-    signal(SIGTERM, handler);
-}
 
 // ---- the search's view of it --------------------------------------------------------------------
 
@@ -92,7 +79,7 @@ static bool report(void *context, const amc_search_episode *episode) {
     amc_budget_run *run = context;
     amc_progress_episode(run->progress, episode);
     amc_finalists_offer(run->finalists, episode);
-    return !interrupted || amc_checkpoint_replays(run->checkpoint);
+    return !amc_interrupt_came() || amc_checkpoint_replays(run->checkpoint);
 }
 
 // ---- before -------------------------------------------------------------------------------------
@@ -355,7 +342,7 @@ static int check_found(const amc_budget_run *run, amc_error *err) {
 
 // Chooses among the best plans. A search that is to go on isn't kept waiting.
 static int finish(amc_budget_run *run, amc_error *err) {
-    bool refit = run->session->given->scorer.repair.refit > 0 && !interrupted;
+    bool refit = run->session->given->scorer.repair.refit > 0 && !amc_interrupt_came();
     if (amc_finishing_begin(run->finishing, refit, err) < 0) return -1;
     run->found = amc_finishing_choose(run->finishing, run->finalists, &run->score);
     return 0;
@@ -380,12 +367,12 @@ int amc_budget_run_search(amc_budget_run *run, const int *guess, amc_error *err)
     if (!o->quiet) print_start(run);
     int status = record_whole(run, err);
     if (status == 0) set_start(run, guess);
-    handle_interrupts(interrupt);
+    amc_interrupt_catch(); // the search ends after its episode, with the best so far
     if (status == 0) status = search(run, err);
     if (status == 0) status = check_found(run, err);
     if (status == 0) status = write_result(run, err);
-    handle_interrupts(SIG_DFL);
-    if (status < 0 || !interrupted) return status;
+    amc_interrupt_release();
+    if (status < 0 || !amc_interrupt_came()) return status;
     bool more = o->finetune > 0 || o->flops.n > 1;
     if (more && run->result.episodes == run->episodes) print_how_to_resume(run, "the search");
     return 1;

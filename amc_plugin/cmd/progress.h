@@ -23,7 +23,7 @@ void amc_progress_end(amc_progress *progress);
 // The episodes so far as CSV, new text: a row an episode with reward, accuracy, FLOPs (share),
 // multiply-accumulates, parameters (both without single weights that are zero), where latency is
 // budgeted milliseconds an image as predicted, the share kept of every prunable group (named by its
-// number and first layer), and images that its score is from.
+// number and first layer), expected accuracy, and images that its score is from.
 char *amc_progress_csv(const amc_progress *progress);
 
 #endif

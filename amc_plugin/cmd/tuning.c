@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "cmd/interrupt.h"
 #include "cmd/tuning_folder.h"
 #include "host/gpu.h"
 #include "host/trainer.h"
@@ -12,7 +13,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,13 +35,6 @@ typedef struct tuning {
     amc_error *err;  // for what goes wrong while Darknet trains
     bool failed;     // it is set
 } tuning;
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int number) {
-    interrupted = 1;
-    signal(number, SIG_DFL);
-}
 
 // ---- what Darknet gets --------------------------------------------------------------------------
 
@@ -243,7 +236,7 @@ static bool watch(void *context, const amc_trainer_step *step) {
     if (scored == 1 || t->terminal) show(t, step);
     t->epoch = (int)step->epoch;
     t->failed = scored < 0;
-    return !t->failed && !interrupted;
+    return !t->failed && !amc_interrupt_came();
 }
 
 // Those of this run that are cropped at random scales.
@@ -348,11 +341,9 @@ static int open_folder(tuning *t, amc_error *err) {
 static int tune(tuning *t, amc_tuning_result *result, amc_error *err) {
     int status = open_folder(t, err);
     if (status == 0) {
-        signal(SIGINT, interrupt);
-        signal(SIGTERM, interrupt);
+        amc_interrupt_catch();
         status = score_epoch(t, t->state.trained, err) < 0 ? -1 : train(t);
-        signal(SIGINT, SIG_DFL);
-        signal(SIGTERM, SIG_DFL);
+        amc_interrupt_release();
     }
     if (status == 0) status = finish(t, err);
     amc_tuning_folder_close(t->folder, status == 0);

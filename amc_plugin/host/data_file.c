@@ -12,13 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void strip_blanks(char *text) {
-    char *to = text;
-    for (; *text; text++)
-        if (*text != ' ' && *text != '\t') *to++ = *text;
-    *to = '\0';
-}
-
 static int read_number(int *number, const char *path, int line, const char *key, const char *value,
                        amc_error *err) {
     char *end;
@@ -51,10 +44,10 @@ static bool is_read(const char *key) {
 }
 
 static int read_option(amc_data_file *data, char *text, int line, amc_error *err) {
-    strip_blanks(text);
+    amc_text_strip(text);
     if (!*text || *text == '#' || *text == ';') return 0;
     char *value = strchr(text, '=');
-    if (!value || !value[1])
+    if (!value || value == text || !value[1])
         return amc_error_set(err, "%s:%d: %s, expected key=value", data->path, line, text);
     *value++ = '\0';
     if (!is_read(text) && !data->unread)

@@ -1,6 +1,6 @@
 // Images of a list, decoded once into memory as bytes: of each the centre square, which is all that
-// Darknet shows a network of it. What doesn't fit into half a gibibyte is decoded again whenever it
-// is needed, so lists may be of any length.
+// Darknet shows a network of it. What doesn't fit into amc_image_cache_budget() is decoded again
+// whenever it is needed, so lists may be of any length.
 
 #ifndef AMC_HOST_DATASET_H
 #define AMC_HOST_DATASET_H

@@ -1,12 +1,12 @@
 #include "host/image_cache.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "kernels/simd.h"
 
 #include <pthread.h>
 #include <stb_image.h> // declarations; Darknet's image.c holds the functions
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -78,11 +78,8 @@ static float *floats_of(const picture *p, int *h, int *w) {
 
 // ---- the cache ----------------------------------------------------------------------------------
 
-// FNV-1a.
-static unsigned bucket_of(const char *path) {
-    uint32_t hash = 2166136261u;
-    for (; *path; path++) hash = (hash ^ (unsigned char)*path) * 16777619u;
-    return (hash ^ hash >> 16) % BUCKETS;
+static size_t bucket_of(const char *path) {
+    return amc_hash_bytes(AMC_HASH_START, path, strlen(path)) % BUCKETS;
 }
 
 // Where the pointer to the path's picture is, or would be.

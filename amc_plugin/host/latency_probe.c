@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     WARMUP = 3,         // passes that don't count
@@ -94,11 +95,15 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-double amc_latency_probe_quantile(double *values, int n, double share) {
-    qsort(values, (size_t)n, sizeof *values, compare_doubles);
+double amc_latency_probe_quantile(const double *values, int n, double share) {
+    double *sorted = amc_memory_alloc((size_t)n, sizeof *sorted);
+    memcpy(sorted, values, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, compare_doubles);
     double at = share * (n - 1);
     int below = (int)at, above = below + 1 < n ? below + 1 : below;
-    return values[below] + (at - below) * (values[above] - values[below]);
+    double quantile = sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+    free(sorted);
+    return quantile;
 }
 
 // The passes of one probe.

@@ -67,9 +67,8 @@ int amc_latency_pair_measure(amc_latency_pair *pair, const char *path, const amc
                              amc_error *err);
 void amc_latency_pair_clear(amc_latency_pair *pair);
 
-// The value below which that share of n values lies (1/2: the median); they are put in order; n >
-// 0.
-double amc_latency_probe_quantile(double *values, int n, double share);
+// The value below which that share of n values lies (1/2: the median); n > 0.
+double amc_latency_probe_quantile(const double *values, int n, double share);
 
 // Weights that take as long to compute with as trained ones: random, of a size that keeps numbers
 // from growing or vanishing from layer to layer.

@@ -39,19 +39,19 @@ int amc_latency_survey_counts(int n, int *counts) {
 }
 
 // Of one layer, at each level of its channels.
-typedef struct subject {
+typedef struct profile {
     bool two;        // input and output have counts of their own; else the input follows
     int n_in, *in;   // (n_in) counts, different ones
     int n_out, *out; // (n_out)
     int *at_in;      // (levels of inputs) index into in
     int *at_out;     // (levels of outputs)
     double *ns;      // (n_in, n_out, MOST_SWEEPS)
-} subject;
+} profile;
 
 typedef struct survey {
     const amc_layer_graph *graph;
     int in_levels, out_levels;
-    subject *subjects; // (layers)
+    profile *subjects; // (layers)
     int sweeps;
     double whole[MOST_SWEEPS]; // nanoseconds of the network with all channels
     amc_layer_graph *plans[PLANS];
@@ -118,7 +118,7 @@ static void add_level(int *counts, int *n, int *at, int level, int count) {
 // Layers of few counts stay longer at each, so that all get larger together.
 static void place(survey *s, int l) {
     const amc_layer *layer = &s->graph->layers[l];
-    subject *subject = &s->subjects[l];
+    profile *subject = &s->subjects[l];
     int counts[AMC_LATENCY_COUNTS], n = 0, ins = s->in_levels, outs = s->out_levels;
     subject->two = makes_freely(layer);
     subject->in = amc_memory_alloc((size_t)ins, sizeof(int));
@@ -173,7 +173,7 @@ static survey new_survey(const amc_layer_graph *graph) {
 
 static void clear_survey(survey *s) {
     for (int l = 0; l < s->graph->n; l++) {
-        subject *subject = &s->subjects[l];
+        profile *subject = &s->subjects[l];
         free(subject->in);
         free(subject->out);
         free(subject->at_in);
@@ -190,7 +190,7 @@ static void clear_survey(survey *s) {
 static void set_levels(const survey *s, int in, int out, amc_layer_graph *graph) {
     for (int l = 0; l < graph->n; l++) {
         const amc_layer *whole = &s->graph->layers[l];
-        const subject *subject = &s->subjects[l];
+        const profile *subject = &s->subjects[l];
         amc_layer *layer = &graph->layers[l];
         layer->out_c = subject->out[subject->at_out[out]];
         if (subject->two)
@@ -209,7 +209,7 @@ static bool is_last(const int *at, int levels, int level) {
 
 // Whether a point of a layer, which may stand for several levels, is to be noted at these; one
 // whose input follows is where inputs and outputs of all layers are about equally many.
-static bool is_noted(const survey *s, const subject *subject, int in, int out) {
+static bool is_noted(const survey *s, const profile *subject, int in, int out) {
     if (!is_last(subject->at_out, s->out_levels, out)) return false;
     return subject->two ? is_last(subject->at_in, s->in_levels, in)
                         : in == out * s->in_levels / s->out_levels;
@@ -217,7 +217,7 @@ static bool is_noted(const survey *s, const subject *subject, int in, int out) {
 
 static void note(survey *s, int in, int out, const double *layer_ns) {
     for (int l = 0; l < s->graph->n; l++) {
-        subject *subject = &s->subjects[l];
+        profile *subject = &s->subjects[l];
         if (!is_noted(s, subject, in, out)) continue;
         int point = subject->at_in[in] * subject->n_out + subject->at_out[out];
         subject->ns[(size_t)point * MOST_SWEEPS + s->sweeps] = layer_ns[l];
@@ -293,7 +293,7 @@ static void measure(survey *s, amc_latency_probe *probe, watch w) {
 
 // ---- the table ----------------------------------------------------------------------------------
 
-static double time_of(const survey *s, const subject *subject, int point) {
+static double time_of(const survey *s, const profile *subject, int point) {
     return amc_latency_probe_quantile(&subject->ns[(size_t)point * MOST_SWEEPS], s->sweeps, 0.25);
 }
 
@@ -301,13 +301,13 @@ static double time_of(const survey *s, const subject *subject, int point) {
 static double scale_of(survey *s) {
     double sum = 1; // lest it be 0
     for (int l = 0; l < s->graph->n; l++) {
-        const subject *subject = &s->subjects[l];
+        const profile *subject = &s->subjects[l];
         sum += time_of(s, subject, subject->n_in * subject->n_out - 1);
     }
     return amc_latency_probe_quantile(s->whole, s->sweeps, 0.5) / sum;
 }
 
-static bool is_alike(const subject *a, const subject *b) {
+static bool is_alike(const profile *a, const profile *b) {
     return a->n_in == b->n_in && a->n_out == b->n_out &&
            memcmp(a->in, b->in, (size_t)a->n_in * sizeof(int)) == 0 &&
            memcmp(a->out, b->out, (size_t)a->n_out * sizeof(int)) == 0;
@@ -315,7 +315,7 @@ static bool is_alike(const subject *a, const subject *b) {
 
 // The mean over all layers that are of the kind of layer l: times (points), scaled.
 static void average(const survey *s, char *const *kinds, int l, double scale, int64_t *ns) {
-    const subject *subject = &s->subjects[l];
+    const profile *subject = &s->subjects[l];
     for (int p = 0; p < subject->n_in * subject->n_out; p++) {
         double sum = 0;
         int alike = 0;
@@ -362,7 +362,7 @@ static void enter(survey *s, amc_latency_table *table, const amc_cfg_text *cfg, 
     char **kinds = amc_memory_alloc((size_t)layers, sizeof *kinds);
     for (int l = 0; l < layers; l++) kinds[l] = amc_latency_table_kind(s->graph, cfg, l);
     for (int l = 0; l < layers; l++) {
-        const subject *subject = &s->subjects[l];
+        const profile *subject = &s->subjects[l];
         size_t points = (size_t)subject->n_in * (size_t)subject->n_out;
         int64_t *ns = amc_memory_alloc(points, sizeof *ns);
         average(s, kinds, l, scale, ns);

@@ -127,6 +127,7 @@ static void note(void *context, int l, const float *input) {
 amc_refit *amc_refit_new(const char *path, const amc_layer_graph *graph,
                          const amc_channel_groups *groups, const amc_weights *weights,
                          const amc_dataset *dataset, amc_error *err) {
+    if (amc_gpu_start(err) < 0) return NULL;
     if (amc_gpu_started()) {
         amc_error_set(err, "-refit computes on the CPU, expected -nogpu or -refit 0");
         return NULL;

@@ -2,21 +2,13 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/text_lines.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-// Darknet's strip(): blanks vanish everywhere, not only at the ends.
-static char *stripped(const char *text) {
-    char *result = amc_memory_text("%s", text), *put = result;
-    for (const char *c = result; *c; c++)
-        if (*c != ' ' && *c != '\t') *put++ = *c;
-    *put = '\0';
-    return result;
-}
 
 static void add_section(amc_cfg_text *cfg, const char *header) {
     cfg->sections =
@@ -40,7 +32,8 @@ static int parse_option(const amc_cfg_text *cfg, amc_cfg_line *line, char *optio
 }
 
 static int parse_line(amc_cfg_text *cfg, amc_cfg_line *line, amc_error *err) {
-    char *text = stripped(line->text);
+    char *text = amc_memory_text("%s", line->text);
+    amc_text_strip(text);
     size_t length = strlen(text);
     int status = 0;
     if (text[0] == '[') {
@@ -57,36 +50,15 @@ static int parse_line(amc_cfg_text *cfg, amc_cfg_line *line, amc_error *err) {
     return status;
 }
 
-static int check_bytes(const char *path, const char *bytes, size_t length, amc_error *err) {
-    if (length == 0) return amc_error_set(err, "%s: the file is empty, expected a .cfg", path);
-    if (length >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
-        return amc_error_set(err,
-                             "%s:1: starts with a byte order mark, which Darknet can't read; "
-                             "expected plain text",
-                             path);
-    int line = 1;
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i] == '\r')
-            return amc_error_set(err,
-                                 "%s:%d: a Windows line ending (CRLF), which Darknet can't read; "
-                                 "expected Unix line endings",
-                                 path, line);
-        if (bytes[i] == '\0')
-            return amc_error_set(err, "%s:%d: a NUL byte, expected plain text", path, line);
-        if (bytes[i] == '\n') line++;
-    }
-    return 0;
-}
-
-static int parse_text(amc_cfg_text *cfg, char *text, amc_error *err) {
-    for (char *line = text, *next; line && *line; line = next) {
-        next = strchr(line, '\n');
-        cfg->ends_with_newline = next != NULL;
-        if (next) *next++ = '\0';
-        cfg->lines = amc_memory_resize(cfg->lines, (size_t)cfg->n_lines + 1, sizeof *cfg->lines);
-        amc_cfg_line *added = &cfg->lines[cfg->n_lines++];
-        *added = (amc_cfg_line){.text = amc_memory_text("%s", line)};
-        if (parse_line(cfg, added, err) < 0) return -1;
+static int parse(amc_cfg_text *cfg, const amc_text_lines *lines, amc_error *err) {
+    if (lines->n == 0)
+        return amc_error_set(err, "%s: the file is empty, expected a .cfg", cfg->path);
+    cfg->ends_with_newline = lines->ends_with_newline;
+    cfg->lines = amc_memory_alloc((size_t)lines->n, sizeof *cfg->lines);
+    while (cfg->n_lines < lines->n) {
+        amc_cfg_line *line = &cfg->lines[cfg->n_lines];
+        line->text = amc_memory_text("%s", lines->line[cfg->n_lines++]);
+        if (parse_line(cfg, line, err) < 0) return -1;
     }
     if (cfg->n_sections == 0)
         return amc_error_set(err, "%s: holds no section, expected [net] and layers", cfg->path);
@@ -98,17 +70,15 @@ static int parse_text(amc_cfg_text *cfg, char *text, amc_error *err) {
 }
 
 amc_cfg_text *amc_cfg_text_load(const char *path, amc_error *err) {
-    size_t length;
-    char *bytes = amc_files_read(path, &length, err);
-    if (!bytes) return NULL;
+    amc_text_lines lines;
+    if (amc_text_lines_read(&lines, path, err) < 0) return NULL;
     amc_cfg_text *cfg = amc_memory_alloc(1, sizeof *cfg);
     cfg->path = amc_memory_text("%s", path);
-    if (check_bytes(path, bytes, length, err) < 0 || parse_text(cfg, bytes, err) < 0) {
-        amc_cfg_text_free(cfg);
-        cfg = NULL;
-    }
-    free(bytes);
-    return cfg;
+    int status = parse(cfg, &lines, err);
+    amc_text_lines_clear(&lines);
+    if (status == 0) return cfg;
+    amc_cfg_text_free(cfg);
+    return NULL;
 }
 
 void amc_cfg_text_free(amc_cfg_text *cfg) {

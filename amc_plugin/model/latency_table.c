@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 2, MOST_COUNTS = 1024 };
+enum { FORMAT = 3, MOST_COUNTS = 1024 };
 
 static void free_grid(amc_latency_grid *grid) {
     if (!grid) return;

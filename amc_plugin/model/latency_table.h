@@ -2,7 +2,7 @@
 // holds and interpolates numbers; host/latency_survey measures them. A file holds it as JSON, times
 // for the first of `in` first:
 //
-//   {"format": 1, "made_by": "...",
+//   {"format": 3, "made_by": "...",
 //    "grids": [{"kind": "...", "in": [1, 6, 7], "out": [1, 6], "ns": [5, 6, 7, 8, 9, 10]}, ...]}
 
 #ifndef AMC_MODEL_LATENCY_TABLE_H

@@ -41,7 +41,7 @@ typedef struct amc_prune_space {
     int n;                   // groups
     amc_prune_group *groups; // in network order
     amc_cost_model *cost;    // of channels; NULL for weights
-    int *group_of;           // (layers) of weights: the group of a layer\'s, -1 if it has none
+    int *group_of;           // (layers) of weights: the group of a layer's, -1 if it has none
     amc_activation_memory *memory;
     const amc_latency_grid **latency; // (layers) times to predict from; NULL without a table
 } amc_prune_space;

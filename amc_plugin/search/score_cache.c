@@ -1,30 +1,30 @@
 #include "search/score_cache.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SLOTS = 1 << 13 };
+// Many more than a search has plans; not a matter of how many episodes there are, or a longer
+// search would not start as a shorter one does.
+enum { SLOTS = 1 << 13 };
 
 struct amc_score_cache {
     int n;             // groups
-    int n_slots;       // a power of two
-    int *counts;       // (n_slots, n) a plan; a place is free where its first count is 0
-    amc_score *scores; // (n_slots)
+    int *counts;       // (SLOTS, n) a plan; a place is free where its first count is 0
+    amc_score *scores; // (SLOTS)
 };
 
-amc_score_cache *amc_score_cache_new(int n, int evaluations) {
+amc_score_cache *amc_score_cache_new(int n) {
     amc_score_cache *cache = amc_memory_alloc(1, sizeof *cache);
+    size_t counts = SLOTS * (size_t)n;
     cache->n = n;
-    cache->n_slots = 1;
-    while (cache->n_slots < MOST_SLOTS && cache->n_slots < 4 * (int64_t)evaluations)
-        cache->n_slots *= 2;
-    cache->counts = amc_memory_alloc((size_t)cache->n_slots * (size_t)n, sizeof *cache->counts);
-    cache->scores = amc_memory_alloc((size_t)cache->n_slots, sizeof *cache->scores);
-    amc_memory_touch(cache->counts, (size_t)cache->n_slots * (size_t)n * sizeof *cache->counts);
-    amc_memory_touch(cache->scores, (size_t)cache->n_slots * sizeof *cache->scores);
+    cache->counts = amc_memory_alloc(counts, sizeof *cache->counts);
+    cache->scores = amc_memory_alloc(SLOTS, sizeof *cache->scores);
+    amc_memory_touch(cache->counts, counts * sizeof *cache->counts);
+    amc_memory_touch(cache->scores, SLOTS * sizeof *cache->scores);
     return cache;
 }
 
@@ -35,11 +35,10 @@ void amc_score_cache_free(amc_score_cache *cache) {
     free(cache);
 }
 
-// FNV-1a over the counts, its upper bits folded in.
+// The hash with its upper bits folded in.
 static size_t slot_of(const amc_score_cache *cache, const int *counts) {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (int g = 0; g < cache->n; g++) hash = (hash ^ (uint64_t)counts[g]) * 0x100000001b3;
-    return (size_t)(hash ^ hash >> 32) % (size_t)cache->n_slots;
+    uint64_t hash = amc_hash_bytes(AMC_HASH_START, counts, (size_t)cache->n * sizeof *counts);
+    return (size_t)(hash ^ hash >> 32) % SLOTS;
 }
 
 bool amc_score_cache_find(const amc_score_cache *cache, const int *counts, amc_score *score) {

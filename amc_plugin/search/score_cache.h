@@ -9,8 +9,8 @@
 
 typedef struct amc_score_cache amc_score_cache;
 
-// For plans given by the units kept of each of n groups, and so many evaluations at most.
-amc_score_cache *amc_score_cache_new(int n, int evaluations);
+// For plans given by the units kept of each of n groups.
+amc_score_cache *amc_score_cache_new(int n);
 void amc_score_cache_free(amc_score_cache *cache);
 
 // counts: (n). Whether the plan's score is known; *score is it then.

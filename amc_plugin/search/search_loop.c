@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Plans whose scores are remembered: not a matter of how many episodes there are, or a longer
-// search would not start as a shorter one does.
-enum { REMEMBERED = 2000 };
-
 static int cached_score(amc_score_cache *cache, const int *counts, amc_search_score *score,
                         void *context, amc_score *scored, amc_error *err) {
     if (amc_score_cache_find(cache, counts, scored)) return 0;
@@ -60,7 +56,7 @@ amc_search_result amc_search_run(amc_prune_env *env, amc_search_options options,
         amc_proposal_new(env, (amc_proposal_options){options.warmup, options.given, options.n_given,
                                                      options.random, options.seed, options.manner});
     amc_search_result result = {.counts = amc_memory_alloc(groups, sizeof(int))};
-    amc_score_cache *cache = amc_score_cache_new((int)groups, REMEMBERED);
+    amc_score_cache *cache = amc_score_cache_new((int)groups);
 
     for (bool go_on = true; go_on && result.episodes < options.episodes;) {
         double start = amc_clock_seconds();

@@ -203,10 +203,10 @@ budgets() {
 cfgs() {
     refuse 'cfg: missing' "nosuch.cfg: can't be opened: No such file" info nosuch.cfg
     refuse 'cfg: a folder' 'cfg: expected a regular file' info cfg
-    refuse 'cfg: weights in its place' 'weights/tiny.weights:1: a NUL byte' info weights/tiny.weights
+    refuse 'cfg: weights in its place' 'weights/tiny.weights:1: holds a NUL byte' info weights/tiny.weights
     whole_cfg 'empty' 'bad.cfg: the file is empty' </dev/null
     whole_cfg 'blank' 'bad.cfg: holds no section' <<<$'\n\n# nothing'
-    whole_cfg 'CRLF' 'bad.cfg:1: a Windows line ending (CRLF)' < <(sed 's/$/\r/' cfg/tiny.cfg)
+    whole_cfg 'CRLF' 'bad.cfg:1: holds a carriage return' < <(sed 's/$/\r/' cfg/tiny.cfg)
     whole_cfg 'BOM' 'bad.cfg:1: starts with a byte order mark' < <(printf '\357\273\277'; cat cfg/tiny.cfg)
     whole_cfg 'an option before any section' 'bad.cfg:1: "width=8" stands before any section' \
         < <(echo width=8; cat cfg/tiny.cfg)

@@ -143,6 +143,7 @@ static void test_bad_data_files(void **state) {
          "test.data:1: starts with a byte order mark"},
         {"classes=3\ntrain\n", "test.data:2: train, expected key=value"},
         {"classes=3\ntrain=\n", "test.data:2: train=, expected key=value"},
+        {"classes=3\n=x\n", "test.data:2: =x, expected key=value"},
         {"classes=0\n", "test.data:1: classes=0, expected a positive integer"},
         {"classes=ten\n", "test.data:1: classes=ten, expected"},
         {"classes=3x\n", "test.data:1: classes=3x, expected"},

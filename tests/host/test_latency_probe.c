@@ -92,6 +92,7 @@ static void test_quantiles(void **state) {
     (void)state;
     double odd[] = {3, 1, 2}, even[] = {4, 1, 3, 2}, five[] = {50, 10, 40, 20, 30}, one[] = {5};
     assert_true(amc_latency_probe_quantile(odd, 3, 0.5) == 2);
+    assert_true(odd[0] == 3 && odd[1] == 1 && odd[2] == 2); // they belong to others' values
     assert_true(amc_latency_probe_quantile(even, 4, 0.5) == 2.5);
     assert_true(amc_latency_probe_quantile(five, 5, 0.25) == 20);
     assert_true(amc_latency_probe_quantile(five, 5, 0.75) == 40);

@@ -169,6 +169,11 @@ static void test_comes_back(void **state) {
     assert_string_equal(err.text, "");
     amc_latency_table_free(table);
     free(path);
+    path = fixture_write("older.json", "{\"format\": 1, \"made_by\": \"kernels 1\", "
+                                       "\"grids\": []}");
+    assert_null(amc_latency_table_load(path, "kernels 1", &err));
+    assert_string_equal(err.text, "");
+    free(path);
 }
 
 static void test_corrupt_files(void **state) {
@@ -179,29 +184,29 @@ static void test_corrupt_files(void **state) {
         "[]",
         "null",
         "{}",
-        "{\"format\": 1, \"made_by\": \"me\"}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": 3}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": [3]}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": [{\"kind\": 1, \"in\": [1], \"out\": [1], "
+        "{\"format\": 3, \"made_by\": \"me\"}",
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": 3}",
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": [3]}",
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": [{\"kind\": 1, \"in\": [1], \"out\": [1], "
         "\"ns\": [5]}]}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"out\": [1], "
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"out\": [1], "
         "\"ns\": [5]}]}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [], \"out\": "
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [], \"out\": "
         "[1], "
         "\"ns\": []}]}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [2, 1], "
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [2, 1], "
         "\"out\": "
         "[1], \"ns\": [5, 6]}]}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [1.5], "
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [1.5], "
         "\"out\": "
         "[1], \"ns\": [5]}]}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [1], \"out\": "
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [1], \"out\": "
         "[1], "
         "\"ns\": [5, 6]}]}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [1], \"out\": "
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [1], \"out\": "
         "[1], "
         "\"ns\": [-5]}]}",
-        "{\"format\": 1, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [1], \"out\": "
+        "{\"format\": 3, \"made_by\": \"me\", \"grids\": [{\"kind\": \"k\", \"in\": [1], \"out\": "
         "[1], "
         "\"ns\": [\"x\"]}]}",
     };

@@ -22,7 +22,7 @@ static subject subject_new(const char *path, double flops, amc_proposal_options 
     s.env = amc_prune_env_new(s.net.space, (amc_prune_env_options){{flops, 1}, 0.1, 1}, &err);
     if (!s.env) fail_msg("%s", err.text);
     s.proposal = amc_proposal_new(s.env, options);
-    s.cache = amc_score_cache_new(s.net.groups->n, 100);
+    s.cache = amc_score_cache_new(s.net.groups->n);
     assert_true(s.net.groups->n <= MOST_GROUPS);
     return s;
 }

@@ -5,7 +5,7 @@
 
 static void test_find_and_add(void **state) {
     (void)state;
-    amc_score_cache *cache = amc_score_cache_new(3, 100);
+    amc_score_cache *cache = amc_score_cache_new(3);
     amc_score score = {.accuracy = -1};
     static const int plans[][3] = {{1, 2, 3}, {3, 2, 1}, {1, 2, 4}, {100, 1, 1}};
     for (int i = 0; i < 4; i++) assert_false(amc_score_cache_find(cache, plans[i], &score));
@@ -28,19 +28,19 @@ static void test_find_and_add(void **state) {
 // With more plans than places, what is found is right, and most of the latest are.
 static void test_crowded(void **state) {
     (void)state;
-    enum { PLANS = 3000 };
-    amc_score_cache *cache = amc_score_cache_new(2, 50);
+    enum { PLANS = 100000, SIDE = 400 };
+    amc_score_cache *cache = amc_score_cache_new(2);
     int found = 0;
     for (int i = 0; i < PLANS; i++)
-        amc_score_cache_add(cache, (int[]){1 + i % 60, 1 + i / 60},
+        amc_score_cache_add(cache, (int[]){1 + i % SIDE, 1 + i / SIDE},
                             (amc_score){.accuracy = (float)i});
     for (int i = 0; i < PLANS; i++) {
         amc_score score;
-        if (!amc_score_cache_find(cache, (int[]){1 + i % 60, 1 + i / 60}, &score)) continue;
+        if (!amc_score_cache_find(cache, (int[]){1 + i % SIDE, 1 + i / SIDE}, &score)) continue;
         assert_true(score.accuracy == (float)i);
         found++;
     }
-    assert_true(found > 150 && found <= 256);
+    assert_true(found > 8000 && found <= 8192);
     amc_score_cache_free(cache);
 }
 
