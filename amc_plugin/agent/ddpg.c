@@ -13,18 +13,14 @@
 
 static const float LAST_BOUND = 3e-3f; // initial weights of a last layer (Lillicrap et al.)
 
-typedef struct progress {
-    amc_rng rng;
-    double sigma;     // exploration noise
-    double baseline;  // b: the moving average of the rewards
-    int64_t episodes; // finished
-    int64_t states;   // seen, for the means below
-} progress;
-
 struct amc_ddpg {
     amc_ddpg_options options;
     int state_size;
-    progress now;
+    amc_rng rng;
+    double sigma;          // exploration noise
+    double baseline;       // b: the moving average of the rewards
+    int64_t episodes;      // finished
+    int64_t seen;          // states, for the means below
     double *state_mean;    // (state_size) of all states seen
     double *state_squares; // (state_size) sums of squared distances from the mean
     float *rewards;        // (replay_episodes) a ring, as the replay buffer is
@@ -73,8 +69,8 @@ amc_ddpg *amc_ddpg_new(int state_size, int steps, amc_ddpg_options options, uint
     assert(state_size > 0 && steps > 0 && options.low >= 0 && options.low < 1);
     assert(options.batch > 0 && options.replay_episodes > 0 && options.sigma_floor > 0);
     amc_ddpg *agent = amc_memory_alloc(1, sizeof *agent);
-    agent->options = options, agent->state_size = state_size, agent->now.sigma = options.sigma;
-    amc_rng *rng = &agent->now.rng;
+    agent->options = options, agent->state_size = state_size, agent->sigma = options.sigma;
+    amc_rng *rng = &agent->rng;
     amc_rng_init(rng, seed);
     int hidden = options.hidden, batch = options.batch;
     int actor[] = {state_size, hidden, hidden, 1}, critic[] = {state_size + 1, hidden, hidden, 1};
@@ -116,7 +112,7 @@ void amc_ddpg_free(amc_ddpg *agent) {
 
 // Welford's running mean and sum of squared distances, over all states ever seen.
 static void watch_state(amc_ddpg *agent, const float *state) {
-    int64_t seen = ++agent->now.states;
+    int64_t seen = ++agent->seen;
     for (int i = 0; i < agent->state_size; i++) {
         double off = state[i] - agent->state_mean[i];
         agent->state_mean[i] += off / (double)seen;
@@ -127,7 +123,7 @@ static void watch_state(amc_ddpg *agent, const float *state) {
 // A state in standard deviations from the mean, within 5 of them.
 static void scale_state(const amc_ddpg *agent, const float *state, float *scaled) {
     for (int i = 0; i < agent->state_size; i++) {
-        double deviation = sqrt(agent->state_squares[i] / fmax(1, (double)agent->now.states));
+        double deviation = sqrt(agent->state_squares[i] / fmax(1, (double)agent->seen));
         double z = deviation > 1e-6 ? (state[i] - agent->state_mean[i]) / deviation : 0;
         scaled[i] = (float)fmax(-5, fmin(5, z));
     }
@@ -141,17 +137,17 @@ double amc_ddpg_greedy(amc_ddpg *agent, const float *state) {
 
 double amc_ddpg_act(amc_ddpg *agent, const float *state) {
     double mu = amc_ddpg_greedy(agent, state);
-    return amc_rng_truncated_normal(&agent->now.rng, mu, agent->now.sigma, agent->options.low, 1);
+    return amc_rng_truncated_normal(&agent->rng, mu, agent->sigma, agent->options.low, 1);
 }
 
 double amc_ddpg_sigma(const amc_ddpg *agent) {
-    return agent->now.sigma;
+    return agent->sigma;
 }
 
 // Where a reward stands among the remembered ones, in (-sqrt(3), sqrt(3)); equals share a rank.
 static double standing(const amc_ddpg *agent, float reward) {
     int64_t kept = agent->options.replay_episodes;
-    if (kept > agent->now.episodes) kept = agent->now.episodes;
+    if (kept > agent->episodes) kept = agent->episodes;
     int worse = 0, equal = 0;
     for (int64_t i = 0; i < kept; i++) {
         worse += agent->rewards[i] < reward;
@@ -184,7 +180,7 @@ static void paper_targets(amc_ddpg *agent) {
     pair_outputs(agent, amc_mlp_forward(agent->target_actor, agent->states, batch));
     const float *q = amc_mlp_forward(agent->target_critic, agent->pairs, batch);
     for (int i = 0; i < batch; i++) {
-        double r = amc_replay_reward(agent->replay, agent->indices[i]) - agent->now.baseline;
+        double r = amc_replay_reward(agent->replay, agent->indices[i]) - agent->baseline;
         bool done = amc_replay_done(agent->replay, agent->indices[i]);
         agent->targets[i] = (float)(r + (done ? 0 : agent->options.gamma * q[i]));
     }
@@ -231,7 +227,7 @@ static void train_actor(amc_ddpg *agent) {
 
 static void update(amc_ddpg *agent) {
     const amc_ddpg_options *options = &agent->options;
-    amc_replay_sample(agent->replay, options->batch, agent->indices, &agent->now.rng);
+    amc_replay_sample(agent->replay, options->batch, agent->indices, &agent->rng);
     if (options->paper)
         paper_targets(agent);
     else
@@ -252,19 +248,18 @@ static void remember(amc_ddpg *agent, const float *states, const double *actions
         watch_state(agent, state);
         amc_replay_add(agent->replay, state, (float)actions[t], reward, next, !next);
     }
-    agent->rewards[agent->now.episodes % agent->options.replay_episodes] = reward;
+    agent->rewards[agent->episodes % agent->options.replay_episodes] = reward;
 }
 
 void amc_ddpg_end_episode(amc_ddpg *agent, const float *states, const double *actions, int steps,
                           double reward) {
     const amc_ddpg_options *options = &agent->options;
-    progress *now = &agent->now;
     remember(agent, states, actions, steps, (float)reward);
-    double rate = now->episodes ? options->baseline_rate : 0;
-    now->baseline = rate * now->baseline + (1 - rate) * reward;
-    now->episodes++;
-    if (now->episodes <= options->warmup_episodes) return;
-    now->sigma = fmax(now->sigma * options->sigma_decay, options->sigma_floor);
+    double rate = agent->episodes ? options->baseline_rate : 0;
+    agent->baseline = rate * agent->baseline + (1 - rate) * reward;
+    agent->episodes++;
+    if (agent->episodes <= options->warmup_episodes) return;
+    agent->sigma = fmax(agent->sigma * options->sigma_decay, options->sigma_floor);
     if (agent->replay->count < options->batch) return;
     int threads = openblas_get_num_threads();
     openblas_set_num_threads(1); // sums in another order would be other numbers

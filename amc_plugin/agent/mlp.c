@@ -140,8 +140,8 @@ const float *amc_mlp_input_grads(amc_mlp *net, const float *output_grads, int ba
     return net->deltas[0];
 }
 
-// Vectorised, which takes leave to ignore sqrtf's errno: most of an update's time is spent here.
-__attribute__((optimize("O3", "no-math-errno"))) void amc_mlp_adam(amc_mlp *net, double rate) {
+// Most of an update's time is spent here.
+void amc_mlp_adam(amc_mlp *net, double rate) {
     const float b1 = 0.9f, b2 = 0.999f, epsilon = 1e-8f;
     net->steps++;
     float rate_hat = (float)(rate / (1 - pow(b1, net->steps)));
@@ -156,8 +156,7 @@ __attribute__((optimize("O3", "no-math-errno"))) void amc_mlp_adam(amc_mlp *net,
     }
 }
 
-__attribute__((optimize("O3"))) void amc_mlp_soft_update(amc_mlp *target, const amc_mlp *online,
-                                                         double tau) {
+void amc_mlp_soft_update(amc_mlp *target, const amc_mlp *online, double tau) {
     assert(target->count == online->count);
     float share = (float)tau;
     for (size_t i = 0; i < target->count; i++)

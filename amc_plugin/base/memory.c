@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,4 +48,13 @@ char *amc_memory_text(const char *format, ...) {
     int length = vasprintf(&text, format, args);
     va_end(args);
     return checked(length < 0 ? NULL : text, 1, 1);
+}
+
+FILE *amc_memory_stream(char **text, size_t *length) {
+    return checked(open_memstream(text, length), 1, sizeof(FILE));
+}
+
+void amc_memory_stream_close(FILE *stream) {
+    bool failed = ferror(stream);
+    if (fclose(stream) != 0 || failed) checked(NULL, 1, 1);
 }

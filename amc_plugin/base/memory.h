@@ -5,6 +5,7 @@
 #define AMC_BASE_MEMORY_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 // To be called once, at the start. Every block of 256 KiB and more gets pages of its own and gives
 // them back when it is freed; glibc would stop that after the first, and what decoding needs would
@@ -26,5 +27,10 @@ void *amc_memory_copy(const void *source, size_t count, size_t size);
 
 // A heap copy of a string, or of printf-style text.
 char *amc_memory_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// What is printed to the stream is *text, of *length bytes, once the stream is closed (by
+// amc_memory_stream_close) or flushed. Free with free().
+FILE *amc_memory_stream(char **text, size_t *length);
+void amc_memory_stream_close(FILE *stream);
 
 #endif

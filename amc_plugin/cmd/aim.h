@@ -10,9 +10,10 @@
 typedef struct amc_aim {
     const char *granularity; // "channel" or "weight"
     const char *criterion;
-    double flops, params, latency, memory, min_keep;
-    bool flops_given, params_given, latency_given, memory_given;
-    bool remeasure; // latencies, whatever is kept of them
+    double budget[AMC_RESOURCES]; // shares that may be left,
+    bool given[AMC_RESOURCES];    // where there is such a budget
+    bool remeasure;               // latencies, whatever is kept of them
+    double min_keep;
     int round;
 } amc_aim;
 

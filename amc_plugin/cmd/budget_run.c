@@ -8,6 +8,7 @@
 #include "cmd/progress.h"
 #include "cmd/search_start.h"
 #include "cmd/shell.h"
+#include "cmd/summary.h"
 #include "cmd/tuning.h"
 #include "model/cost_model.h"
 #include "search/evaluation.h"
@@ -204,18 +205,20 @@ static double least_accuracy(const amc_budget_run *run) {
 
 static amc_search_options search_options(const amc_budget_run *run) {
     const amc_search_given *o = run->session->given;
+    amc_proposal_options proposals = {
+        .warmup = o->warmup,
+        .given = run->given_plans,
+        .n_given = run->n_given,
+        .random = strcmp(o->agent, "random") == 0,
+        .seed = (uint64_t)o->seed,
+        .manner =
+            o->paper ? amc_proposal_paper(amc_prune_env_steps(run->env)) : amc_proposal_defaults(),
+    };
     return (amc_search_options){.episodes = run->episodes,
-                                .warmup = o->warmup,
-                                .given = run->given_plans,
-                                .n_given = run->n_given,
-                                .random = strcmp(o->agent, "random") == 0,
+                                .proposals = proposals,
                                 .reward = o->reward,
                                 .expects = o->expects,
-                                .floor = o->max_drop_given ? least_accuracy(run) : 0,
-                                .seed = (uint64_t)o->seed,
-                                .manner = o->paper
-                                              ? amc_proposal_paper(amc_prune_env_steps(run->env))
-                                              : amc_proposal_defaults()};
+                                .floor = o->max_drop_given ? least_accuracy(run) : 0};
 }
 
 // Unless it is to be the paper's or a random one.
@@ -314,7 +317,7 @@ static int verify(amc_budget_run *run, amc_error *err) {
 }
 
 static cJSON *result_json(amc_budget_run *run) {
-    cJSON *json = amc_output_json(run->output, run->pruned);
+    cJSON *json = amc_summary_json(run->output, run->pruned);
     cJSON_AddStringToObject(json, "data", run->session->scorer->data_path);
     cJSON_AddNumberToObject(json, "accuracy_before", amc_search_session_accuracy(run->session));
     cJSON_AddNumberToObject(json, "accuracy", run->score.accuracy);
@@ -421,7 +424,7 @@ int amc_budget_run_finetune(amc_budget_run *run, amc_error *err) {
 }
 
 void amc_budget_run_print(const amc_budget_run *run) {
-    amc_output_print_summary(run->output, run->pruned);
+    amc_summary_print(run->output, run->pruned);
     amc_running_print(&run->session->running);
     printf("accuracy %.2f%% on the held-out training images, before fine-tuning (episode %d of "
            "%d, %.2f%% there)\n",
@@ -432,6 +435,6 @@ void amc_budget_run_print(const amc_budget_run *run) {
                run->evaluation.stopped, run->evaluation.plans,
                100.0 * (double)run->evaluation.images / run->evaluation.plans /
                    run->session->scorer->dataset->n);
-    amc_output_print_commands(run->output, run->session->scorer->data_path);
+    amc_summary_print_commands(run->output, run->session->scorer->data_path);
     fflush(stdout); // what follows may take hours
 }

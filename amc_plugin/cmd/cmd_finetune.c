@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct finetune_options {
     amc_tuning_options tuning;
@@ -25,7 +24,7 @@ static int run(const finetune_options *o, const char *cfg, const char *weights, 
     amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
     if (!network) return -1;
     amc_tuning_options tuning = o->tuning;
-    char *beside = amc_memory_text("%.*s-finetuned.weights", (int)strlen(cfg) - 4, cfg);
+    char *beside = amc_network_beside(network, "-finetuned.weights");
     if (!tuning.result) tuning.result = beside;
     amc_tuning_result result;
     int status = amc_tuning_run(network, &tuning, &result, err);

@@ -6,6 +6,7 @@
 #include "cmd/options.h"
 #include "cmd/output.h"
 #include "cmd/running.h"
+#include "cmd/summary.h"
 #include "search/checkpoint.h"
 #include "search/policy.h"
 
@@ -199,10 +200,10 @@ static void print_result(const pruning *p) {
         amc_cmd_print_json(p->json);
         return;
     }
-    amc_output_print_summary(p->output, p->pruned);
+    amc_summary_print(p->output, p->pruned);
     amc_running_print(&p->running);
     char *data = amc_network_data_path(p->network, p->options->data);
-    amc_output_print_commands(p->output, data);
+    amc_summary_print_commands(p->output, data);
     free(data);
 }
 
@@ -243,7 +244,7 @@ static int write_result(pruning *p, amc_error *err) {
     if (status < 0) return -1;
     p->pruned = amc_output_read_back(p->output, err);
     if (!p->pruned || amc_running_compare(&p->running, p->pruned, err) < 0) return -1;
-    p->json = amc_output_json(p->output, p->pruned);
+    p->json = amc_summary_json(p->output, p->pruned);
     amc_running_add_json(&p->running, p->json);
     return amc_output_publish(p->output, p->json, err);
 }
@@ -273,10 +274,10 @@ int amc_cmd_prune(int argc, char **argv) {
          .value = &o.policy,
          .argument = "P",
          .help = POLICIES},
-        AMC_OPTION_FLOPS(&o.aim.flops, &o.aim.flops_given),
-        AMC_OPTION_PARAMS(&o.aim.params, &o.aim.params_given),
-        AMC_OPTION_LATENCY(&o.aim.latency, &o.aim.latency_given),
-        AMC_OPTION_MEMORY(&o.aim.memory, &o.aim.memory_given),
+        AMC_OPTION_FLOPS(&o.aim),
+        AMC_OPTION_PARAMS(&o.aim),
+        AMC_OPTION_LATENCY(&o.aim),
+        AMC_OPTION_MEMORY(&o.aim),
         AMC_OPTION_REMEASURE(&o.aim.remeasure),
         {.name = "keep",
          .kind = AMC_OPTION_NUMBER,

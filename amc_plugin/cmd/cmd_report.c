@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAYERS, EPISODES, FRONT, PICTURES };
-static const char *const files[PICTURES] = {"layers.png", "episodes.png", "front.png"};
+enum { PICTURES = AMC_REPORT_PAGE };
+
 static const char *const titles[PICTURES] = {
     "What each layer keeps", "Accuracy of the plans that the search tried, in their order",
     "Accuracy against size of the plans that the search tried"};
@@ -27,10 +27,10 @@ static int load_episodes(const char *folder, amc_episode_table **table, amc_erro
 
 static int draw(const amc_result_file *result, const amc_episode_table *table, char **paths,
                 amc_error *err) {
-    if (amc_report_draw_layers(result, paths[LAYERS], err) < 0) return -1;
+    if (amc_report_draw_layers(result, paths[AMC_REPORT_LAYERS], err) < 0) return -1;
     if (!table) return 0;
-    if (amc_report_draw_episodes(result, table, paths[EPISODES], err) < 0) return -1;
-    return amc_report_draw_front(result, table, paths[FRONT], err);
+    if (amc_report_draw_episodes(result, table, paths[AMC_REPORT_EPISODES], err) < 0) return -1;
+    return amc_report_draw_front(result, table, paths[AMC_REPORT_FRONT], err);
 }
 
 static void print_files(char **paths, int n, const char *page, bool as_json) {
@@ -48,17 +48,16 @@ static void print_files(char **paths, int n, const char *page, bool as_json) {
 
 static int write_report(const amc_result_file *result, const amc_episode_table *table,
                         const char *folder, bool json, amc_error *err) {
-    char *paths[PICTURES], *page = amc_memory_text("%s/report.html", folder);
+    char *paths[AMC_REPORT_FILES];
     amc_report_picture pictures[PICTURES];
-    for (int i = 0; i < PICTURES; i++) {
-        paths[i] = amc_memory_text("%s/%s", folder, files[i]);
-        pictures[i] = (amc_report_picture){paths[i], titles[i]};
-    }
-    int n = table ? PICTURES : EPISODES, status = draw(result, table, paths, err);
+    for (int i = 0; i < AMC_REPORT_FILES; i++)
+        paths[i] = amc_memory_text("%s/%s", folder, amc_report_files[i]);
+    for (int i = 0; i < PICTURES; i++) pictures[i] = (amc_report_picture){paths[i], titles[i]};
+    const char *page = paths[AMC_REPORT_PAGE];
+    int n = table ? PICTURES : AMC_REPORT_EPISODES, status = draw(result, table, paths, err);
     if (status == 0) status = amc_report_page_write(result, pictures, n, page, err);
     if (status == 0) print_files(paths, n, page, json);
-    for (int i = 0; i < PICTURES; i++) free(paths[i]);
-    free(page);
+    for (int i = 0; i < AMC_REPORT_FILES; i++) free(paths[i]);
     return status;
 }
 

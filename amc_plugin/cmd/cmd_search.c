@@ -40,12 +40,12 @@ static int episodes_of(const search *s) {
 
 static int open_runs(search *s, amc_error *err) {
     const amc_search_given *o = s->given;
-    s->n = o->aim.flops_given && o->flops.n > 1 ? o->flops.n : 1;
+    s->n = o->aim.given[AMC_RESOURCE_MACS] && o->flops.n > 1 ? o->flops.n : 1;
     s->finishing = amc_finishing_new(&s->session, s->n);
     for (int i = 0; i < s->n; i++) {
         s->aims[i] = o->aim;
-        if (s->n > 1) s->aims[i].flops = o->flops.values[i];
-        char *folder = folder_of(s, s->aims[i].flops);
+        if (s->n > 1) s->aims[i].budget[AMC_RESOURCE_MACS] = o->flops.values[i];
+        char *folder = folder_of(s, s->aims[i].budget[AMC_RESOURCE_MACS]);
         s->runs[i] =
             amc_budget_run_new(&s->session, s->finishing, &s->aims[i], folder, episodes_of(s), err);
         free(folder);
@@ -92,7 +92,8 @@ static void print_front(const search *s, int n) {
     printf("budget    FLOPs  parameters  accuracy\n");
     for (int i = 0; i < n; i++) {
         const cJSON *json = amc_budget_run_json(s->runs[i]);
-        printf("%5.1f%%  %6.2f%%  %9.2f%%  %7.2f%%  %s\n", 100 * s->aims[i].flops,
+        printf("%5.1f%%  %6.2f%%  %9.2f%%  %7.2f%%  %s\n",
+               100 * s->aims[i].budget[AMC_RESOURCE_MACS],
                100 * number_of(json, "macs") / number_of(json, "macs_before"),
                100 * number_of(json, "params") / number_of(json, "params_before"),
                100 * number_of(json, "accuracy"),

@@ -12,17 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Of the folder that the .cfg is in, with its slash: the length in cfg_path.
-static int folder_length(const amc_network *network) {
-    const char *slash = strrchr(network->cfg_path, '/');
-    return slash ? (int)(slash + 1 - network->cfg_path) : 0;
-}
-
 // weights/<name>.weights, else the one beside the .cfg, where this program writes them. New text.
 static char *usual_weights(const amc_network *network) {
     char *usual = amc_memory_text("weights/%s.weights", network->name);
-    char *beside =
-        amc_memory_text("%.*s%s.weights", folder_length(network), network->cfg_path, network->name);
+    char *beside = amc_network_beside(network, ".weights");
     bool take_beside = !amc_files_exists(usual) && amc_files_exists(beside);
     free(take_beside ? usual : beside);
     return take_beside ? beside : usual;
@@ -126,7 +119,13 @@ double *amc_network_importance(const amc_network *network, const char *criterion
     return NULL;
 }
 
+char *amc_network_beside(const amc_network *network, const char *ending) {
+    const char *slash = strrchr(network->cfg_path, '/');
+    int folder = slash ? (int)(slash + 1 - network->cfg_path) : 0;
+    return amc_memory_text("%.*s%s%s", folder, network->cfg_path, network->name, ending);
+}
+
 char *amc_network_data_path(const amc_network *network, const char *given) {
     if (given) return amc_memory_text("%s", given);
-    return amc_memory_text("%.*s%s.data", folder_length(network), network->cfg_path, network->name);
+    return amc_network_beside(network, ".data");
 }

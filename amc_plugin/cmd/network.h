@@ -43,6 +43,9 @@ int64_t amc_network_cost(const amc_network *network, amc_granularity granularity
 double *amc_network_importance(const amc_network *network, const char *criterion, uint64_t seed,
                                amc_error *err);
 
+// <name><ending> in the .cfg's folder. New text.
+char *amc_network_beside(const amc_network *network, const char *ending);
+
 // The .data file to use: `given`, or <name>.data beside the .cfg. New text.
 char *amc_network_data_path(const amc_network *network, const char *given);
 

@@ -40,29 +40,30 @@ typedef struct amc_option {
         .name = "data", .kind = AMC_OPTION_TEXT, .value = (to), .argument = "FILE",                \
         .help = "the .data file, else <name>.data beside the cfg"                                  \
     }
-#define AMC_OPTION_FLOPS(to, is_given)                                                             \
+#define AMC_OPTION_FLOPS(aim)                                                                      \
     {                                                                                              \
-        .name = "flops", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",                \
-        .help = "budget: share of the FLOPs (multiply-accumulates) left", .high = 1, .open = true, \
-        .given = (is_given)                                                                        \
+        .name = "flops", .kind = AMC_OPTION_NUMBER, .value = &(aim)->budget[AMC_RESOURCE_MACS],    \
+        .argument = "R", .help = "budget: share of the FLOPs (multiply-accumulates) left",         \
+        .high = 1, .open = true, .given = &(aim)->given[AMC_RESOURCE_MACS]                         \
     }
-#define AMC_OPTION_PARAMS(to, is_given)                                                            \
+#define AMC_OPTION_PARAMS(aim)                                                                     \
     {                                                                                              \
-        .name = "params", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",               \
-        .help = "budget: share of the parameters left", .high = 1, .open = true,                   \
-        .given = (is_given)                                                                        \
+        .name = "params", .kind = AMC_OPTION_NUMBER, .value = &(aim)->budget[AMC_RESOURCE_PARAMS], \
+        .argument = "R", .help = "budget: share of the parameters left", .high = 1, .open = true,  \
+        .given = &(aim)->given[AMC_RESOURCE_PARAMS]                                                \
     }
-#define AMC_OPTION_LATENCY(to, is_given)                                                           \
+#define AMC_OPTION_LATENCY(aim)                                                                    \
     {                                                                                              \
-        .name = "latency", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",              \
+        .name = "latency", .kind = AMC_OPTION_NUMBER,                                              \
+        .value = &(aim)->budget[AMC_RESOURCE_LATENCY], .argument = "R",                            \
         .help = "budget: share of the time for one image left, as predicted", .high = 1,           \
-        .open = true, .given = (is_given)                                                          \
+        .open = true, .given = &(aim)->given[AMC_RESOURCE_LATENCY]                                 \
     }
-#define AMC_OPTION_MEMORY(to, is_given)                                                            \
+#define AMC_OPTION_MEMORY(aim)                                                                     \
     {                                                                                              \
-        .name = "memory", .kind = AMC_OPTION_NUMBER, .value = (to), .argument = "R",               \
-        .help = "budget: share of the most activations that live at a time left", .high = 1,       \
-        .open = true, .given = (is_given)                                                          \
+        .name = "memory", .kind = AMC_OPTION_NUMBER, .value = &(aim)->budget[AMC_RESOURCE_MEMORY], \
+        .argument = "R", .help = "budget: share of the most activations that live at a time left", \
+        .high = 1, .open = true, .given = &(aim)->given[AMC_RESOURCE_MEMORY]                       \
     }
 #define AMC_OPTION_REMEASURE(to)                                                                   \
     {                                                                                              \

@@ -57,17 +57,4 @@ int amc_output_publish(amc_output *output, cJSON *json, amc_error *err);
 // Replaces the result.json of a result that is in place. -1 with err set.
 int amc_output_rewrite_json(const amc_output *output, const cJSON *json, amc_error *err);
 
-// What there is to say about a result, as a JSON object (see result_file.h): the command line, the
-// paths, costs before and after, bytes of the weights file (of single weights zstd_bytes, when it
-// is compressed), and what each layer kept.
-cJSON *amc_output_json(const amc_output *output, const amc_network *pruned);
-
-// Prints what each layer kept, and the totals.
-void amc_output_print_summary(const amc_output *output, const amc_network *pruned);
-
-// Prints the commands that fine-tune and validate the result with this program, or those of
-// detectors for a network that ends in one, as the last lines of stdout and as a shell reads them;
-// before them one that makes the .data file's backup folder, if that is missing.
-void amc_output_print_commands(const amc_output *output, const char *data_path);
-
 #endif

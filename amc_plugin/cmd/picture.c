@@ -33,7 +33,7 @@ amc_picture *amc_picture_new(const char *path) {
     amc_picture *picture = amc_memory_alloc(1, sizeof *picture);
     picture->path = amc_memory_text("%s", path);
     picture->part = amc_memory_text("%s.part", path);
-    picture->script = open_memstream(&picture->text, &picture->length);
+    picture->script = amc_memory_stream(&picture->text, &picture->length);
     fputs(LOOK, picture->script);
     return picture;
 }
@@ -82,7 +82,7 @@ static int run_gnuplot(const amc_picture *picture, int output, amc_error *err) {
 }
 
 int amc_picture_draw(amc_picture *picture, amc_error *err) {
-    fclose(picture->script);
+    amc_memory_stream_close(picture->script);
     int output = open(picture->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     int status =
         output < 0 ? amc_error_set(err, "%s: can't be written: %s", picture->part, strerror(errno))

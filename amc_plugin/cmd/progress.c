@@ -41,14 +41,14 @@ amc_progress *amc_progress_new(const amc_prune_space *space, amc_resource resour
     progress->quiet = quiet;
     progress->terminal = isatty(STDERR_FILENO);
     progress->replaying = true;
-    progress->csv = open_memstream(&progress->text, &progress->length);
+    progress->csv = amc_memory_stream(&progress->text, &progress->length);
     write_header(progress);
     return progress;
 }
 
 void amc_progress_free(amc_progress *progress) {
     if (!progress) return;
-    fclose(progress->csv);
+    amc_memory_stream_close(progress->csv);
     free(progress->text);
     free(progress);
 }

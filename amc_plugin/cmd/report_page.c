@@ -1,6 +1,7 @@
 #include "cmd/report_page.h"
 
 #include "base/files.h"
+#include "base/memory.h"
 #include "cmd/commands.h"
 
 #include <math.h>
@@ -187,9 +188,9 @@ int amc_report_page_write(const amc_result_file *result, const amc_report_pictur
                           int n_pictures, const char *path, amc_error *err) {
     char *text = NULL;
     size_t length = 0;
-    FILE *page = open_memstream(&text, &length);
+    FILE *page = amc_memory_stream(&text, &length);
     int status = put_page(page, result, pictures, n_pictures, err);
-    fclose(page);
+    amc_memory_stream_close(page);
     if (status == 0) status = amc_files_write(path, text, length, err);
     free(text);
     return status;

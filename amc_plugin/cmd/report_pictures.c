@@ -11,6 +11,9 @@
 #define BLUE "#2c6fbb"
 #define GRAY "#bdc3c7"
 
+const char *const amc_report_files[AMC_REPORT_FILES] = {"layers.png", "episodes.png", "front.png",
+                                                        "report.html"};
+
 // ---- layers -------------------------------------------------------------------------------------
 
 int amc_report_draw_layers(const amc_result_file *result, const char *path, amc_error *err) {

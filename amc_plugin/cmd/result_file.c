@@ -23,7 +23,6 @@ static void read_values(amc_result_file *r, const cJSON *json) {
     const struct {
         const char *key, **to;
     } texts[] = {{"command", &r->command},
-                 {"data", &r->data},
                  {"original_cfg", &r->original_cfg},
                  {"original_weights", &r->original_weights},
                  {"cfg", &r->cfg},

@@ -25,7 +25,7 @@ typedef struct amc_result_reference {
 // Texts belong to it; NULL, and numbers NAN, where the file doesn't say.
 typedef struct amc_result_file {
     void *json; // what texts point into
-    const char *name, *command, *data;
+    const char *command;
     const char *original_cfg, *original_weights, *cfg, *weights;
     bool by_weights; // single weights were pruned
     double macs_before, macs, params_before, params, bytes_before, bytes;

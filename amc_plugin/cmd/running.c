@@ -22,7 +22,7 @@ static int open_latency(amc_running *running, amc_prune_space *space, amc_latenc
 int amc_running_open(amc_running *running, const amc_aim *aim, const amc_network *network,
                      amc_prune_space *space, amc_latency_options options, amc_error *err) {
     *running = (amc_running){.aim = aim, .network = network};
-    return aim->latency_given ? open_latency(running, space, options, err) : 0;
+    return aim->given[AMC_RESOURCE_LATENCY] ? open_latency(running, space, options, err) : 0;
 }
 
 void amc_running_close(amc_running *running) {
@@ -47,25 +47,25 @@ static int compare_latency(amc_running *running, const amc_network *pruned, amc_
 int amc_running_compare(amc_running *running, const amc_network *pruned, amc_error *err) {
     running->before_bytes = amc_activation_memory_peak(running->network->graph);
     running->after_bytes = amc_activation_memory_peak(pruned->graph);
-    return running->aim->latency_given ? compare_latency(running, pruned, err) : 0;
+    return running->aim->given[AMC_RESOURCE_LATENCY] ? compare_latency(running, pruned, err) : 0;
 }
 
 void amc_running_add_json(const amc_running *running, cJSON *json) {
-    if (running->aim->latency_given) {
+    if (running->aim->given[AMC_RESOURCE_LATENCY]) {
         cJSON_AddNumberToObject(json, "latency_ms", running->after_ms);
         cJSON_AddNumberToObject(json, "latency_ms_before", running->before_ms);
     }
-    if (running->aim->memory_given) {
+    if (running->aim->given[AMC_RESOURCE_MEMORY]) {
         cJSON_AddNumberToObject(json, "memory_bytes", (double)running->after_bytes);
         cJSON_AddNumberToObject(json, "memory_bytes_before", (double)running->before_bytes);
     }
 }
 
 void amc_running_print(const amc_running *running) {
-    if (running->aim->latency_given)
+    if (running->aim->given[AMC_RESOURCE_LATENCY])
         printf("milliseconds an image %.3g -> %.3g, %.2f times as fast (measured in turn)\n",
                running->before_ms, running->after_ms, running->speed_up);
-    if (running->aim->memory_given)
+    if (running->aim->given[AMC_RESOURCE_MEMORY])
         printf("bytes of activations %s -> %s (%.2f%%)\n", amc_cmd_count(running->before_bytes),
                amc_cmd_count(running->after_bytes),
                100 * (double)running->after_bytes / (double)running->before_bytes);

@@ -21,13 +21,13 @@ static int compare_down(const void *a, const void *b) {
 
 // The mildest first: what is found for one is where the next begins.
 static int sort_budgets(amc_search_given *o, amc_error *err) {
-    if (!o->aim.flops_given) return 0;
+    if (!o->aim.given[AMC_RESOURCE_MACS]) return 0;
     qsort(o->flops.values, (size_t)o->flops.n, sizeof *o->flops.values, compare_down);
     for (int i = 1; i < o->flops.n; i++)
         if (o->flops.values[i] == o->flops.values[i - 1])
             return amc_error_set(err, "search: -flops has %g twice, expected different budgets",
                                  o->flops.values[i]);
-    o->aim.flops = o->flops.values[0];
+    o->aim.budget[AMC_RESOURCE_MACS] = o->flops.values[0];
     return 0;
 }
 
@@ -59,9 +59,10 @@ static int check(amc_search_given *o, amc_error *err) {
                                   "-granularity weight");
     if (!o->refit_given && amc_gpu_chosen() >= 0) o->scorer.repair.refit = 0; // it takes the CPU
     if (reward == AMC_REWARD_ERR && !amc_aim_is_limited(&o->aim)) {
-        o->aim.flops = o->aim.params = 0.5; // something has to be given up
-        o->aim.flops_given = !by_weights;
-        o->aim.params_given = by_weights;
+        o->aim.budget[AMC_RESOURCE_MACS] = o->aim.budget[AMC_RESOURCE_PARAMS] =
+            0.5; // something has to be given up
+        o->aim.given[AMC_RESOURCE_MACS] = !by_weights;
+        o->aim.given[AMC_RESOURCE_PARAMS] = by_weights;
     }
     o->expects = !o->paper && o->early_stop == 0;
     o->scorer.seed = (uint64_t)o->seed;
@@ -92,10 +93,10 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
              "budget: share of the FLOPs (multiply-accumulates) left; of several, a result each",
          .high = 1,
          .open = true,
-         .given = &o->aim.flops_given},
-        AMC_OPTION_PARAMS(&o->aim.params, &o->aim.params_given),
-        AMC_OPTION_LATENCY(&o->aim.latency, &o->aim.latency_given),
-        AMC_OPTION_MEMORY(&o->aim.memory, &o->aim.memory_given),
+         .given = &o->aim.given[AMC_RESOURCE_MACS]},
+        AMC_OPTION_PARAMS(&o->aim),
+        AMC_OPTION_LATENCY(&o->aim),
+        AMC_OPTION_MEMORY(&o->aim),
         AMC_OPTION_REMEASURE(&o->aim.remeasure),
         AMC_OPTION_GRANULARITY(&o->aim.granularity),
         {.name = "reward",
@@ -202,10 +203,11 @@ static void print_number(FILE *to, const char *key, bool given, double value) {
 static void print_options(FILE *to, const amc_search_given *o, const amc_aim *aim) {
     fprintf(to, "granularity %s\n", aim->granularity);
     fprintf(to, "reward %s\n", o->reward_name);
-    print_number(to, "flops", aim->flops_given, aim->flops);
-    print_number(to, "params", aim->params_given, aim->params);
-    print_number(to, "latency", aim->latency_given, aim->latency);
-    print_number(to, "memory", aim->memory_given, aim->memory);
+    print_number(to, "flops", aim->given[AMC_RESOURCE_MACS], aim->budget[AMC_RESOURCE_MACS]);
+    print_number(to, "params", aim->given[AMC_RESOURCE_PARAMS], aim->budget[AMC_RESOURCE_PARAMS]);
+    print_number(to, "latency", aim->given[AMC_RESOURCE_LATENCY],
+                 aim->budget[AMC_RESOURCE_LATENCY]);
+    print_number(to, "memory", aim->given[AMC_RESOURCE_MEMORY], aim->budget[AMC_RESOURCE_MEMORY]);
     print_number(to, "max-drop", o->max_drop_given, o->max_drop);
     print_number(to, "min-keep", true, aim->min_keep);
     fprintf(to, "round %d\n", aim->round);
@@ -267,9 +269,9 @@ char *amc_search_options_settings(const amc_search_given *given, const amc_aim *
                                   const amc_network *network, amc_error *err) {
     char *text;
     size_t length;
-    FILE *to = open_memstream(&text, &length);
+    FILE *to = amc_memory_stream(&text, &length);
     int status = print_settings(to, given, aim, network, err);
-    fclose(to);
+    amc_memory_stream_close(to);
     if (status == 0) return text;
     free(text);
     return NULL;

@@ -51,10 +51,10 @@ static bool is_left_out(const char *word, const char *more) {
 char *amc_shell_line(const char *more) {
     char *line;
     size_t length;
-    FILE *to = open_memstream(&line, &length);
+    FILE *to = amc_memory_stream(&line, &length);
     for (int i = 0; i < kept_n; i++)
         if (!is_left_out(kept[i], more)) add_word(to, kept[i]);
     if (more) add_word(to, more);
-    fclose(to);
+    amc_memory_stream_close(to);
     return line;
 }

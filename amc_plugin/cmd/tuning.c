@@ -42,9 +42,9 @@ typedef struct tuning {
 static int write_list(const tuning *t, const amc_image_list *list, amc_error *err) {
     char *text = NULL;
     size_t length = 0;
-    FILE *file = open_memstream(&text, &length);
+    FILE *file = amc_memory_stream(&text, &length);
     for (int i = 0; i < list->n; i++) fprintf(file, "%s\n", list->entries[i].path);
-    fclose(file);
+    amc_memory_stream_close(file);
     int status = amc_files_write(t->folder->list, text, length, err);
     free(text);
     return status;

@@ -1,17 +1,16 @@
 #include "cmd/tuning_folder.h"
 
 #include "base/files.h"
+#include "base/lock_file.h"
 #include "base/memory.h"
 #include "base/text_lines.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,22 +87,13 @@ static void remove_files(const amc_tuning_folder *folder) {
     free(backup);
 }
 
-static int take_lock(amc_tuning_folder *folder, amc_error *err) {
-    folder->lock = open(folder->table, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (folder->lock < 0)
-        return amc_error_set(err, "%s: can't be written: %s", folder->table, strerror(errno));
-    if (flock(folder->lock, LOCK_EX | LOCK_NB) == 0) return 0;
-    return amc_error_set(err, "%s: another fine-tuning is going on there", folder->path);
-}
-
 static int append(const amc_tuning_folder *folder, const char *line, amc_error *err) {
-    ssize_t length = (ssize_t)strlen(line);
-    if (write(folder->lock, line, (size_t)length) == length) return 0;
-    return amc_error_set(err, "%s: can't be written: %s", folder->table, strerror(errno));
+    return amc_files_put(folder->lock, folder->table, line, strlen(line), err);
 }
 
 static int begin(amc_tuning_folder *folder, bool resume, bool force, amc_error *err) {
-    if (take_lock(folder, err) < 0) return -1;
+    folder->lock = amc_lock_file_open(folder->table, "another fine-tuning is going on there", err);
+    if (folder->lock < 0) return -1;
     amc_tuning_state state;
     bool unfinished = amc_tuning_folder_state(folder, &state, err) < 0 || state.trained > 0;
     if (unfinished && !resume && !force)

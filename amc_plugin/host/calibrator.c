@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "host/fused_activation.h"
 #include "host/gpu.h"
 #include "host/gpu_network.h"
 #include "host/host_network.h"
@@ -129,8 +130,9 @@ int amc_calibrator_images(const amc_calibrator *calibrator) {
 }
 
 float amc_calibrator_slope(const amc_calibrator *calibrator, int layer) {
-    ACTIVATION activation = calibrator->net->layers[layer].activation;
-    return activation == RELU ? 0 : activation == LEAKY ? 0.1f : 1;
+    amc_activation act;
+    amc_fused_activation(calibrator->net->layers[layer].activation, &act);
+    return amc_activation_slope(act);
 }
 
 bool amc_calibrator_is_linear(const amc_calibrator *calibrator, int layer) {

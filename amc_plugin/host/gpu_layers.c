@@ -1,5 +1,6 @@
 #include "host/gpu_layers.h"
 
+#include "host/fused_activation.h"
 #include "host/gpu.h"
 #include "host/gpu_engine.h"
 #include "kernels/gpu_batchnorm.h"
@@ -49,8 +50,10 @@ static void add_gradients(const layer *l, const network *net) {
 
 // Whether the activation is x above 0 and slope times x below.
 static bool is_fused(ACTIVATION a, float *slope) {
-    *slope = a == LEAKY ? .1f : a == LINEAR ? 1 : 0;
-    return a == RELU || a == LEAKY || a == LINEAR;
+    amc_activation act;
+    bool fused = amc_fused_activation(a, &act);
+    *slope = amc_activation_slope(act);
+    return fused;
 }
 
 static amc_gpu_batch batch_of(const layer *l, float slope) {

@@ -1,9 +1,9 @@
 #include "host/hooks.h"
 
 #include "base/memory.h"
+#include "host/fused_activation.h"
 #include "host/gpu_layers.h"
 #include "host/update.h"
-#include "kernels/activation.h"
 #include "kernels/batchnorm.h"
 #include "kernels/connected.h"
 #include "kernels/conv.h"
@@ -43,12 +43,6 @@ const char *amc_hooks_kernels(void) {
 void __real_activate_array(float *x, const int n, const ACTIVATION a);
 void __real_gradient_array(const float *x, const int n, const ACTIVATION a, float *delta);
 
-// Whether our kernels have the activation; *act is it, else AMC_LINEAR.
-static bool is_fused(ACTIVATION a, amc_activation *act) {
-    *act = a == RELU ? AMC_RELU : a == LEAKY ? AMC_LEAKY : AMC_LINEAR;
-    return a == RELU || a == LEAKY || a == LINEAR;
-}
-
 static amc_batchnorm batchnorm_of(const layer *l) {
     return (amc_batchnorm){l->scales,       l->biases,           l->mean,          l->variance,
                            l->rolling_mean, l->rolling_variance, l->scale_updates, l->bias_updates};
@@ -69,7 +63,7 @@ static amc_finish finish_of(const layer *l, amc_activation act) {
 static void backward_output(const layer *l, const network *net) {
     amc_activation act;
     int pixels = l->out_h * l->out_w;
-    if (!is_fused(l->activation, &act))
+    if (!amc_fused_activation(l->activation, &act))
         __real_gradient_array(l->output, l->outputs * l->batch, l->activation, l->delta);
     amc_batchnorm bn = batchnorm_of(l);
     if (l->batch_normalize && net->train) {
@@ -90,7 +84,7 @@ static amc_conv_shape shape_of(const layer *l) {
 static void forward_convolutional(layer l, network net) {
     amc_conv_shape shape = shape_of(&l);
     amc_activation act;
-    bool fused = is_fused(l.activation, &act);
+    bool fused = amc_fused_activation(l.activation, &act);
     if (l.batch_normalize && net.train) {
         amc_batchnorm bn = batchnorm_of(&l);
         amc_conv_forward(&shape, l.batch, net.input, l.weights, NULL, l.x);
@@ -147,7 +141,8 @@ layer __wrap_make_convolutional_layer(int batch, int h, int w, int c, int n, int
 
 static void forward_connected(layer l, network net) {
     amc_activation act;
-    bool fused = is_fused(l.activation, &act), normalise = l.batch_normalize && net.train;
+    bool fused = amc_fused_activation(l.activation, &act),
+         normalise = l.batch_normalize && net.train;
     amc_finish finish = finish_of(&l, act);
     amc_connected_forward(l.batch, l.inputs, l.outputs, net.input, l.weights,
                           normalise ? NULL : &finish, normalise ? l.x : l.output);
@@ -259,7 +254,8 @@ layer __wrap_make_maxpool_layer(int batch, int h, int w, int c, int size, int st
 
 // Whether it adds two inputs of the same shape in one pass; Darknet's own code does the others.
 static bool is_plain_shortcut(const layer *l, amc_activation *act) {
-    return is_fused(l->activation, act) && l->w == l->out_w && l->h == l->out_h && l->c == l->out_c;
+    return amc_fused_activation(l->activation, act) && l->w == l->out_w && l->h == l->out_h &&
+           l->c == l->out_c;
 }
 
 static void forward_shortcut(layer l, network net) {
@@ -310,7 +306,7 @@ void __wrap_gemm(int ta, int tb, int m, int n, int k, float alpha, float *a, int
 
 void __wrap_activate_array(float *x, const int n, const ACTIVATION a) {
     amc_activation act;
-    if (enabled && is_fused(a, &act)) {
+    if (enabled && amc_fused_activation(a, &act)) {
         amc_activation_forward(x, n, act);
     } else {
         __real_activate_array(x, n, a);
@@ -319,7 +315,7 @@ void __wrap_activate_array(float *x, const int n, const ACTIVATION a) {
 
 void __wrap_gradient_array(const float *x, const int n, const ACTIVATION a, float *delta) {
     amc_activation act;
-    if (enabled && is_fused(a, &act)) {
+    if (enabled && amc_fused_activation(a, &act)) {
         amc_activation_backward(x, n, act, delta);
     } else {
         __real_gradient_array(x, n, a, delta);

@@ -1,5 +1,6 @@
 #include "host/host_network.h"
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "host/gpu.h"
 #include "host/gpu_network.h"
@@ -53,9 +54,9 @@ static int cfg_of_batch(const char *path, int batch, amc_error *err) {
     char *text = amc_cfg_text_print(cfg);
     int file = memfd_create("cfg", MFD_CLOEXEC);
     size_t length = strlen(text);
-    if (file < 0 || write(file, text, length) != (ssize_t)length) {
-        amc_error_set(err, "%s: can't be copied for Darknet: %s", path, strerror(errno));
-        if (file >= 0) close(file);
+    if (file < 0) amc_error_set(err, "%s: can't be copied for Darknet: %s", path, strerror(errno));
+    if (file >= 0 && amc_files_put(file, path, text, length, err) < 0) {
+        close(file);
         file = -1;
     }
     free(text);
@@ -68,6 +69,12 @@ static network *parse(const char *path, int batch, amc_error *err) {
     int file = cfg_of_batch(path, batch, err);
     if (file < 0) return NULL;
     char *name = amc_memory_text("/proc/self/fd/%d", file);
+    if (access(name, R_OK) < 0) { // Darknet would end the process, and nobody would hear why
+        amc_error_set(err, "%s: can't be opened, expected /proc to be mounted", name);
+        free(name);
+        close(file);
+        return NULL;
+    }
     int kept = silence_stderr();
     network *net = parse_network_cfg(name);
     restore_stderr(kept);

@@ -1,17 +1,16 @@
 #include "search/checkpoint.h"
 
 #include "base/files.h"
+#include "base/lock_file.h"
 #include "base/memory.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,42 +34,11 @@ struct amc_checkpoint {
 
 // ---- opening ------------------------------------------------------------------------------------
 
-static int check_regular(int file, const char *path, amc_error *err) {
-    struct stat info;
-    if (fstat(file, &info) == 0 && S_ISREG(info.st_mode)) return 0;
-    return amc_error_set(err, "%s: expected a regular file, or none", path);
-}
-
-static int lock(int file, const char *path, amc_error *err) {
-    if (flock(file, LOCK_EX | LOCK_NB) == 0) return 0;
-    if (errno == EWOULDBLOCK)
-        return amc_error_set(err,
-                             "%s: another search is at work in this folder; expected it to end "
-                             "first, or another -out folder",
-                             path);
-    return amc_error_set(err, "%s: can't be locked: %s", path, strerror(errno));
-}
-
-// Whether the path still names the file: who had it locked before may have removed it.
-static bool is_at(int file, const char *path) {
-    struct stat mine, there;
-    return fstat(file, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino &&
-           mine.st_dev == there.st_dev;
-}
-
-static int open_locked(const char *path, amc_error *err) {
-    for (;;) {
-        int file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-        if (file < 0) return amc_error_set(err, "%s: can't be opened: %s", path, strerror(errno));
-        bool locked = check_regular(file, path, err) == 0 && lock(file, path, err) == 0;
-        if (locked && is_at(file, path)) return file;
-        close(file);
-        if (!locked) return -1;
-    }
-}
-
 amc_checkpoint *amc_checkpoint_open(const char *path, amc_error *err) {
-    int file = open_locked(path, err);
+    int file = amc_lock_file_open(path,
+                                  "another search is at work in this folder; expected it to end "
+                                  "first, or another -out folder",
+                                  err);
     if (file < 0) return NULL;
     amc_checkpoint *c = amc_memory_alloc(1, sizeof *c);
     c->path = amc_memory_text("%s", path);
@@ -82,7 +50,7 @@ void amc_checkpoint_close(amc_checkpoint *checkpoint) {
     if (!checkpoint) return;
     struct stat info;
     bool empty = fstat(checkpoint->file, &info) == 0 && info.st_size == 0;
-    if (empty && is_at(checkpoint->file, checkpoint->path)) unlink(checkpoint->path);
+    if (empty && amc_lock_file_is_at(checkpoint->file, checkpoint->path)) unlink(checkpoint->path);
     close(checkpoint->file);
     free(checkpoint->path);
     free(checkpoint->settings);
@@ -357,9 +325,9 @@ int amc_checkpoint_add(amc_checkpoint *checkpoint, const int *counts, amc_score 
         return amc_error_set(err, "%s: can't be written: %s", checkpoint->path, strerror(errno));
     char *text;
     size_t length;
-    FILE *to = open_memstream(&text, &length);
+    FILE *to = amc_memory_stream(&text, &length);
     print_record(to, checkpoint, counts, score, seconds);
-    fclose(to);
+    amc_memory_stream_close(to);
     int status = append(checkpoint, text, length, err);
     free(text);
     if (status == 0) checkpoint->holds_ours = true;

@@ -29,7 +29,7 @@ typedef struct amc_proposal_options {
     int warmup;       // first episodes, which are drawn
     const int *given; // (n_given, groups) plans to try before; borrowed
     int n_given;
-    bool random; // all episodes are drawn
+    bool random; // all episodes are drawn: the baseline that a learning agent has to beat
     uint64_t seed;
     amc_proposal_manner manner;
 } amc_proposal_options;

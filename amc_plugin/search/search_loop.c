@@ -52,9 +52,7 @@ amc_search_result amc_search_run(amc_prune_env *env, amc_search_options options,
                                  amc_search_score *score, amc_search_report *report, void *context,
                                  amc_error *err) {
     size_t groups = (size_t)amc_prune_env_space(env)->n;
-    amc_proposal *proposal =
-        amc_proposal_new(env, (amc_proposal_options){options.warmup, options.given, options.n_given,
-                                                     options.random, options.seed, options.manner});
+    amc_proposal *proposal = amc_proposal_new(env, options.proposals);
     amc_search_result result = {.counts = amc_memory_alloc(groups, sizeof(int))};
     amc_score_cache *cache = amc_score_cache_new((int)groups);
 

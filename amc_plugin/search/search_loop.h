@@ -15,15 +15,10 @@ typedef int amc_search_score(void *context, const int *counts, amc_score *score,
 
 typedef struct amc_search_options {
     int episodes;
-    int warmup;       // first episodes, which are drawn
-    const int *given; // (n_given, groups) plans to try before
-    int n_given;
-    bool random; // all of them are: the baseline that a learning agent has to beat
+    amc_proposal_options proposals;
     amc_reward reward;
     bool expects; // rewards go by expected accuracy (see score.h) instead of accuracy
     double floor; // least accuracy of the best plan; what a plan lacks counts ten times as error
-    uint64_t seed;
-    amc_proposal_manner manner;
 } amc_search_options;
 
 typedef struct amc_search_episode {

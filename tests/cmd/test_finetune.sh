@@ -181,6 +181,10 @@ fails 'no test set' 'missing.list' -data cfg/other.data -epochs 1
 check 'that is known before it is trained' "$(ls cfg)" [ ! -e $PART ]
 fails 'a teacher that is no .cfg' '^amc: weights/tiny.weights:1: ' -teacher weights/tiny.weights
 
+cp cfg/tiny.cfg cfg/net
+finetune_net() { timeout 60 "$DARKNET" amc finetune cfg/net weights/tiny.weights -data cfg/tiny.data -epochs 1 -quiet; }
+check 'a .cfg of another name' "$(finetune_net 2>&1; ls cfg)" [ -f cfg/net-finetuned.weights ]
+
 # The first process of a container has no parent, and is the parent of what trains.
 if unshare --user --map-root-user --pid --fork --mount-proc true 2>/dev/null; then
     unshare --user --map-root-user --pid --fork --mount-proc "$DARKNET" amc finetune cfg/tiny.cfg -epochs 1 -quiet \

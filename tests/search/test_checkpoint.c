@@ -151,7 +151,7 @@ static void test_accuracies_to_the_last_bit(void **state) {
 
 static void test_text(void **state) {
     (void)state;
-    static const char expected[] = "checkpoint 2\ncfg 0123\nreward err\nflops 0.5\nskip none\n\n"
+    static const char expected[] = "checkpoint 3\ncfg 0123\nreward err\nflops 0.5\nskip none\n\n"
                                    "1 0.75 2000 0 0.25 12 9 5\n"
                                    "0.333333343 0.49999997 2000 0 0.25 1 9 5\n";
     size_t length;
@@ -188,7 +188,7 @@ static void test_nothing_recorded_nothing_changed(void **state) {
     add(c, &lines[0]);
     amc_checkpoint_close(c);
     after = content(&same);
-    assert_string_equal(after, "checkpoint 2\nanother search\n\n1 0.75 2000 0 0.25 12 9 5\n");
+    assert_string_equal(after, "checkpoint 3\nanother search\n\n1 0.75 2000 0 0.25 12 9 5\n");
     free(before), free(after);
     unlink(path);
     amc_checkpoint_close(NULL);
@@ -338,13 +338,13 @@ static void test_other_files(void **state) {
     (void)state;
     static const char *const others[] = {"x",
                                          "checkpoint 1\ncfg 0123\n\n",
-                                         "checkpoint 20\n",
+                                         "checkpoint 30\n",
                                          "my own notes\n\non this network\n",
                                          "\n",
                                          "checkpoints"};
     for (int i = 0; i < 6; i++) {
         put(others[i], strlen(others[i]));
-        assert_refused(settings, 1, "expected \"checkpoint 2\"; -force starts anew");
+        assert_refused(settings, 1, "expected \"checkpoint 3\"; -force starts anew");
     }
     unlink(path);
 }

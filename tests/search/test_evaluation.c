@@ -150,15 +150,16 @@ static int run(trial *t, bool resumes, int episodes) {
     apply(t, whole);
     if (amc_evaluation_whole(&t->evaluation, whole, all(t), &t->err) < 0) return -1;
     t->applied = 0;
+    amc_proposal_options proposals = {
+        .warmup = WARMUP,
+        .random = t->kind->random,
+        .seed = 5,
+        .manner = t->kind->paper ? amc_proposal_paper(amc_prune_env_steps(t->env))
+                                 : amc_proposal_defaults()};
     amc_search_options options = {.episodes = episodes,
-                                  .warmup = WARMUP,
-                                  .random = t->kind->random,
+                                  .proposals = proposals,
                                   .reward = t->kind->reward,
-                                  .expects = !t->kind->early_stop,
-                                  .seed = 5,
-                                  .manner = t->kind->paper
-                                                ? amc_proposal_paper(amc_prune_env_steps(t->env))
-                                                : amc_proposal_defaults()};
+                                  .expects = !t->kind->early_stop};
     t->result = amc_search_run(t->env, options, score, report, t, &t->err);
     if (!t->result.counts) return -1;
     memcpy(t->best, t->result.counts, sizeof t->best);
@@ -366,7 +367,8 @@ static void test_without_a_checkpoint(void **state) {
     close_file(t);
     recorded = finished(&kinds[1], false, EPISODES, EPISODES);
     amc_search_options options = {
-        .episodes = EPISODES, .warmup = WARMUP, .seed = 5, .manner = amc_proposal_defaults()};
+        .episodes = EPISODES,
+        .proposals = {.warmup = WARMUP, .seed = 5, .manner = amc_proposal_defaults()}};
     t->result = amc_search_run(t->env, options, score, report, t, &err);
     memcpy(t->best, t->result.counts, sizeof t->best);
     free(t->result.counts);

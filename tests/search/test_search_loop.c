@@ -96,16 +96,17 @@ static bool report(void *context, const amc_search_episode *episode) {
 }
 
 static amc_search_result search(game *g, int episodes, int warmup, bool random, uint64_t seed) {
+    amc_proposal_options proposals = {.warmup = warmup,
+                                      .random = random,
+                                      .seed = seed,
+                                      .manner =
+                                          g->paper ? amc_proposal_paper(amc_prune_env_steps(g->env))
+                                                   : amc_proposal_defaults()};
     amc_search_options options = {.episodes = episodes,
-                                  .warmup = warmup,
-                                  .random = random,
+                                  .proposals = proposals,
                                   .reward = g->reward,
                                   .expects = g->expects,
-                                  .floor = g->floor,
-                                  .seed = seed,
-                                  .manner = g->paper
-                                                ? amc_proposal_paper(amc_prune_env_steps(g->env))
-                                                : amc_proposal_defaults()};
+                                  .floor = g->floor};
     return amc_search_run(g->env, options, score, report, g, &g->err);
 }
 
