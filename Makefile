@@ -67,7 +67,7 @@ LIB_OBJ := $(filter-out $(B)/darknet/examples/darknet.o $(B)/amc_plugin/cmd/main
 # ---- how things are built ------------------------------------------------------------------------------------------
 
 # Darknet's functions that host/ replaces (and main, which cmd/main.c does).
-WRAP := gemm activate_array gradient_array fill_cpu \
+WRAP := gemm gemm_cpu activate_array gradient_array fill_cpu \
         make_convolutional_layer make_connected_layer make_batchnorm_layer \
         make_local_layer make_deconvolutional_layer make_maxpool_layer make_shortcut_layer \
         load_data load_image_color random_augment_image random_distort_image load_weights get_next_batch softmax_x_ent_cpu

@@ -1,8 +1,10 @@
 #include "base/json_file.h"
 
 #include "base/files.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int line_of(const char *text, const char *at) {
     int line = 1;
@@ -20,4 +22,12 @@ cJSON *amc_json_file_load(const char *path, const char *expected, amc_error *err
         amc_error_set(err, "%s:%d: is not JSON, expected %s", path, line_of(text, end), expected);
     free(text);
     return json;
+}
+
+int amc_json_file_save(const char *path, const cJSON *json, amc_error *err) {
+    char *printed = cJSON_Print(json), *text = amc_memory_text("%s\n", printed);
+    int status = amc_files_write(path, text, strlen(text), err);
+    cJSON_free(printed);
+    free(text);
+    return status;
 }

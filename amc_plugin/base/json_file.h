@@ -11,4 +11,7 @@
 // not one JSON value and nothing more; `expected` says what it should hold ("a policy").
 cJSON *amc_json_file_load(const char *path, const char *expected, amc_error *err);
 
+// Replaces the file at `path`, as amc_files_write does; -1 with err set.
+int amc_json_file_save(const char *path, const cJSON *json, amc_error *err);
+
 #endif

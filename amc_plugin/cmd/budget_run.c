@@ -435,6 +435,7 @@ void amc_budget_run_print(const amc_budget_run *run) {
                run->evaluation.stopped, run->evaluation.plans,
                100.0 * (double)run->evaluation.images / run->evaluation.plans /
                    run->session->scorer->dataset->n);
-    amc_summary_print_commands(run->output, run->session->scorer->data_path);
+    bool others = run->session->given->flops.n > 1;
+    amc_summary_print_commands(run->output, run->session->scorer->data_path, others);
     fflush(stdout); // what follows may take hours
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct finetune_options {
     amc_tuning_options tuning;
@@ -32,6 +33,9 @@ static int run(const finetune_options *o, const char *cfg, const char *weights, 
         fprintf(stderr, "interrupted; %s\n",
                 result.epoch ? "the same command with -resume goes on after the last epoch"
                              : "no epoch was done, so nothing is kept");
+    // A report shows the weights that belong to the result; others are an experiment.
+    if (status == 0 && strcmp(tuning.result, beside) == 0)
+        status = amc_tuning_tell_result(network, &tuning, &result, err);
     if (status == 0 && o->json) print_json(&tuning, &result);
     if (status == 0 && !o->json) amc_tuning_print(&tuning, &result);
     free(beside);
@@ -77,7 +81,7 @@ int amc_cmd_finetune(int argc, char **argv) {
          .kind = AMC_OPTION_TEXT,
          .value = &o.tuning.teacher_weights,
          .argument = "FILE",
-         .help = "its weights, else weights/<name>.weights"},
+         .help = "its weights, else weights/<name>.weights, else <name>.weights beside it"},
         {.name = "teacher-share",
          .kind = AMC_OPTION_NUMBER,
          .value = &o.tuning.teacher_share,

@@ -203,7 +203,7 @@ static void print_result(const pruning *p) {
     amc_summary_print(p->output, p->pruned);
     amc_running_print(&p->running);
     char *data = amc_network_data_path(p->network, p->options->data);
-    amc_summary_print_commands(p->output, data);
+    amc_summary_print_commands(p->output, data, false);
     free(data);
 }
 

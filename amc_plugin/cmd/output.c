@@ -227,21 +227,13 @@ amc_network *amc_output_read_back(const amc_output *output, amc_error *err) {
     return network;
 }
 
-static int write_json(const char *path, const cJSON *json, amc_error *err) {
-    char *printed = cJSON_Print(json), *text = amc_memory_text("%s\n", printed);
-    int status = amc_files_write(path, text, strlen(text), err);
-    cJSON_free(printed);
-    free(text);
-    return status;
-}
-
 int amc_output_rewrite_json(const amc_output *output, const cJSON *json, amc_error *err) {
-    return write_json(output->json_path, json, err);
+    return amc_json_file_save(output->json_path, json, err);
 }
 
 static int stage_json(const amc_output *output, const cJSON *json, amc_error *err) {
     char *path = staged(output, output->json_path);
-    int status = write_json(path, json, err);
+    int status = amc_json_file_save(path, json, err);
     free(path);
     return status;
 }

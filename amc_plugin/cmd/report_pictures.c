@@ -63,8 +63,10 @@ static view view_of(const amc_result_file *result, const amc_episode_table *tabl
     qsort(sorted, (size_t)table->n, sizeof *sorted, compare_numbers);
     double best = fmax(sorted[table->n - 1], 100 * result->accuracy);
     best = fmax(best, 100 * result->accuracy_before); // fmax passes by what isn't known
+    for (int i = 0; i < result->n_references; i++)
+        best = fmax(best, 100 * result->references[i].accuracy);
     double tenth = sorted[table->n / 10], margin = 0.25 * (best - tenth) + 0.1;
-    view shown = {.low = fmax(sorted[0], tenth - margin), .high = best + margin};
+    view shown = {.low = fmax(sorted[0], tenth - margin), .high = fmin(best + margin, 101)};
     while (sorted[shown.below] < shown.low) shown.below++;
     shown.low -= 0.2 * margin;
     free(sorted);
@@ -175,6 +177,12 @@ static void draw_sizes(FILE *script, const amc_result_file *result, const amc_ep
         least = fmin(least, size);
         most = fmax(most, size);
     }
+    for (int i = 0; i < result->n_references; i++) {
+        const amc_result_reference *r = &result->references[i];
+        if (100 * r->accuracy < shown.low) continue;
+        least = fmin(least, size_of(result, r->macs, r->params));
+        most = fmax(most, size_of(result, r->macs, r->params));
+    }
     double margin = 0.05 * (most - least) + 0.1;
     fprintf(script, "set xrange [%g:%g]\nset xlabel '%s left, %%'\n", least - margin, most + margin,
             result->by_weights ? "parameters" : "multiply-accumulates");
@@ -186,13 +194,14 @@ static void put_name(FILE *script, const char *name) {
 }
 
 // Each by a sign of its own; its accuracy stands in the key, as it may be below what is shown.
-static void draw_references(FILE *script, const amc_result_file *result) {
+static void draw_references(FILE *script, const amc_result_file *result, view shown) {
     static const int SIGNS[] = {9, 5, 13, 11, 15}; // filled triangle, square, diamond, ...
     for (int i = 0; i < result->n_references; i++) {
         fprintf(script, ", $reference%d with points pt %d ps 1.8 lc rgb '#27ae60' title '", i,
                 SIGNS[i % 5]);
+        double accuracy = 100 * result->references[i].accuracy;
         put_name(script, result->references[i].policy);
-        fprintf(script, " %.2f%%'", 100 * result->references[i].accuracy);
+        fprintf(script, " %.2f%%%s'", accuracy, accuracy < shown.low ? " (below)" : "");
     }
 }
 
@@ -210,7 +219,7 @@ int amc_report_draw_front(const amc_result_file *result, const amc_episode_table
             "$front with linespoints pt 7 ps 0.9 lc rgb '" BLUE "' title 'front', "
             "$result with points pt 7 ps 2 lc rgb '" RED "' title 'result %.2f%%'",
             100 * result->accuracy);
-    draw_references(script, result);
+    draw_references(script, result, shown);
     draw_whole(script, result);
     fprintf(script, "\n");
     return amc_picture_draw(picture, err);

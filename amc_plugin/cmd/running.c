@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MOST_OFF 1.5 // predictions, before it is said
+
 static int open_latency(amc_running *running, amc_prune_space *space, amc_latency_options options,
                         amc_error *err) {
     const amc_network *network = running->network;
@@ -21,13 +23,27 @@ static int open_latency(amc_running *running, amc_prune_space *space, amc_latenc
 
 int amc_running_open(amc_running *running, const amc_aim *aim, const amc_network *network,
                      amc_prune_space *space, amc_latency_options options, amc_error *err) {
-    *running = (amc_running){.aim = aim, .network = network};
+    *running = (amc_running){.aim = aim, .network = network, .space = space};
     return aim->given[AMC_RESOURCE_LATENCY] ? open_latency(running, space, options, err) : 0;
 }
 
 void amc_running_close(amc_running *running) {
     amc_latency_table_free(running->table);
     *running = (amc_running){0};
+}
+
+// Tables that were measured while the machine did something else are far off, and are kept.
+static void warn_of_prediction(const amc_running *running, const amc_network *pruned) {
+    const amc_network *network = running->network;
+    double share = 1 / running->speed_up;
+    double predicted =
+        (double)amc_prune_space_graph_cost(running->space, AMC_RESOURCE_LATENCY, pruned->graph) /
+        (double)amc_prune_space_graph_cost(running->space, AMC_RESOURCE_LATENCY, network->graph);
+    if (share < predicted * MOST_OFF && share > predicted / MOST_OFF) return;
+    fprintf(stderr,
+            "%s: warning: %.0f%% of the time was predicted, %.0f%% is measured; the machine was "
+            "busy when layers were measured, or is now. -remeasure measures them anew\n",
+            network->cfg_path, 100 * predicted, 100 * share);
 }
 
 static int compare_latency(amc_running *running, const amc_network *pruned, amc_error *err) {
@@ -41,6 +57,7 @@ static int compare_latency(amc_running *running, const amc_network *pruned, amc_
     running->after_ms = pair.small.total.median / 1e6;
     running->speed_up = 1 / pair.share;
     amc_latency_pair_clear(&pair);
+    warn_of_prediction(running, pruned);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 typedef struct amc_running {
     const amc_aim *aim;                // borrowed, and the next
     const amc_network *network;        // before anything is cut
+    const amc_prune_space *space;      // what predicts latency
     amc_latency_table *table;          // NULL without a budget on latency
     double before_ms, after_ms;        // measured medians
     double speed_up;                   // median over pairs of passes
@@ -25,7 +26,8 @@ int amc_running_open(amc_running *running, const amc_aim *aim, const amc_network
                      amc_prune_space *space, amc_latency_options options, amc_error *err);
 void amc_running_close(amc_running *running);
 
-// Compares with the smaller network, as far as budgets ask for it. -1 with err set.
+// Compares with the smaller network, as far as budgets ask for it, and warns on stderr where
+// latency was predicted badly. -1 with err set.
 int amc_running_compare(amc_running *running, const amc_network *pruned, amc_error *err);
 
 // Adds latency_ms and latency_ms_before, as measured, and memory_bytes and memory_bytes_before.

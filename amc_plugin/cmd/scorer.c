@@ -67,12 +67,14 @@ void amc_scorer_free(amc_scorer *scorer) {
 }
 
 void amc_scorer_print_held_out(const amc_scorer *scorer) {
+    static bool told; // search -finetune comes here twice
     int held_out = scorer->dataset->list->held_out;
-    if (scorer->part == AMC_DATASET_SEARCH && held_out)
+    if (scorer->part == AMC_DATASET_SEARCH && held_out && !told)
         fprintf(stderr,
                 "%s has no search=: %d images of train= are held out for it, which ones -seed "
                 "decides; keep them out of later training for an honest score\n",
                 scorer->data_path, held_out);
+    told = true;
 }
 
 void amc_scorer_apply_network(amc_scorer *scorer) {

@@ -129,6 +129,8 @@ void amc_summary_print(const amc_output *output, const amc_network *pruned) {
     printf("\n%s\n%s\n", output->cfg_path, output->weights_path);
 }
 
+#define DARKNET_BACKUP "/backup" // where it trains into without backup=
+
 // Darknet doesn't make the folder that it trains into.
 static void print_backup_command(const char *backup) {
     if (amc_files_exists(backup)) return;
@@ -151,25 +153,42 @@ static char *trained_path(const amc_output *output, const char *backup) {
     return amc_memory_text("%s/%s", backup, slash ? slash + 1 : output->weights_path);
 }
 
-void amc_summary_print_commands(const amc_output *output, const char *data_path) {
+// Moves it beside the .cfg and returns where it is then. Takes `trained` over.
+static char *print_move(const amc_output *output, char *trained) {
+    char *kept =
+        amc_memory_text("%s/%s-amc-trained.weights", output->folder, output->network->name);
+    char *from = amc_shell_word(trained), *to = amc_shell_word(kept);
+    printf("mv %s %s\n", from, to);
+    free(from);
+    free(to);
+    free(trained);
+    return kept;
+}
+
+static void print_command(const char *command, const char *action, const char *data,
+                          const char *cfg_path, const char *weights_path) {
+    char *program = amc_shell_word(program_invocation_name), *cfg = amc_shell_word(cfg_path);
+    char *weights = amc_shell_word(weights_path);
+    printf("%s %s %s %s%s%s %s\n", program, command, action, data, *data ? " " : "", cfg, weights);
+    free(program);
+    free(cfg);
+    free(weights);
+}
+
+void amc_summary_print_commands(const amc_output *output, const char *data_path, bool move) {
     const char *command = darknet_command(output->network->graph);
     bool reads_data = strcmp(command, "yolo") != 0;
     amc_error err;
     amc_data_file *file = reads_data ? amc_data_file_load(data_path, &err) : NULL;
-    const char *backup = file ? file->backup : NULL;
+    const char *backup = !file ? NULL : file->backup ? file->backup : DARKNET_BACKUP;
     char *trained = backup ? trained_path(output, backup) : NULL;
-    char *program = amc_shell_word(program_invocation_name), *data = amc_shell_word(data_path);
-    char *cfg = amc_shell_word(output->cfg_path), *weights = amc_shell_word(output->weights_path);
-    char *tested = amc_shell_word(trained ? trained : output->weights_path);
+    char *data = reads_data ? amc_shell_word(data_path) : amc_memory_text("%s", "");
     if (backup) print_backup_command(backup);
-    for (int i = 0; i < 2; i++)
-        printf("%s %s %s %s%s%s %s\n", program, command, i ? "valid" : "train",
-               reads_data ? data : "", reads_data ? " " : "", cfg, i ? tested : weights);
+    print_command(command, "train", data, output->cfg_path, output->weights_path);
+    if (trained && move) trained = print_move(output, trained);
+    print_command(command, "valid", data, output->cfg_path,
+                  trained ? trained : output->weights_path);
     amc_data_file_free(file);
     free(trained);
-    free(program);
     free(data);
-    free(cfg);
-    free(weights);
-    free(tested);
 }

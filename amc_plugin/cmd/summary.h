@@ -16,7 +16,8 @@ void amc_summary_print(const amc_output *output, const amc_network *pruned);
 
 // Prints the commands that fine-tune and validate the result with this program, or those of
 // detectors for a network that ends in one, as the last lines of stdout and as a shell reads them;
-// before them one that makes the .data file's backup folder, if that is missing.
-void amc_summary_print_commands(const amc_output *output, const char *data_path);
+// before them one that makes the .data file's backup folder, if that is missing. move: between them
+// one that moves what training leaves beside the .cfg, lest the next result's replace it.
+void amc_summary_print_commands(const amc_output *output, const char *data_path, bool move);
 
 #endif

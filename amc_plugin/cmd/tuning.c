@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/json_file.h"
 #include "base/memory.h"
 #include "cmd/interrupt.h"
 #include "cmd/tuning_folder.h"
@@ -34,6 +35,7 @@ typedef struct tuning {
     double accuracy; // of the last epoch that was scored
     amc_error *err;  // for what goes wrong while Darknet trains
     bool failed;     // it is set
+    bool diverged;   // into what are no numbers
 } tuning;
 
 // ---- what Darknet gets --------------------------------------------------------------------------
@@ -211,11 +213,22 @@ static void show(const tuning *t, const amc_trainer_step *step) {
     fprintf(stderr, t->terminal ? "\r%.79s\033[K" : "%s\n", line);
 }
 
+// Weights that Darknet wrote as a whole can't be read where they are no numbers. Always -1.
+static int refuse_diverged(tuning *t, int epoch, amc_error *err) {
+    t->diverged = true;
+    return amc_error_set(err,
+                         "%s: training diverged in epoch %d, weights are no numbers any more; "
+                         "expected a lower -rate than %g%s",
+                         t->network->cfg_path, epoch, rate_of(t),
+                         t->state.scored ? ", and -force" : "");
+}
+
 // Scores the weights after an epoch, if they are there and new.
 static int score_epoch(tuning *t, int epoch, amc_error *err) {
     char *weights = epoch > t->state.scored ? amc_tuning_folder_weights(t->folder, epoch) : NULL;
     if (!weights) return 0;
     int status = score(t->scorer, weights, &t->accuracy, err);
+    if (status < 0) status = refuse_diverged(t, epoch, err);
     bool best = t->state.best == 0 || t->accuracy >= t->state.accuracy;
     if (status == 0) status = amc_tuning_folder_add(t->folder, epoch, t->accuracy, best, err);
     free(weights);
@@ -324,7 +337,9 @@ static int open_images(tuning *t, amc_error *err) {
                                   .seed = o->seed,
                                   .threads = o->threads};
     t->scorer = amc_scorer_new(t->network, options, err);
-    return t->scorer ? 0 : -1;
+    if (!t->scorer) return -1;
+    if (!o->quiet) amc_scorer_print_held_out(t->scorer);
+    return 0;
 }
 
 static int open_folder(tuning *t, amc_error *err) {
@@ -346,6 +361,7 @@ static int tune(tuning *t, amc_tuning_result *result, amc_error *err) {
         amc_interrupt_release();
     }
     if (status == 0) status = finish(t, err);
+    if (t->diverged) amc_tuning_folder_forget(t->folder, t->state.scored);
     amc_tuning_folder_close(t->folder, status == 0);
     result->after = t->state.accuracy;
     result->epoch = t->state.best;
@@ -437,4 +453,23 @@ void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result
     if (result->after < result->before)
         printf("that is worse than before: more -epochs or a lower -rate may help\n");
     printf("%s\n", options->result);
+}
+
+int amc_tuning_tell_result(const amc_network *network, const amc_tuning_options *options,
+                           const amc_tuning_result *result, amc_error *err) {
+    const char *slash = strrchr(network->weights_path, '/');
+    int folder = slash ? (int)(slash + 1 - network->weights_path) : 0;
+    char *path = amc_memory_text("%.*sresult.json", folder, network->weights_path);
+    amc_error ignored;
+    cJSON *json = amc_files_exists(path) ? amc_json_file_load(path, "a result", &ignored) : NULL;
+    const char *weights = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "weights"));
+    const char *name = weights ? strrchr(weights, '/') : NULL;
+    int status = 0;
+    if (name && strcmp(name + 1, network->weights_path + folder) == 0) {
+        amc_tuning_add_json(options, result, json);
+        status = amc_json_file_save(path, json, err);
+    }
+    cJSON_Delete(json);
+    free(path);
+    return status;
 }

@@ -47,6 +47,11 @@ void amc_tuning_add_json(const amc_tuning_options *options, const amc_tuning_res
 // Moves what the above added to one object, which may be NULL, to another.
 void amc_tuning_move_json(cJSON *from, cJSON *to);
 
+// Adds it to the result.json that search or prune left beside the network's weights, if that is
+// about them: a report then shows it. -1 with err set where it can't be written.
+int amc_tuning_tell_result(const amc_network *network, const amc_tuning_options *options,
+                           const amc_tuning_result *result, amc_error *err);
+
 void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result *result);
 
 #endif

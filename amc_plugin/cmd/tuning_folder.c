@@ -99,9 +99,9 @@ static int begin(amc_tuning_folder *folder, bool resume, bool force, amc_error *
     if (unfinished && !resume && !force)
         return amc_error_set(
             err,
-            "%s: holds an unfinished fine-tuning of %d epochs; expected -resume to "
+            "%s: holds an unfinished fine-tuning of %d epoch%s; expected -resume to "
             "go on with it, or -force to start anew",
-            folder->path, state.trained);
+            folder->path, state.trained, state.trained == 1 ? "" : "s");
     if (unfinished && resume) return amc_tuning_folder_state(folder, &state, err);
     remove_files(folder);
     if (ftruncate(folder->lock, 0) < 0)
@@ -195,6 +195,14 @@ bool amc_tuning_folder_end(const amc_tuning_folder *folder, int epoch) {
     bool moved = rename(folder->end, path) == 0;
     free(path);
     return moved;
+}
+
+static void remove_after(void *context, int epoch, const char *path) {
+    if (epoch > *(const int *)context) unlink(path);
+}
+
+void amc_tuning_folder_forget(const amc_tuning_folder *folder, int epoch) {
+    each_epoch(folder, remove_after, &epoch);
 }
 
 static int keep_best(const amc_tuning_folder *folder, const char *path, amc_error *err) {

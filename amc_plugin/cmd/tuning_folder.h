@@ -47,6 +47,9 @@ char *amc_tuning_folder_weights(const amc_tuning_folder *folder, int epoch);
 // where it left nothing.
 bool amc_tuning_folder_end(const amc_tuning_folder *folder, int epoch);
 
+// Removes the weights after epochs later than that.
+void amc_tuning_folder_forget(const amc_tuning_folder *folder, int epoch);
+
 // Remembers what an epoch scored; as the best, its weights are kept. -1 with err set.
 int amc_tuning_folder_add(amc_tuning_folder *folder, int epoch, double accuracy, bool best,
                           amc_error *err);

@@ -23,13 +23,14 @@ typedef struct ranking {
                     // images are those of the dataset
 } ranking;
 
-// The probability that outputs (classes) give to a class.
+// The probability that outputs (classes) give to a class; none where they aren't numbers.
 static float probability(const float *outputs, int classes, int class, int largest) {
     float sum = 0, least = 0;
     for (int i = 0; i < classes; i++) {
         sum += outputs[i];
         least = fminf(least, outputs[i]);
     }
+    if (!isfinite(sum)) return 0;
     bool are_probabilities = least >= 0 && fabsf(sum - 1) < 0.01f;
     return are_probabilities ? fminf(outputs[class], 1) : class == largest;
 }

@@ -304,6 +304,20 @@ void __wrap_gemm(int ta, int tb, int m, int n, int k, float alpha, float *a, int
     }
 }
 
+void __real_gemm_cpu(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
+                     int ldb, float beta, float *c, int ldc);
+
+// [deconvolutional] calls it with a beta of 0 on a workspace that nobody has written to, and
+// Darknet's multiplies what is there: a NaN would stay in every image from then on.
+void __wrap_gemm_cpu(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
+                     int ldb, float beta, float *c, int ldc) {
+    if (enabled) {
+        amc_gemm_parallel(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    } else {
+        __real_gemm_cpu(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    }
+}
+
 void __wrap_activate_array(float *x, const int n, const ACTIVATION a) {
     amc_activation act;
     if (enabled && amc_fused_activation(a, &act)) {

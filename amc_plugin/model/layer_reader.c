@@ -121,13 +121,19 @@ static int read_image(const reader *r, amc_layer *layer) {
         amc_layer_type_name(r->graph->layers[r->index - 1].type));
 }
 
+// Of a number in a list. atoi() lets Darknet read a comment after it too, whose commas it counts.
+static bool ends(const char *text) {
+    bool comment = (*text == '#' || *text == ';') && !strchr(text, ',');
+    return *text == '\0' || *text == ',' || comment;
+}
+
 // "-1" or "7" -> the index of an earlier layer. Darknet reads past its arrays for others.
 static int resolve(const reader *r, const char *key, const char *text, int *index) {
     char *end;
     errno = 0;
     long number = strtol(text, &end, 10);
     if (number < 0) number += r->index;
-    if (end == text || (*end && *end != ',') || errno || number < 0 || number >= r->index)
+    if (end == text || !ends(end) || errno || number < 0 || number >= r->index)
         return amc_error_set(r->err,
                              "%s:%d: %s=%s names no earlier layer, expected 0 to %d or -%d "
                              "to -1",

@@ -1,6 +1,5 @@
 #include "model/policy_file.h"
 
-#include "base/files.h"
 #include "base/json_file.h"
 
 #include <stdlib.h>
@@ -28,9 +27,7 @@ cJSON *amc_policy_file_load(const char *path, amc_granularity granularity, amc_e
 }
 
 int amc_policy_file_save(cJSON *policy, const char *path, amc_error *err) {
-    char *text = cJSON_Print(policy);
-    int status = amc_files_write(path, text, strlen(text), err);
-    cJSON_free(text);
+    int status = amc_json_file_save(path, policy, err);
     cJSON_Delete(policy);
     return status;
 }

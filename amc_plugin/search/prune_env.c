@@ -77,7 +77,7 @@ static int check_budget(const amc_prune_env *env, amc_resource r, amc_error *err
     return amc_error_set(err,
                          "%s: a budget of %.2f%% of the %s can't be met; the smallest reachable is "
                          "%.2f%% when at least %g of each group's %s are kept (-min-keep), in "
-                         "multiples of %d (-round)",
+                         "multiples of %d (-round), and with the layers that stay whole (-skip)",
                          env->space->graph->path, 100 * env->options.budget[r],
                          amc_resource_name(r), smallest, env->options.min_keep, units_name(env),
                          env->options.round);

@@ -114,7 +114,7 @@ fails 'no learning rate' 'expected a number above 0' -rate 0
 rm -r $PART
 
 echo images/missing_red.ppm >>train.list
-fails 'an image is missing' 'train.list:65: the image images/missing_red.ppm can.t be read' -epochs 3
+fails 'an image is missing' 'train.list:65: the image images/missing_red.ppm can.t be read' -epochs 3 -quiet
 check 'no folder is left' "$(ls cfg)" [ ! -e $PART ]
 
 # Images that only Darknet's decoder finds out about.
@@ -180,6 +180,24 @@ sed 's/^valid=.*/valid=missing.list/' cfg/tiny.data >cfg/other.data
 fails 'no test set' 'missing.list' -data cfg/other.data -epochs 1
 check 'that is known before it is trained' "$(ls cfg)" [ ! -e $PART ]
 fails 'a teacher that is no .cfg' '^amc: weights/tiny.weights:1: ' -teacher weights/tiny.weights
+
+status=0
+finetune -epochs 4 -rate 90 -force || status=$?
+check 'diverged: status' "$status" [ $status = 1 ]
+check 'diverged: says so' "$(tail -n 2 "$work.err")" grep -q 'tiny.cfg: training diverged in epoch [1-4], .* a lower -rate than 90\(, and -force\)\?$' "$work.err"
+finetune -epochs 1 -quiet $(sed -n '$s/.*and \(-force\)$/\1/p' "$work.err")
+check 'diverged: what it says helps' "$(cat "$work.err")" [ -f $RESULT ]
+rm $RESULT
+
+"$DARKNET" amc prune cfg/tiny.cfg -policy uniform -flops 0.6 -out told >/dev/null
+"$DARKNET" amc finetune told/tiny-amc.cfg -data cfg/tiny.data -epochs 1 -quiet -json >"$work.out"
+check 'the result.json beside it is told' "$(cat told/result.json)" \
+    [ "$(number finetuned_test_accuracy told/result.json)" = "$(number finetuned_test_accuracy "$work.out")" ]
+"$DARKNET" amc report told >/dev/null
+check 'so a report shows it' "$(grep -c . told/report.html) lines" grep -q 'after fine-tuning' told/report.html
+cp told/result.json "$work.kept"
+"$DARKNET" amc finetune told/tiny-amc.cfg -data cfg/tiny.data -epochs 1 -quiet -out other.weights >/dev/null
+check 'but not other weights' 'it changed' cmp -s told/result.json "$work.kept"
 
 cp cfg/tiny.cfg cfg/net
 finetune_net() { timeout 60 "$DARKNET" amc finetune cfg/net weights/tiny.weights -data cfg/tiny.data -epochs 1 -quiet; }

@@ -146,6 +146,19 @@ static void test_other_outputs(void **state) {
     subject_free(s);
 }
 
+// A network that computes no numbers is certain of nothing.
+static void test_no_numbers(void **state) {
+    (void)state;
+    amc_error err = {""};
+    subject s = subject_new();
+    s.weights->layers[0].weights[0] = NAN;
+    amc_host_model *model = amc_host_model_new(s.cfg, s.graph, 1, &err);
+    amc_host_model_apply(model, s.graph, s.weights);
+    assert_true(amc_accuracy_measure(model, s.dataset, 1).certain == 0);
+    amc_host_model_free(model);
+    subject_free(s);
+}
+
 // Image by image, in any order and any part: what the counts are made of.
 static void test_images(void **state) {
     (void)state;
@@ -218,9 +231,9 @@ static void test_misfits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),  cmocka_unit_test(test_other_outputs),
-        cmocka_unit_test(test_images),  cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_misfits),
+        cmocka_unit_test(test_counts),     cmocka_unit_test(test_other_outputs),
+        cmocka_unit_test(test_no_numbers), cmocka_unit_test(test_images),
+        cmocka_unit_test(test_ties),       cmocka_unit_test(test_misfits),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -502,6 +502,20 @@ static void deconvolutions_have_a_group(void **state) {
     free_network(net);
 }
 
+// What another image left in the workspace is nothing to them.
+static void deconvolutions_forget(void **state) {
+    (void)state;
+    network *net = run_alone(NET "[deconvolutional]\nfilters=4\nsize=2\nstride=2\n", true, false);
+    const layer *l = &net->layers[0];
+    size_t outputs = (size_t)BATCH * l->outputs;
+    float *expected = amc_memory_copy(l->output, outputs, sizeof *expected);
+    memset(net->workspace, 0xff, l->workspace_size); // NaNs
+    forward_network(net);
+    assert_memory_equal(l->output, expected, outputs * sizeof *expected);
+    free(expected);
+    fixture_darknet_free(net);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trains_like_stock),
@@ -516,6 +530,7 @@ int main(void) {
         cmocka_unit_test(local_computes),
         cmocka_unit_test(local_trains),
         cmocka_unit_test(deconvolutions_have_a_group),
+        cmocka_unit_test(deconvolutions_forget),
         cmocka_unit_test(shortcuts_train_like_stock),
         cmocka_unit_test(batches_load_like_stock),
         cmocka_unit_test(inference_is_independent_of_batch),

@@ -234,6 +234,9 @@ static void test_short_names_and_defaults(void **state) {
     check_text("# c\n[network]\nheight= 9\nwidth =9\nchannels=3\nlearning_rate=.1\n"
                "[conv]\n[max]\n[conv]\nfilters=8 # eight\nsize=3\n[max]\nstride=2\n[conn]\n[conn]\n"
                "output=5\n[dropout]\n[soft]\n[cost]\n");
+    check_text(IMAGE FILTERS FILTERS
+               "[route]\nlayers=-1, 0 # both\n"
+               "[route]\nlayers=0;\n[shortcut]\nfrom=-1 # twice, so to say\n");
     check_text("[net]\nheight=9\nwidth=9\nchannels=3\nbatch=6\nsubdivisions=3\npolicy=steps\n"
                "steps=1,2,3\nscales=.1,.1,.1\ninputs=243\n[conv]\nfilters=8\n[avg]\n");
     for (const char *const *policy =
@@ -668,6 +671,7 @@ static void test_refused_edges(void **state) {
         {IMAGE FILTERS "[route]\nlayers=,0\n", 10, "layers=,0 names no earlier layer"},
         {IMAGE FILTERS "[route]\nlayers=0,\n", 10, "layers=0, names no earlier layer"},
         {IMAGE FILTERS "[route]\nlayers=0,,0\n", 10, "layers=0,,0 names no earlier layer"},
+        {IMAGE FILTERS "[route]\nlayers=0 # one, not two\n", 10, "names no earlier layer"},
         {IMAGE FILTERS "[route]\nlayers=a\n", 10, "layers=a names no earlier layer"},
         {IMAGE FILTERS "[maxpool]\nstride=2\n[route]\nlayers=-1,0\n[maxpool]\n", 13,
          "[maxpool] works on images, which the [route] before it doesn't give"},
