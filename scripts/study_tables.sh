@@ -12,6 +12,9 @@ readonly name=$1 title=$2 folder=scripts/results/$1
 # Whether there are figures of a kind.
 has_rows() { [ -f "$folder/$1.csv" ] && [ "$(wc -l <"$folder/$1.csv")" -gt 1 ]; }
 
+# What is said of figures by hand, where something is.
+note() { if [ -f "$folder/$1.note" ]; then printf '\n' && cat "$folder/$1.note"; fi; }
+
 policies() {
     local csv budget
     for csv in "$folder"/policies-*.csv; do
@@ -20,8 +23,13 @@ policies() {
         budget=${budget#policies-}
         printf '\n### Policies at %.0f%% of the FLOPs\n\n' "$(awk "BEGIN { print 100 * $budget }")"
         scripts/policy_table.sh "$csv" "$name" "$budget"
-        if [ -f "${csv%.csv}.note" ]; then printf '\n' && cat "${csv%.csv}.note"; fi
+        note "policies-$budget"
     done
+}
+
+# By how many points of the FLOPs a policy stays below its budget at most.
+shortest_of_budget() {
+    awk -F, 'NR > 1 && $1 - $4 > most { most = $1 - $4 } END { printf "%.0f", 100 * most }' "$folder/macs.csv"
 }
 
 macs() {
@@ -30,7 +38,8 @@ macs() {
 
 ### Accuracy against FLOPs
 
-Before fine-tuning, on the test set; searches with one seed.
+Before fine-tuning, on the test set; searches with one seed. A column is a budget: uniform and shallow, which keep equal
+shares, end up to $(shortest_of_budget) points of FLOPs below it, greedy and AMC less than one.
 
 ![Accuracy against multiply-accumulates]($folder/macs.png)
 
@@ -48,7 +57,6 @@ $(awk -F, 'NR > 1 { x[$2, $1] = 100 * $5; if (!seen[$1]++) budgets[++b] = $1; na
         }
     }' "$folder/macs.csv")
 TEXT
-    if [ -f "$folder/macs.note" ]; then printf '\n' && cat "$folder/macs.note"; fi
 }
 
 # Of each variant the mean, smallest and largest of the best plan after so many episodes.
@@ -70,14 +78,14 @@ agents_table() {
             return n ? sprintf(" %.2f (%.2f to %.2f) |", sum / n, low, high) : " |"
         }
         END {
-            print "| agent | 25 episodes | 50 | 100 | 400 |"
-            print "|---|---|---|---|---|"
+            print "| agent | 1 episode | 25 | 50 | 100 | 400 |"
+            print "|---|---|---|---|---|---|"
             title["ours"] = "**this project**"
             title["paper"] = "the paper, `-paper`"
             title["random"] = "random, `-agent random`"
             for (i = 1; i <= v; i++)
-                print "| " (order[i] in title ? title[order[i]] : order[i]) " |" cell(order[i], 25) cell(order[i], 50) \
-                    cell(order[i], 100) cell(order[i], 400)
+                print "| " (order[i] in title ? title[order[i]] : order[i]) " |" cell(order[i], 1) cell(order[i], 25) \
+                    cell(order[i], 50) cell(order[i], 100) cell(order[i], 400)
         }' "$folder/agents.csv"
 }
 
@@ -87,8 +95,9 @@ agents() {
 
 ### How soon the agent finds good plans
 
-Accuracy in % of the best plan so far, at 50% of the FLOPs, on held-out training images that its rewards are not from:
-mean (smallest to largest) over the seeds (\`scripts/agents.sh\`). Below the first three, this project's agent with one thing changed.
+Accuracy in % of the best plan so far by reward, at 50% of the FLOPs, reconstructed but not refitted, on held-out
+training images that rewards are not from: mean (smallest to largest) over the seeds (\`scripts/agents.sh\`). Below the
+first three, this project's agent with one thing changed. Only the paper's and the random one had more than 100 episodes.
 
 ![The best plan so far over episodes]($folder/agents.png)
 
@@ -214,7 +223,6 @@ $(awk -F, '
     END { if (n > 1) line("mean", params / n, before / n, held_out / n, test_before / n, test / n, size / n) }
     ' "$folder/weights.csv")
 TEXT
-    if [ -f "$folder/weights.note" ]; then printf '\n' && cat "$folder/weights.note"; fi
 }
 
 budgets() {
@@ -331,12 +339,7 @@ TEXT
 scripts/plots.sh "$folder"
 printf '\n## %s\n' "$title"
 policies
-macs
-agents
-repairs
-correlation
-budgets
-teacher
-weights
-latency
-latency_search
+for section in macs agents repairs correlation budgets teacher weights latency latency_search; do
+    $section
+    note $section
+done
