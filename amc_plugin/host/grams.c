@@ -38,6 +38,15 @@ static int count_places(const amc_layer *layer, int d, int images) {
     return amc_patch_rows_places(layer, images, wanted);
 }
 
+// Sums of squares of numbers that differ little would be lost in rounding: rows are taken relative
+// to the means of the first ones.
+static void centre_rows(const amc_gram *g, bool first, float *centre, float *rows, int n) {
+    for (int i = 0; first && i < n; i++)
+        for (int j = 0; j < g->d; j++) centre[j] += rows[(size_t)i * g->d + j] / (float)n;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < g->d; j++) rows[(size_t)i * g->d + j] -= centre[j];
+}
+
 static void add_rows(amc_gram *g, const float *rows, int n) {
     amc_gemm_parallel(true, false, g->d, g->d, n, 1, rows, g->d, rows, g->d, 1, g->moments, g->d);
     for (int i = 0; i < n; i++)
@@ -46,8 +55,9 @@ static void add_rows(amc_gram *g, const float *rows, int n) {
 
 // What the layer's filters read of images first .. first + n, which the model has just computed
 // from `input`.
-static void add_images(amc_gram *g, const amc_layer *layer, const amc_host_model *model,
-                       const float *input, int first, int n, int images) {
+static void add_images(amc_gram *g, float *centre, const amc_layer *layer,
+                       const amc_host_model *model, const float *input, int first, int n,
+                       int images) {
     bool image = layer->inputs[0] == AMC_NETWORK_INPUT;
     const float *x = image ? input : amc_host_model_output(model, 0, layer->inputs[0]);
     size_t inputs = (size_t)layer->c * layer->h * layer->w;
@@ -57,25 +67,40 @@ static void add_images(amc_gram *g, const amc_layer *layer, const amc_host_model
     for (int i = 0; i < n; i++)
         amc_patch_rows_read(layer, x + i * inputs, places, (uint64_t)(first + i),
                             rows + (size_t)i * places * g->d);
+    centre_rows(g, first == 0, centre, rows, n * places);
     add_rows(g, rows, n * places);
     free(rows);
 }
 
-// From sums over `rows` places.
-static void finish(amc_gram *g, double rows) {
+// From sums over `rows` places of what they read relative to `centre`.
+static void finish(amc_gram *g, const float *centre, double rows) {
     for (int j = 0; j < g->d; j++) g->means[j] /= rows;
     for (int i = 0; i < g->d; i++)
         for (int j = 0; j < g->d; j++) {
             float *m = &g->moments[(size_t)i * g->d + j];
             *m = (float)(*m / rows - g->means[i] * g->means[j]);
         }
+    for (int j = 0; j < g->d; j++) g->means[j] += centre[j];
+}
+
+// (layers) what rows are relative to, (d) each.
+static float **centres_new(const amc_grams *grams) {
+    float **centres = amc_memory_alloc((size_t)grams->graph->n, sizeof *centres);
+    for (int l = 0; l < grams->graph->n; l++)
+        centres[l] = amc_memory_alloc((size_t)grams->layers[l].d, sizeof(float));
+    return centres;
+}
+
+static void centres_free(float **centres, int layers) {
+    for (int l = 0; l < layers; l++) free(centres[l]);
+    free(centres);
 }
 
 static void collect(amc_grams *grams, amc_host_model *model, const amc_dataset *dataset) {
     const amc_layer_graph *graph = grams->graph;
     size_t inputs = (size_t)graph->c * graph->h * graph->w;
     int batch = amc_host_model_batch(model);
-    float *input = amc_memory_alloc(batch * inputs, sizeof *input);
+    float *input = amc_memory_alloc(batch * inputs, sizeof *input), **centres = centres_new(grams);
     for (int first = 0; first < dataset->n; first += batch) {
         int n = dataset->n - first < batch ? dataset->n - first : batch;
 #pragma omp parallel for schedule(static)
@@ -84,14 +109,17 @@ static void collect(amc_grams *grams, amc_host_model *model, const amc_dataset *
         amc_host_model_predict(model, 0, n, input);
         for (int l = 0; l < graph->n; l++)
             if (grams->layers[l].d)
-                add_images(&grams->layers[l], &graph->layers[l], model, input, first, n,
+                add_images(&grams->layers[l], centres[l], &graph->layers[l], model, input, first, n,
                            dataset->n);
     }
     free(input);
     for (int l = 0; l < graph->n; l++) {
         amc_gram *g = &grams->layers[l];
-        if (g->d) finish(g, (double)dataset->n * count_places(&graph->layers[l], g->d, dataset->n));
+        if (g->d)
+            finish(g, centres[l],
+                   (double)dataset->n * count_places(&graph->layers[l], g->d, dataset->n));
     }
+    centres_free(centres, graph->n);
 }
 
 // -------------------------------------------------------------------------------------------------

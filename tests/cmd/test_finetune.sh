@@ -185,7 +185,8 @@ status=0
 finetune -epochs 4 -rate 90 -force || status=$?
 check 'diverged: status' "$status" [ $status = 1 ]
 check 'diverged: says so' "$(tail -n 2 "$work.err")" grep -q 'tiny.cfg: training diverged in epoch [1-4], .* a lower -rate than 90\(, and -force\)\?$' "$work.err"
-finetune -epochs 1 -quiet $(sed -n '$s/.*and \(-force\)$/\1/p' "$work.err")
+force=$(sed -n '$s/.*and \(-force\)$/\1/p' "$work.err")
+finetune -epochs 1 -quiet ${force:+"$force"}
 check 'diverged: what it says helps' "$(cat "$work.err")" [ -f $RESULT ]
 rm $RESULT
 

@@ -108,6 +108,31 @@ static void test_elimination(void **state) {
     if (mixed > pairs / 5) fail_msg("%d of %d twins", mixed, pairs);
 }
 
+// ---- moments ----
+
+// They are about means: activations that are larger by the same number have the same ones.
+static void test_offset(void **state) {
+    (void)state;
+    static const float OFFSET = 300;
+    networks_net net = networks_new("[net]\nheight=8\nwidth=8\nchannels=3\n"
+                                    "[convolutional]\nfilters=6\nactivation=linear\n"
+                                    "[convolutional]\nfilters=4\nsize=3\nactivation=linear\n"
+                                    "[avgpool]\n[softmax]\n",
+                                    3);
+    amc_error err = {""};
+    subject s = subject_new(net);
+    amc_layer_weights *first = &net.weights->layers[0];
+    for (int i = 0; i < first->n; i++) first->biases[i] += OFFSET;
+    amc_grams *offset = amc_grams_new(net.path, net.graph, net.groups, net.weights, s.images, &err);
+    const amc_gram *a = &s.grams->layers[1], *b = &offset->layers[1];
+    assert_int_equal(a->d, 6 * 9);
+    for (int i = 0; i < a->d; i++) assert_float_equal(b->means[i], a->means[i] + OFFSET, 1e-3);
+    for (int i = 0; i < a->d * a->d; i++)
+        assert_float_equal(b->moments[i], a->moments[i], 1e-3 * a->moments[0]);
+    amc_grams_free(offset);
+    subject_free(s);
+}
+
 // ---- any plan -----------------------------------------------------------------------------------
 
 static void test_any_plan(void **state) {
@@ -291,6 +316,7 @@ static void test_whole_and_empty_filters(void **state) {
 int main(void) {
     amc_hooks_install();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_offset),
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_elimination),
         cmocka_unit_test(test_any_plan),
