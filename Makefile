@@ -81,7 +81,8 @@ OPTIMISE := $(if $(filter 1,$(DEBUG)),-O0,$(if $(filter 1,$(SAN)),-O1,-O3))
 OMP := $(if $(filter 1,$(OPENMP)),-fopenmp,-fopenmp-simd)
 BLAS_CFLAGS := $(shell pkg-config --cflags openblas 2>/dev/null)
 
-CFLAGS_AMC := -std=gnu11 -g $(OPTIMISE) -Wall -Wextra -Wno-psabi -fno-math-errno -fno-trapping-math -fPIC $(OMP) $(BLAS_CFLAGS)
+CFLAGS_AMC := -std=gnu11 -g $(OPTIMISE) -Wall -Wextra -Wstrict-prototypes -Wvla -Wno-psabi -fno-math-errno \
+    -fno-trapping-math -fPIC $(OMP) $(BLAS_CFLAGS)
 CPPFLAGS_AMC := -D_GNU_SOURCE -MMD -MP -Iamc_plugin -isystem darknet/include -isystem darknet/src
 # Darknet's own flags, with the warnings about code that isn't ours silenced.
 CFLAGS_DARKNET := -w -fPIC -g $(if $(filter 1,$(DEBUG)),-O0,-Ofast)
@@ -208,7 +209,7 @@ lint: ## clang-format, cppcheck, include directions
 	@scripts/lint.sh
 
 format: ## clang-format every source of ours in place
-	@clang-format -i $(shell find amc_plugin tests scripts/bench -name '*.[ch]')
+	@clang-format -i $(shell find amc_plugin tests scripts/bench -name '*.[ch]' -o -name '*.cu')
 
 setup: ## install the packages that are missing
 	@scripts/setup.sh

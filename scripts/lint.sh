@@ -22,7 +22,7 @@ need() {
     return 1
 }
 
-sources() { find amc_plugin tests scripts/bench -name '*.[ch]' | LC_ALL=C sort; }
+sources() { find amc_plugin tests scripts/bench -name '*.[ch]' -o -name '*.cu' | LC_ALL=C sort; }
 
 # A line of clang-format's for each place, without the source that it quotes below it.
 check_format() {
@@ -71,7 +71,7 @@ check_includes() {
             fault=$(include_fault "$tier" "$header")
         fi
         [ -z "$fault" ] || echo "$file:$line: error: $tier/ includes $header, $fault"
-    done < <(grep -rnE --include='*.[ch]' '^[[:space:]]*#[[:space:]]*include' amc_plugin |
+    done < <(grep -rnE --include='*.[ch]' --include='*.cu' '^[[:space:]]*#[[:space:]]*include' amc_plugin |
         sed -E 's/^([^:]*:[0-9]+:)[[:space:]]*#[[:space:]]*include[[:space:]]*([^[:space:]]*).*/\1\2/')
 }
 
