@@ -148,6 +148,11 @@ static cJSON *shape_json(int c, int h, int w) {
     return cJSON_CreateIntArray((int[]){c, h, w}, 3);
 }
 
+// cJSON makes nothing of a list that is NULL.
+static cJSON *list_json(const int *list, int n) {
+    return n ? cJSON_CreateIntArray(list, n) : cJSON_CreateArray();
+}
+
 static cJSON *layer_json(const amc_network *network, int l) {
     const amc_layer *layer = &network->graph->layers[l];
     cJSON *json = cJSON_CreateObject();
@@ -160,18 +165,16 @@ static cJSON *layer_json(const amc_network *network, int l) {
     cJSON_AddNumberToObject(json, "params", (double)amc_cost_layer_params(layer));
     int *groups = amc_memory_alloc((size_t)network->groups->n, sizeof *groups);
     int n = list_groups(network, l, groups);
-    cJSON_AddItemToObject(json, "groups", cJSON_CreateIntArray(groups, n));
+    cJSON_AddItemToObject(json, "groups", list_json(groups, n));
     free(groups);
     return json;
 }
 
 static cJSON *group_json(const amc_channel_group *group) {
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddItemToObject(json, "layers", cJSON_CreateIntArray(group->layers, group->n_layers));
-    cJSON_AddItemToObject(json, "followers",
-                          cJSON_CreateIntArray(group->followers, group->n_followers));
-    cJSON_AddItemToObject(json, "consumers",
-                          cJSON_CreateIntArray(group->consumers, group->n_consumers));
+    cJSON_AddItemToObject(json, "layers", list_json(group->layers, group->n_layers));
+    cJSON_AddItemToObject(json, "followers", list_json(group->followers, group->n_followers));
+    cJSON_AddItemToObject(json, "consumers", list_json(group->consumers, group->n_consumers));
     cJSON_AddNumberToObject(json, "units", group->n_units);
     cJSON_AddBoolToObject(json, "prunable", group->prunable);
     if (group->why) cJSON_AddStringToObject(json, "why", group->why);

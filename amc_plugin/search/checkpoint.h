@@ -6,7 +6,7 @@
 // as lines of a key and a value; then an empty line; then a line for each plan, in the order in
 // which they were scored, the first of them for the whole network:
 //
-//     checkpoint 2                 the version of what follows and of what a search does with it
+//     checkpoint 3                 the version of what follows and of what a search does with it
 //     cfg 8c1d59f03a6be2c4
 //     reward err
 //     ...

@@ -25,6 +25,9 @@ number() { sed -n "s/^.*\"$1\":[[:space:]]*\([-0-9.e+]*\).*/\1/p" "$2" | head -n
 # Keys of the JSON object in file $1, as cJSON prints it: one a line, its own indented by one tab.
 keys() { sed -n 's/^\t"\([^"]*\)":.*/\1/p' "$1" | tr '\n' ' '; }
 
+# Keys of the first object of the array at key $1 of what the last command printed.
+inner_keys() { sed -n "/^\t\"$1\":/,/^\t\t}/s/^\t\t\t\"\([^\"]*\)\":.*/\1/p" "$work.out" | tr '\n' ' '; }
+
 # Whether an independent reader takes file $1 for JSON.
 is_json() {
     if command -v jq; then

@@ -63,6 +63,8 @@ info() {
     check 'info: what hands channels on' 'no such line' grep -q '^    passed by .*shortcut [0-9]' "$work.out"
     run 'info -json' info cfg/tiny.cfg -json
     check_json 'info' 'macs params prunable_share smallest_share layers groups'
+    check 'info: keys of layers' "$(inner_keys layers)" [ "$(inner_keys layers)" = 'index type line input output macs params groups ' ]
+    check 'info: keys of groups' "$(inner_keys groups)" [ "$(inner_keys groups)" = 'layers followers consumers units prunable ' ]
     check_holds 'info: MACs' "$(number macs "$work.out") == 94032"
     check_holds 'info: parameters' "$(number params "$work.out") == ($(stat -c %s weights/tiny.weights) - 20) / 4"
     check_holds 'info: the layers sum up to the totals' "$(sed -n 's/^\t\t\t"macs":[[:space:]]*\([0-9]*\).*/\1/p' \
@@ -349,6 +351,10 @@ printed() {
     run 'search into a folder with blanks' search cfg/tiny.cfg -episodes 2 -out "$folder"
     check 'a missing backup folder is made first' "$(tail -n 3 "$work.out")" \
         [ "$(tail -n 3 "$work.out" | head -n 1)" = 'mkdir -p backup' ]
+    sed '/^backup=/d' cfg/tiny.data >cfg/nowhere.data
+    run 'prune without backup=' prune cfg/tiny.cfg -policy uniform -flops .5 -data cfg/nowhere.data -out out/nowhere
+    check 'where Darknet trains into then is tested' "$(tail -n 1 "$work.out")" grep -q ' /backup/tiny-amc.weights$' "$work.out"
+    run 'the search again' search cfg/tiny.cfg -episodes 2 -out "$folder" -force
     mkdir backup
     train=$(tail -n 2 "$work.out" | head -n 1) valid=$(tail -n 1 "$work.out")
     check 'the last but one line trains' "$train" [ "${train#"$DARKNET" classifier train }" != "$train" ]
@@ -373,6 +379,9 @@ several() {
     check 'several budgets: a table of them' "$(tail -n 4 "$work.out")" \
         [ "$(tail -n 3 "$work.out" | sed 's/^ *\([0-9.]*%\).* \(out.*\)/\1 \2/' | tr '\n' ' ')" = \
         '80.0% out/several/flops-0.8/tiny-amc.cfg 65.0% out/several/flops-0.65/tiny-amc.cfg 50.0% out/several/flops-0.5/tiny-amc.cfg ' ]
+    check 'several budgets: what is trained for one is not lost to the next' "$(grep '^mv' "$work.out")" \
+        [ "$(grep -A1 '^mv ' "$work.out" | sed "s|^$DARKNET ||" | head -n 2 | tr '\n' ' ')" = \
+        'mv backup/tiny-amc.weights out/several/flops-0.8/tiny-amc-trained.weights classifier valid cfg/tiny.data out/several/flops-0.8/tiny-amc.cfg out/several/flops-0.8/tiny-amc-trained.weights ' ]
     check_pruned 'several budgets: 80%' out/several/flops-0.8 .8
     check_pruned 'several budgets: 65%' out/several/flops-0.65 .65
     check_pruned 'several budgets: 50%' out/several/flops-0.5 .5
