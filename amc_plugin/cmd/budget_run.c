@@ -222,19 +222,21 @@ static amc_search_options search_options(const amc_budget_run *run) {
 }
 
 // Unless it is to be the paper's or a random one.
-static void set_start(amc_budget_run *run, const int *guess) {
+static int set_start(amc_budget_run *run, const int *guess, amc_error *err) {
     const amc_search_session *session = run->session;
     const amc_search_given *o = session->given;
-    if (o->paper || strcmp(o->agent, "random") == 0) return;
+    if (o->paper || strcmp(o->agent, "random") == 0) return 0;
     run->starts_from_guess = guess != NULL;
-    if (guess)
+    if (guess) {
         amc_prune_env_set_prior(run->env, guess);
-    else if (amc_prune_env_is_limited(run->env))
-        amc_search_start_prior(session->scorer, &session->chooser, run->env, o->quiet);
-    else
-        run->given_plans =
-            amc_search_start_sizes(session->scorer, &session->chooser, run->env,
-                                   amc_aim_limits(run->aim), o->warmup, o->quiet, &run->n_given);
+        return 0;
+    }
+    if (amc_prune_env_is_limited(run->env))
+        return amc_search_start_prior(session->scorer, &session->chooser, run->env, run->checkpoint,
+                                      o->quiet, err);
+    return amc_search_start_sizes(session->scorer, &session->chooser, run->env,
+                                  amc_aim_limits(run->aim), o->warmup, run->checkpoint, o->quiet,
+                                  &run->given_plans, &run->n_given, err);
 }
 
 static void print_how_to_resume(const amc_budget_run *run, const char *after) {
@@ -369,8 +371,8 @@ int amc_budget_run_search(amc_budget_run *run, const int *guess, amc_error *err)
     open_evaluation(run);
     if (!o->quiet) print_start(run);
     int status = record_whole(run, err);
-    if (status == 0) set_start(run, guess);
     amc_interrupt_catch(); // the search ends after its episode, with the best so far
+    if (status == 0) status = set_start(run, guess, err);
     if (status == 0) status = search(run, err);
     if (status == 0) status = check_found(run, err);
     if (status == 0) status = write_result(run, err);

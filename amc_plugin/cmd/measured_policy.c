@@ -1,6 +1,7 @@
 #include "cmd/measured_policy.h"
 
 #include "base/clock.h"
+#include "cmd/interrupt.h"
 #include "host/divergence.h"
 #include "search/sensitivity.h"
 
@@ -14,9 +15,13 @@ typedef struct measurement {
     amc_scorer *scorer;
     const amc_chooser *chooser;
     amc_divergence *divergence; // of the whole network's outputs
+    amc_checkpoint *checkpoint; // NULL: nothing is recorded
+    amc_error *err;             // of the checkpoint,
+    bool failed;                // where it is set
     bool shows, terminal;
-    double start;
-    int next; // plan that is shown
+    double start; // of measuring
+    int recorded; // plans that weren't measured now
+    int next;     // plan that is shown
 } measurement;
 
 bool amc_measured_policy_is(const char *name) {
@@ -27,7 +32,7 @@ bool amc_measured_policy_is(const char *name) {
 static void show(measurement *m, int done, int all) {
     if (!m->shows || (!m->terminal && done < m->next)) return;
     m->next = done + 20;
-    int left = (int)((amc_clock_seconds() - m->start) / done * (all - done));
+    int left = (int)((amc_clock_seconds() - m->start) / (done - m->recorded) * (all - done));
     fprintf(stderr, "%smeasuring: plan %d of %d at most, %d:%02d left at most%s",
             m->terminal ? "\r" : "", done, all, left / 60, left % 60,
             m->terminal ? "\033[K" : "\n");
@@ -40,10 +45,35 @@ static double errors(void *context, const int *counts, int done, int all) {
     return 1 - scored.accuracy;
 }
 
+// 1 where it was recorded, 0 where it wasn't.
+static int recall(measurement *m, const int *counts, double *diverges) {
+    int status =
+        m->checkpoint ? amc_checkpoint_next_measured(m->checkpoint, counts, diverges, m->err) : 0;
+    if (status == 1) {
+        m->recorded++;
+        m->start = amc_clock_seconds();
+    }
+    return status;
+}
+
+static int refuse_interrupted(const measurement *m) {
+    return amc_error_set(m->err, "interrupted while it measured where to start; with -resume the "
+                                 "same command goes on");
+}
+
+// Once something failed, nothing matters any more.
 static double divergence(void *context, const int *counts, int done, int all) {
     measurement *m = context;
+    double diverges = 0, start = amc_clock_seconds();
+    int known = m->failed ? -1 : recall(m, counts, &diverges);
+    if (known == 0 && amc_interrupt_came()) known = refuse_interrupted(m);
+    m->failed = known < 0;
+    if (known != 0) return diverges;
     amc_scorer_apply(m->scorer, amc_chooser_make(m->chooser, counts));
-    double diverges = amc_divergence_measure(m->divergence);
+    diverges = amc_divergence_measure(m->divergence);
+    if (m->checkpoint)
+        m->failed = amc_checkpoint_add_measured(m->checkpoint, counts, diverges,
+                                                amc_clock_seconds() - start, m->err) < 0;
     show(m, done, all);
     return diverges;
 }
@@ -75,24 +105,29 @@ static measurement start(amc_scorer *scorer, const amc_chooser *chooser, bool qu
 }
 
 static void end(const measurement *m) {
-    if (m->shows && m->terminal) fputc('\n', stderr);
+    if (m->shows && m->terminal && m->next) fputc('\n', stderr);
+    if (m->shows && m->recorded)
+        fprintf(stderr, "resumed: %d plans were measured before\n", m->recorded);
 }
 
 void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer,
                                      const amc_chooser *chooser, const amc_prune_env *env,
                                      bool quiet, int *counts) {
-    if (strcmp(name, "fp") != 0) {
-        amc_measured_policy_greedy(scorer, chooser, &env, 1, quiet, counts);
-        return;
-    }
     measurement m = start(scorer, chooser, quiet);
-    meet_by_errors(&m, env, counts);
+    if (strcmp(name, "fp") == 0)
+        meet_by_errors(&m, env, counts);
+    else
+        meet_by_divergence(&m, &env, 1, counts);
     end(&m);
 }
 
-void amc_measured_policy_greedy(amc_scorer *scorer, const amc_chooser *chooser,
-                                const amc_prune_env *const *envs, int n, bool quiet, int *counts) {
+int amc_measured_policy_greedy(amc_scorer *scorer, const amc_chooser *chooser,
+                               const amc_prune_env *const *envs, int n, amc_checkpoint *checkpoint,
+                               bool quiet, int *counts, amc_error *err) {
     measurement m = start(scorer, chooser, quiet);
+    m.checkpoint = checkpoint;
+    m.err = err;
     meet_by_divergence(&m, envs, n, counts);
     end(&m);
+    return m.failed ? -1 : 0;
 }

@@ -6,6 +6,7 @@
 
 #include "cmd/chooser.h"
 #include "cmd/scorer.h"
+#include "search/checkpoint.h"
 #include "search/prune_env.h"
 
 // "fp": every group is cut to where it alone costs the same accuracy. "greedy": channels are given
@@ -20,8 +21,10 @@ void amc_measured_policy_meet_budget(const char *name, amc_scorer *scorer,
                                      bool quiet, int *counts);
 
 // Greedy's plans for the budgets of several environments, which differ in nothing else, from one
-// measurement: counts (n, groups).
-void amc_measured_policy_greedy(amc_scorer *scorer, const amc_chooser *chooser,
-                                const amc_prune_env *const *envs, int n, bool quiet, int *counts);
+// measurement: counts (n, groups). What is measured is recorded in the checkpoint, and not measured
+// where it was; NULL: neither. -1 with err set where that can't be, or was interrupted.
+int amc_measured_policy_greedy(amc_scorer *scorer, const amc_chooser *chooser,
+                               const amc_prune_env *const *envs, int n, amc_checkpoint *checkpoint,
+                               bool quiet, int *counts, amc_error *err);
 
 #endif

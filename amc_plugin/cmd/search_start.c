@@ -12,16 +12,20 @@ enum {
     MOST_SIZES = 10,
 };
 
-void amc_search_start_prior(amc_scorer *scorer, const amc_chooser *chooser, amc_prune_env *env,
-                            bool quiet) {
+int amc_search_start_prior(amc_scorer *scorer, const amc_chooser *chooser, amc_prune_env *env,
+                           amc_checkpoint *checkpoint, bool quiet, amc_error *err) {
     int *counts = amc_memory_alloc((size_t)amc_prune_env_space(env)->n, sizeof *counts);
+    const amc_prune_env *envs[] = {env};
+    int status = 0;
     bool known = scorer->dataset->n >= LEAST_MEASURED;
     if (known)
-        amc_measured_policy_meet_budget("greedy", scorer, chooser, env, quiet, counts);
+        status =
+            amc_measured_policy_greedy(scorer, chooser, envs, 1, checkpoint, quiet, counts, err);
     else
         known = amc_chooser_guess(chooser, env, counts);
-    if (known) amc_prune_env_set_prior(env, counts);
+    if (known && status == 0) amc_prune_env_set_prior(env, counts);
     free(counts);
+    return status;
 }
 
 // An environment whose budget lies between everything and the least that can be, the i-th of n in
@@ -38,18 +42,19 @@ static amc_prune_env *sized_env(const amc_prune_env *env, amc_prune_env_options 
     return sized;
 }
 
-int *amc_search_start_sizes(amc_scorer *scorer, const amc_chooser *chooser,
-                            const amc_prune_env *env, amc_prune_env_options limits, int most,
-                            bool quiet, int *n) {
+int amc_search_start_sizes(amc_scorer *scorer, const amc_chooser *chooser, const amc_prune_env *env,
+                           amc_prune_env_options limits, int most, amc_checkpoint *checkpoint,
+                           bool quiet, int **plans, int *n, amc_error *err) {
+    *plans = NULL;
     *n = most < MOST_SIZES ? most : MOST_SIZES;
     if (scorer->dataset->n < LEAST_MEASURED) *n = 0;
-    if (*n == 0) return NULL;
+    if (*n == 0) return 0;
     amc_prune_env **envs = amc_memory_alloc((size_t)*n, sizeof *envs);
     for (int i = 0; i < *n; i++) envs[i] = sized_env(env, limits, i, *n);
-    int *plans = amc_memory_alloc((size_t)*n * (size_t)amc_prune_env_space(env)->n, sizeof *plans);
-    amc_measured_policy_greedy(scorer, chooser, (const amc_prune_env *const *)envs, *n, quiet,
-                               plans);
+    *plans = amc_memory_alloc((size_t)*n * (size_t)amc_prune_env_space(env)->n, sizeof **plans);
+    int status = amc_measured_policy_greedy(scorer, chooser, (const amc_prune_env *const *)envs, *n,
+                                            checkpoint, quiet, *plans, err);
     for (int i = 0; i < *n; i++) amc_prune_env_free(envs[i]);
     free(envs);
-    return plans;
+    return status;
 }

@@ -61,5 +61,5 @@ double amc_divergence_measure(const amc_divergence *d) {
         sum += p * log(p / q) - p + q;
     }
     free(now);
-    return sum / d->n;
+    return isfinite(sum) ? fmin(fmax(sum / d->n, 0), AMC_DIVERGENCE_MOST) : AMC_DIVERGENCE_MOST;
 }

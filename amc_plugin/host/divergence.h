@@ -9,6 +9,8 @@
 #include "host/dataset.h"
 #include "host/host_model.h"
 
+#define AMC_DIVERGENCE_MOST 1e9 // also where outputs are no numbers
+
 typedef struct amc_divergence amc_divergence;
 
 // Notes what the model computes as it is for at most so many images, spread over the dataset.
@@ -17,8 +19,8 @@ amc_divergence *amc_divergence_new(amc_host_model *model, const amc_dataset *dat
 void amc_divergence_free(amc_divergence *divergence);
 
 // The mean over the images of sum_k p_k log(p_k / q_k) - p_k + q_k, where p was noted and q is what
-// the weights applied last compute; never negative, 0 where they are the same. Numbers below 1e-6,
-// which a softmax makes of images that it is sure of, count as that.
+// the weights applied last compute; from 0, where they are the same, to AMC_DIVERGENCE_MOST.
+// Numbers below 1e-6, which a softmax makes of images that it is sure of, count as that.
 double amc_divergence_measure(const amc_divergence *divergence);
 
 #endif

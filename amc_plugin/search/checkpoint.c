@@ -16,20 +16,28 @@
 
 // Another version wherever the same settings lead to other plans or other scores.
 #define FORMAT "checkpoint 3\n"
+#define MEASURED "measured " // what lines of measurements begin with
+
+// A plan, and what was found out about it.
+typedef struct record {
+    bool measured; // `value`; else it was scored
+    double value;  // divergence
+    amc_score score;
+    off_t end; // where its line ends
+} record;
 
 struct amc_checkpoint {
     char *path;
     int file;
     const amc_prune_space *space;
     char *settings;
-    bool holds_ours;   // what is in the file is this search's; else the first record replaces it
-    off_t length;      // of what is whole in it
-    int line;          // number of the first record's line
-    int n;             // records to be replayed
-    int next;          // the first of them that wasn't yet
-    amc_score *scores; // (n)
-    int *counts;       // (n, groups)
-    off_t *ends;       // (n) where their lines end
+    bool holds_ours; // what is in the file is this search's; else the first record replaces it
+    off_t length;    // of what is whole in it
+    int line;        // number of the first record's line
+    int n;           // records to be replayed
+    int next;        // the first of them that wasn't yet
+    record *records; // (n)
+    int *counts;     // (n, groups) their plans
 };
 
 // ---- opening ------------------------------------------------------------------------------------
@@ -54,9 +62,8 @@ void amc_checkpoint_close(amc_checkpoint *checkpoint) {
     close(checkpoint->file);
     free(checkpoint->path);
     free(checkpoint->settings);
-    free(checkpoint->scores);
+    free(checkpoint->records);
     free(checkpoint->counts);
-    free(checkpoint->ends);
     free(checkpoint);
 }
 
@@ -179,6 +186,13 @@ static int take_score(reader *r, amc_score *score, amc_error *err) {
     return 0;
 }
 
+static int take_measured(reader *r, double *value, amc_error *err) {
+    double seconds;
+    r->start = r->at += strlen(MEASURED);
+    if (take(r, "divergence", false, 0, 1e9, value, err) < 0) return -1;
+    return take(r, "seconds", false, 0, 1e9, &seconds, err);
+}
+
 static int take_counts(reader *r, int *counts, amc_error *err) {
     const amc_prune_space *space = r->checkpoint->space;
     for (int g = 0; g < space->n; g++) {
@@ -197,12 +211,15 @@ static int take_counts(reader *r, int *counts, amc_error *err) {
 // line: as text; `length` is where it ends unless there is a zero byte in it.
 static int read_record(amc_checkpoint *c, int i, const char *line, size_t length, amc_error *err) {
     reader r = {c, c->line + i, line, line};
-    if (take_score(&r, &c->scores[i], err) < 0 ||
-        take_counts(&r, c->counts + (size_t)i * (size_t)c->space->n, err) < 0)
+    record *read = &c->records[i];
+    read->measured = strncmp(line, MEASURED, strlen(MEASURED)) == 0;
+    int status =
+        read->measured ? take_measured(&r, &read->value, err) : take_score(&r, &read->score, err);
+    if (status < 0 || take_counts(&r, c->counts + (size_t)i * (size_t)c->space->n, err) < 0)
         return -1;
     if (r.at == line + length) return 0;
     return amc_error_set(err, "%s:%d: goes on after %d numbers, expected its end there", c->path,
-                         r.line, 5 + c->space->n);
+                         r.line, (read->measured ? 2 : 5) + c->space->n);
 }
 
 // Takes the records in; what is torn behind the last one is no part of c->length.
@@ -211,14 +228,13 @@ static int read_records(amc_checkpoint *c, char *text, size_t length, size_t hea
     char *line = text + header, *end;
     c->line = count_lines(text, header) + 1;
     c->n = count_lines(line, length - header);
-    c->scores = amc_memory_alloc((size_t)c->n, sizeof *c->scores);
+    c->records = amc_memory_alloc((size_t)c->n, sizeof *c->records);
     c->counts = amc_memory_alloc((size_t)c->n * (size_t)c->space->n, sizeof *c->counts);
-    c->ends = amc_memory_alloc((size_t)c->n, sizeof *c->ends);
     for (int i = 0; i < c->n; i++, line = end + 1) {
         end = memchr(line, '\n', (size_t)(text + length - line));
         *end = '\0';
         if (read_record(c, i, line, (size_t)(end - line), err) < 0) return -1;
-        c->ends[i] = end + 1 - text;
+        c->records[i].end = end + 1 - text;
     }
     c->length = line - text;
     return 0;
@@ -275,35 +291,49 @@ int amc_checkpoint_forget(amc_checkpoint *checkpoint, amc_error *err) {
     if (!amc_checkpoint_replays(checkpoint)) return 0;
     assert(checkpoint->next > 0); // the whole network's
     checkpoint->n = checkpoint->next;
-    checkpoint->length = checkpoint->ends[checkpoint->n - 1];
+    checkpoint->length = checkpoint->records[checkpoint->n - 1].end;
     if (ftruncate(checkpoint->file, checkpoint->length) == 0) return 0;
     return amc_error_set(err, "%s: can't be written: %s", checkpoint->path, strerror(errno));
 }
 
-int amc_checkpoint_next(amc_checkpoint *checkpoint, const int *counts, amc_score *score,
-                        amc_error *err) {
-    if (!amc_checkpoint_replays(checkpoint)) return 0;
-    int i = checkpoint->next, groups = checkpoint->space->n;
-    const int *recorded = next_counts(checkpoint);
+// The next record, where it is of this plan and kind: 1; 0 where none is left.
+static int take_next(amc_checkpoint *c, bool measured, const int *counts, const record **found,
+                     amc_error *err) {
+    if (!amc_checkpoint_replays(c)) return 0;
+    int i = c->next, groups = c->space->n;
+    const int *recorded = next_counts(c);
+    *found = &c->records[i];
+    if ((*found)->measured != measured)
+        return amc_error_set(err,
+                             "%s:%d: a plan was %s where this search has one %s; expected what "
+                             "this program records, -force instead of -resume starts anew",
+                             c->path, c->line + i, measured ? "scored" : "measured",
+                             measured ? "measured" : "scored");
     for (int g = 0; g < groups; g++)
         if (counts[g] != recorded[g])
             return amc_error_set(err,
                                  "%s:%d: a plan with %d units of group %d where this search tries "
                                  "%d; expected what this program and machine record, -force "
                                  "instead of -resume starts anew",
-                                 checkpoint->path, checkpoint->line + i, recorded[g], g, counts[g]);
-    *score = checkpoint->scores[i];
-    checkpoint->next++;
+                                 c->path, c->line + i, recorded[g], g, counts[g]);
+    c->next++;
     return 1;
 }
 
-static void print_record(FILE *to, const amc_checkpoint *c, const int *counts, amc_score score,
-                         double seconds) {
-    if (!c->holds_ours) fprintf(to, "%s%s\n", FORMAT, c->settings);
-    fprintf(to, "%.9g %.9g %d %d %.6g", score.accuracy, score.expected, score.images, score.stopped,
-            seconds);
-    for (int g = 0; g < c->space->n; g++) fprintf(to, " %d", counts[g]);
-    fprintf(to, "\n");
+int amc_checkpoint_next(amc_checkpoint *checkpoint, const int *counts, amc_score *score,
+                        amc_error *err) {
+    const record *found;
+    int status = take_next(checkpoint, false, counts, &found, err);
+    if (status == 1) *score = found->score;
+    return status;
+}
+
+int amc_checkpoint_next_measured(amc_checkpoint *checkpoint, const int *counts, double *value,
+                                 amc_error *err) {
+    const record *found;
+    int status = take_next(checkpoint, true, counts, &found, err);
+    if (status == 1) *value = found->value;
+    return status;
 }
 
 // One call to write a record, so that a kill finds it there or not; what a full disk left of it is
@@ -318,18 +348,36 @@ static int append(amc_checkpoint *c, const char *text, size_t length, amc_error 
                          strerror(errno));
 }
 
-int amc_checkpoint_add(amc_checkpoint *checkpoint, const int *counts, amc_score score,
-                       double seconds, amc_error *err) {
-    assert(!amc_checkpoint_replays(checkpoint));
-    if (!checkpoint->holds_ours && ftruncate(checkpoint->file, 0) < 0)
-        return amc_error_set(err, "%s: can't be written: %s", checkpoint->path, strerror(errno));
+// Records `numbers`, text, of a plan.
+static int add(amc_checkpoint *c, const char *numbers, const int *counts, amc_error *err) {
+    assert(!amc_checkpoint_replays(c));
+    if (!c->holds_ours && ftruncate(c->file, 0) < 0)
+        return amc_error_set(err, "%s: can't be written: %s", c->path, strerror(errno));
     char *text;
     size_t length;
     FILE *to = amc_memory_stream(&text, &length);
-    print_record(to, checkpoint, counts, score, seconds);
+    if (!c->holds_ours) fprintf(to, "%s%s\n", FORMAT, c->settings);
+    fputs(numbers, to);
+    for (int g = 0; g < c->space->n; g++) fprintf(to, " %d", counts[g]);
+    fputc('\n', to);
     amc_memory_stream_close(to);
-    int status = append(checkpoint, text, length, err);
+    int status = append(c, text, length, err);
     free(text);
-    if (status == 0) checkpoint->holds_ours = true;
+    if (status == 0) c->holds_ours = true;
     return status;
+}
+
+int amc_checkpoint_add(amc_checkpoint *checkpoint, const int *counts, amc_score score,
+                       double seconds, amc_error *err) {
+    char numbers[100];
+    snprintf(numbers, sizeof numbers, "%.9g %.9g %d %d %.6g", score.accuracy, score.expected,
+             score.images, score.stopped, seconds);
+    return add(checkpoint, numbers, counts, err);
+}
+
+int amc_checkpoint_add_measured(amc_checkpoint *checkpoint, const int *counts, double value,
+                                double seconds, amc_error *err) {
+    char numbers[100];
+    snprintf(numbers, sizeof numbers, MEASURED "%.17g %.6g", value, seconds);
+    return add(checkpoint, numbers, counts, err);
 }

@@ -54,14 +54,20 @@ facts() { grep -v '"\(command\|data\)"' "$1/result.json" | sed "s#$1/##"; }
 
 check_same() { check "$1" "$(ls -A "out/$2" "out/$3"; tail -n 1 "$work.err")" same_result "$2" "$3"; }
 
-# kill_after PLANS FOLDER OF: leaves in out/FOLDER what a search that was killed leaves, out/OF's after so many plans: its
-# checkpoint's first lines and a part of the next.
-kill_after() {
+# Plans that the search in a folder of out/ measured to find where to start, which are recorded before all others.
+measured() { grep -c ^measured "out/$1/checkpoint"; }
+
+# kill_after_line LINES FOLDER OF: leaves in out/FOLDER what a search that was killed leaves, out/OF's after it wrote so many
+# lines: its checkpoint's first ones and a part of the next.
+kill_after_line() {
     mkdir -p "out/$2"
     rm -rf "out/$2"/{*,.part-*}
-    head -n $((HEADER + 1 + $1)) "out/$3/checkpoint" >"out/$2/checkpoint"
-    sed -n "$((HEADER + 2 + $1))p" "out/$3/checkpoint" | head -c 9 >>"out/$2/checkpoint"
+    head -n "$1" "out/$3/checkpoint" >"out/$2/checkpoint"
+    sed -n "$(($1 + 1))p" "out/$3/checkpoint" | head -c 9 >>"out/$2/checkpoint"
 }
+
+# kill_after PLANS FOLDER OF: after so many scored plans.
+kill_after() { kill_after_line $((HEADER + 1 + $(measured "$3") + $1)) "$2" "$3"; }
 
 # wait_for TEXT: until stderr of a search in the background has it.
 wait_for() {
@@ -78,7 +84,7 @@ wait_for() {
 killed() {
     local plans k
     run "$1" whole "${@:2}"
-    plans=$(($(wc -l <out/whole/checkpoint) - HEADER - 1))
+    plans=$(($(wc -l <out/whole/checkpoint) - HEADER - 1 - $(measured whole)))
     check "$1: plans are recorded" "$plans plans" [ $plans -gt 20 ]
     for k in 1 9 $((plans / 2)) $((plans - 1)); do
         kill_after "$k" killed whole
@@ -88,6 +94,13 @@ killed() {
             grep -qE "^resumed: ([0-9]+) episodes of $EPISODES were scored before$" "$work.err"
         [ "$k" = 1 ] || check "$1: shows the others only" "$(cat "$work.err")" \
             [ "$(grep -cE '^episode [1-9]/' "$work.err")" = 0 ]
+    done
+    for k in 1 $(($(measured whole) / 2)) $(($(measured whole) - 1)); do
+        [ "$(measured whole)" -gt 1 ] || continue # random searches, and the paper's, measure nothing
+        kill_after_line $((HEADER + 1 + k)) killed whole
+        run "$1: resumed after $k measurements" killed "${@:2}" -resume
+        check_same "$1: the same files after $k measurements" whole killed
+        check "$1: says how many were measured" "$(cat "$work.err")" grep -qx "resumed: $k plans were measured before" "$work.err"
     done
     rm -r out/whole
 }
@@ -138,9 +151,10 @@ killed_at_the_end() {
 
 unfinished() {
     kill_after 7 left whole
+    local plans=$(($(measured whole) + 7))
     refuse 'an unfinished search' \
-        'out/left/checkpoint: an unfinished search of 7 plans is there; expected -resume to go on with it or -force' left
-    refuse 'an unfinished search, other options' 'an unfinished search of 7 plans is there' left -seed 2
+        "out/left/checkpoint: an unfinished search of $plans plans is there; expected -resume to go on with it or -force" left
+    refuse 'an unfinished search, other options' "an unfinished search of $plans plans is there" left -seed 2
     run 'an unfinished search, -force' left -force
     check_same 'an unfinished search is started anew' whole left
     check 'started anew: nothing was taken over' "$(cat "$work.err")" [ "$(grep -c resumed "$work.err")" = 0 ]
@@ -215,7 +229,7 @@ settings() {
 }
 
 corrupted() {
-    local line=$((HEADER + 3))
+    local line=$((HEADER + 3 + $(measured whole)))
     kill_after 7 left whole
     sed -i "${line}s/^[0-9.]* /1.5 /" out/left/checkpoint
     refuse 'a bad line' "out/left/checkpoint:$line: accuracy \"1.5\", expected a number from 0 to 1" left -resume
@@ -226,12 +240,22 @@ corrupted() {
     sed -i "${line}h; ${line}d; $((line + 1))G" out/left/checkpoint
     search left -resume
     check 'lines in another order' "$(cat "$work.err")" grep -q "^amc: out/left/checkpoint:$line: a plan with" "$work.err"
+    kill_after 7 left whole
+    sed -i "$((HEADER + 2))s/^measured [^ ]*/measured -1/" out/left/checkpoint
+    refuse 'a bad measurement' "out/left/checkpoint:$((HEADER + 2)): divergence \"-1\", expected a number from 0 to" left -resume
+    kill_after 7 left whole
+    sed -i "$((HEADER + 2))d" out/left/checkpoint
+    search left -resume
+    check 'a measurement is missing' "$(cat "$work.err")" grep -q "^amc: out/left/checkpoint:$((HEADER + 2)): a plan with" "$work.err"
     echo 'my notes' >out/left/checkpoint
     refuse 'notes' 'out/left/checkpoint:1: no checkpoint of a search' left
     refuse 'notes, -resume' 'out/left/checkpoint:1: no checkpoint of a search' left -resume
     run 'notes, -force' left -force
     check_same 'notes, -force: started' whole left
 }
+
+# A checkpoint without seconds.
+timeless() { sed '/^measured/s/ [^ ]*//2; /^[0-9]/s/ [^ ]*//4' "$@"; }
 
 # What was scored outlives what goes wrong; a search that scored nothing leaves nothing.
 failures() {
@@ -252,7 +276,7 @@ failures() {
         grep -qx "amc: out/left/checkpoint: can't be written: File too large" "$work.err"
     check 'a disk that fills up: exit status' "$(cat "$work.status")" [ "$(cat "$work.status")" = 1 ]
     check 'a disk that fills up: what was scored is there' "$(cat out/left/checkpoint)" \
-        cmp -s <(cut -d' ' -f 1-4,6- out/left/checkpoint) <(head -n "$(wc -l <out/left/checkpoint)" out/many/checkpoint | cut -d' ' -f 1-4,6-)
+        cmp -s <(timeless out/left/checkpoint) <(head -n "$(wc -l <out/left/checkpoint)" out/many/checkpoint | timeless)
     check 'a disk that fills up: and nothing else' "$(ls -A out/left)" [ "$(ls -A out/left)" = checkpoint ]
     run 'a disk that has room again' left -resume -episodes $MANY
     check_same 'a disk that has room again: the same files' many left
@@ -323,7 +347,7 @@ shown() {
     fi
     on_terminal -out out/terminal >"$work.out"
     check 'a terminal: every episode' "$(cat "$work.out")" [ "$(grep -cE '^episode [0-9]+/12: ' "$work.out")" = 12 ]
-    head -n $((HEADER + 8)) out/terminal/checkpoint >kept
+    head -n $((HEADER + 8 + $(measured terminal))) out/terminal/checkpoint >kept
     mv kept out/terminal/checkpoint
     on_terminal -out out/terminal -resume >"$work.out"
     check 'a terminal, resumed: says so' "$(cat "$work.out")" grep -q '^resumed: 7 episodes of 12 were scored before' "$work.out"

@@ -89,11 +89,11 @@ static amc_checkpoint *resume(void) {
     return c;
 }
 
-// The next n records are the first n lines, and then there are none.
-static void assert_replays(amc_checkpoint *c, int n) {
+// The next records are lines from `first` to before `end`, and then there are none.
+static void assert_replays_from(amc_checkpoint *c, int first, int end) {
     amc_error err = {""};
     amc_score score;
-    for (int i = 0; i < n; i++) {
+    for (int i = first; i < end; i++) {
         assert_true(amc_checkpoint_replays(c));
         assert_int_equal(amc_checkpoint_next(c, lines[i].counts, &score, &err), 1);
         assert_true(score.accuracy == lines[i].score.accuracy);
@@ -104,6 +104,10 @@ static void assert_replays(amc_checkpoint *c, int n) {
     }
     assert_false(amc_checkpoint_replays(c));
     assert_int_equal(amc_checkpoint_next(c, lines[0].counts, &score, &err), 0);
+}
+
+static void assert_replays(amc_checkpoint *c, int n) {
+    assert_replays_from(c, 0, n);
 }
 
 // ---- what is recorded ----
@@ -145,6 +149,37 @@ static void test_accuracies_to_the_last_bit(void **state) {
         assert_int_equal(amc_checkpoint_next(c, (int[]){1, 2, 5}, &score, &err), 1);
         assert_true(score.accuracy == accuracies[i]);
     }
+    amc_checkpoint_close(c);
+    unlink(path);
+}
+
+// To the last bit, in their order among the scored ones, and not for such.
+static void test_measured(void **state) {
+    (void)state;
+    amc_error err = {""};
+    static const double values[] = {0, 1.0 / 3, 0x1.fffffffffffffp-30, 1e9};
+    double value;
+    amc_score score;
+    amc_checkpoint *c = open_file();
+    amc_checkpoint_start(c, net.space, settings);
+    add(c, &lines[0]);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(amc_checkpoint_add_measured(c, (int[]){1 + i, 9, 5}, values[i], 0.5, &err),
+                         0);
+    add(c, &lines[1]);
+    assert_int_equal(plans(c), 5);
+    amc_checkpoint_close(c);
+    c = resume();
+    assert_int_equal(amc_checkpoint_next_measured(c, lines[0].counts, &value, &err), -1);
+    assert_non_null(strstr(err.text, ":7: a plan was scored where this search has one measured"));
+    assert_int_equal(amc_checkpoint_next(c, lines[0].counts, &score, &err), 1);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(amc_checkpoint_next(c, (int[]){1 + i, 9, 5}, &score, &err), -1);
+        assert_int_equal(amc_checkpoint_next_measured(c, (int[]){9, 9, 5}, &value, &err), -1);
+        assert_int_equal(amc_checkpoint_next_measured(c, (int[]){1 + i, 9, 5}, &value, &err), 1);
+        assert_true(value == values[i]);
+    }
+    assert_replays_from(c, 1, 2);
     amc_checkpoint_close(c);
     unlink(path);
 }
@@ -485,6 +520,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_recorded_comes_back),
         cmocka_unit_test(test_accuracies_to_the_last_bit),
+        cmocka_unit_test(test_measured),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_nothing_recorded_nothing_changed),
         cmocka_unit_test(test_torn_tail),
