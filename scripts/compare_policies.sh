@@ -11,8 +11,8 @@
 # seeds     "1 2 3" (1): of amc, random and greedy, which also draw the images that networks are repaired on; the other
 #           policies run with the first
 # plans     of both searches (200); limit: held-out images that score a plan (0: all)
-# epochs    of fine-tuning (0.5; 0: none), which learns from the unpruned network too; rate: its first learning rate
-#           (0.02), which falls to 0
+# epochs    of fine-tuning (0.5; 0: none); rate: its first learning rate (0.02), which falls to 0; teacher: whether it
+#           learns from the unpruned network too (1), or from the truth only (0)
 # only      prune: make the networks and no rows; train: fine-tune those that were made, for the rows of a later run
 #           (): both, and the rows. jobs: trainings at a time, with only=train (1)
 # kept      folder of what was decided, POLICY-SEED.json: it is carried out rather than decided again, and added to ();
@@ -36,16 +36,17 @@ cd "$(dirname "$0")/.."
 . scripts/train_lib.sh
 
 name=$1 dir=$2
-flops=0.5 seeds=1 plans=200 limit=0 epochs=0.5 rate=0.02 only='' jobs=1 kept=''
+flops=0.5 seeds=1 plans=200 limit=0 epochs=0.5 rate=0.02 teacher=1 only='' jobs=1 kept=''
 policies="base uniform shallow deep fp cp greedy surgeon lowres random amc scratch"
 for setting in "${@:3}"; do
     case $setting in
-    flops=* | policies=* | seeds=* | plans=* | limit=* | epochs=* | rate=* | only=* | jobs=* | kept=*) declare "$setting" ;;
-    *) echo "compare_policies.sh: $setting, expected flops=, policies=, seeds=, plans=, limit=, epochs=, rate=, only=, jobs= or kept=" >&2
+    flops=* | policies=* | seeds=* | plans=* | limit=* | epochs=* | rate=* | teacher=* | only=* | jobs=* | kept=*) declare "$setting" ;;
+    *) echo "compare_policies.sh: $setting, expected flops=, policies=, seeds=, plans=, limit=, epochs=, rate=, teacher=, only=," \
+            'jobs= or kept=' >&2
         exit 1 ;;
     esac
 done
-settings="flops=$flops plans=$plans limit=$limit epochs=$epochs rate=$rate"
+settings="flops=$flops plans=$plans limit=$limit epochs=$epochs rate=$rate teacher=$teacher"
 data=cfg/$name.data weights=weights/$name.weights csv=$dir/results.csv
 readonly REPAIR=(-reconstruct 2000 -calibrate 256 -refit 6000)
 
@@ -108,13 +109,15 @@ prune() { # policy seed out
         -out "$out" -force >"$out/log" 2>&1 || fail "pruning failed, see $out/log"
 }
 
-# Trains on with what the unpruned network says of the images, which lowres sees smaller, too. Makes out/finetuned.weights.
+# Trains on, with what the unpruned network says of the images, which lowres sees smaller, too, if that is asked for.
+# Makes out/finetuned.weights.
 finetune() { # policy cfg weights out
-    local teacher=cfg/$name.cfg
-    [ "$1" = lowres ] && teacher=$4/$name.cfg
+    local from=cfg/$name.cfg options=()
+    [ "$1" = lowres ] && from=$4/$name.cfg
+    [ "$teacher" = 0 ] || options=(-teacher "$from" -teacher-weights "$weights")
     [ -f "$4/finetuned.weights" ] ||
-        bin/darknet amc finetune "$2" "$3" -data "$data" -epochs "$epochs" -rate "$rate" -teacher "$teacher" \
-            -teacher-weights "$weights" -out "$4/finetuned.weights" -resume >>"$4/log" 2>&1 ||
+        bin/darknet amc finetune "$2" "$3" -data "$data" -epochs "$epochs" -rate "$rate" "${options[@]}" \
+            -out "$4/finetuned.weights" -resume >>"$4/log" 2>&1 ||
         fail "training failed, see $4/log"
 }
 

@@ -24,12 +24,13 @@ readonly kept=scripts/results/$name runs=amc-out/results/$name
 parts=("${@:2}")
 
 # Of each network: the budgets, the plans of a search, the held-out images that score one (0: all), the epochs of
-# fine-tuning for each budget and their first learning rate.
+# fine-tuning for each budget, their first learning rate, and whether they have a teacher.
+teacher=1
 case $name in
 fashion) budgets=(0.5) plans=200 limit=2000 epochs=(4) rate=0.02 ;;
 plain20) budgets=(0.5) plans=200 limit=0 epochs=(20) rate=0.02 ;;
 resnet56 | resnet50) budgets=(0.5) plans=40 limit=0 epochs=(10) rate=0.02 ;;
-vgg16) budgets=(0.2) plans=100 limit=1000 epochs=(10) rate=0.02 ;;
+vgg16) budgets=(0.2) plans=100 limit=1000 epochs=(20) rate=0.02 teacher=0 ;;
 mobilenet) budgets=(0.5 0.4) plans=100 limit=1000 epochs=(16 8) rate=0.01 ;;
 mobilenetv2) budgets=(0.5) plans=100 limit=1000 epochs=(4) rate=0.01 ;;
 *)
@@ -51,7 +52,7 @@ policies() {
     [ "$name" = plain20 ] && more=scratch
     grep -q '^\[shortcut\]' "cfg/$name.cfg" && more=inner
     for i in "${!budgets[@]}"; do
-        compare "${budgets[i]}" epochs="${epochs[i]}" rate="$rate" \
+        compare "${budgets[i]}" epochs="${epochs[i]}" rate="$rate" teacher="$teacher" \
             policies="base amc uniform random greedy surgeon fp cp shallow deep lowres $more"
     done
 }
