@@ -400,8 +400,6 @@ int amc_budget_run_finetune(amc_budget_run *run, amc_error *err) {
     amc_tuning_options options = {.data = run->session->scorer->data_path,
                                   .epochs = o->finetune,
                                   .rate = NAN,
-                                  .teacher = run->session->network->cfg_path,
-                                  .teacher_weights = run->session->network->weights_path,
                                   .teacher_share = AMC_TUNING_TEACHER_SHARE,
                                   .settle = AMC_TUNING_SETTLE,
                                   .result = output->finetuned_path,

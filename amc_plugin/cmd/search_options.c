@@ -157,7 +157,7 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
          .kind = AMC_OPTION_NUMBER,
          .value = &o->finetune,
          .argument = "N",
-         .help = "then fine-tune for N epochs, with the whole network as teacher (see finetune)",
+         .help = "then fine-tune for N epochs, as finetune does",
          .high = 100000},
         AMC_OPTION_OUT(&o->out),
         {.name = "resume",

@@ -124,7 +124,7 @@ for image in images/train*; do echo nonsense >"$image"; done
 fails 'images are none' "Darknet's training ended before epoch 1 of 3 was done: ." -epochs 3
 check 'no folder is left then' "$(ls cfg)" [ ! -e $PART ]
 
-# A search that goes on to fine-tune, with the whole network as teacher.
+# A search that goes on to fine-tune.
 fixture_make 64 16 8
 search() { timeout 60 "$DARKNET" amc search cfg/tiny.cfg -episodes 6 -reconstruct 16 -calibrate 16 -out out "$@" >"$work.out" 2>"$work.err" </dev/null; }
 search -finetune 3 -json
@@ -188,6 +188,10 @@ check 'diverged: says so' "$(tail -n 2 "$work.err")" grep -q 'tiny.cfg: training
 force=$(sed -n '$s/.*and \(-force\)$/\1/p' "$work.err")
 finetune -epochs 1 -quiet ${force:+"$force"}
 check 'diverged: what it says helps' "$(cat "$work.err")" [ -f $RESULT ]
+rm $RESULT
+
+finetune -epochs 1 -quiet -teacher cfg/tiny.cfg -teacher-share 0.3
+check 'with a teacher' "$(cat "$work.err")" [ -f $RESULT ]
 rm $RESULT
 
 "$DARKNET" amc prune cfg/tiny.cfg -policy uniform -flops 0.6 -out told >/dev/null
