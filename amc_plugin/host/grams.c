@@ -5,6 +5,7 @@
 #include "host/patch_rows.h"
 #include "kernels/gemm.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,18 @@ static void collect(amc_grams *grams, amc_host_model *model, const amc_dataset *
     centres_free(centres, graph->n);
 }
 
+// One image of which a layer computes no numbers would spoil every plan.
+static int check_finite(const amc_grams *grams, const char *path, amc_error *err) {
+    for (int l = 0; l < grams->graph->n; l++)
+        for (int j = 0; j < grams->layers[l].d; j++)
+            if (!isfinite(grams->layers[l].means[j]))
+                return amc_error_set(err,
+                                     "%s:%d: layer %d reads what is no number of one of the "
+                                     "training images, expected a network that computes numbers",
+                                     path, grams->graph->layers[l].line, l);
+    return 0;
+}
+
 // -------------------------------------------------------------------------------------------------
 
 static amc_grams *grams_alloc(const amc_layer_graph *graph, const amc_channel_groups *groups,
@@ -148,7 +161,9 @@ amc_grams *amc_grams_new(const char *path, const amc_layer_graph *graph,
     amc_host_model_apply(model, graph, weights);
     collect(grams, model, dataset);
     amc_host_model_free(model);
-    return grams;
+    if (check_finite(grams, path, err) == 0) return grams;
+    amc_grams_free(grams);
+    return NULL;
 }
 
 void amc_grams_free(amc_grams *grams) {

@@ -36,7 +36,8 @@ typedef struct amc_grams {
 // what its filters read at random places. Only layers that read channels which plans may remove are
 // looked at, or all of them where `groups` is NULL, since plans are of single weights; not grouped
 // and depthwise convolutions, whose filters go with all that they read. NULL with err set if
-// Darknet makes something else of the .cfg than the graph says, or the network can't take images.
+// Darknet makes something else of the .cfg than the graph says, the network can't take images, or
+// what it computes of one is no number.
 // The same bits whatever the number of threads.
 amc_grams *amc_grams_new(const char *path, const amc_layer_graph *graph,
                          const amc_channel_groups *groups, const amc_weights *weights,

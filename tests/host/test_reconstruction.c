@@ -130,6 +130,9 @@ static void test_offset(void **state) {
     for (int i = 0; i < a->d * a->d; i++)
         assert_float_equal(b->moments[i], a->moments[i], 1e-3 * a->moments[0]);
     amc_grams_free(offset);
+    first->biases[0] = INFINITY;
+    assert_null(amc_grams_new(net.path, net.graph, net.groups, net.weights, s.images, &err));
+    assert_non_null(strstr(err.text, "layer 1 reads what is no number"));
     subject_free(s);
 }
 
