@@ -140,6 +140,28 @@ static int take_files(const amc_options *options, int argc, char **argv, amc_fil
     return 0;
 }
 
+// A word that getopt doesn't take: the beginning of several options, or of none. Always -1.
+static int refuse_word(const amc_options *options, const char *word, amc_error *err) {
+    const char *name = word + strspn(word, "-");
+    size_t length = strcspn(name, "=");
+    char *fits = amc_memory_text("%s", "");
+    int n = 0;
+    for (int i = 0; i < options->n_options; i++) {
+        if (strncmp(options->options[i].name, name, length) != 0) continue;
+        char *more = amc_memory_text("%s%s-%s", fits, n++ ? " or " : "", options->options[i].name);
+        free(fits);
+        fits = more;
+    }
+    if (n > 1)
+        amc_error_set(err, "%s: %s is short for several, expected %s", options->command, word,
+                      fits);
+    else
+        amc_error_set(err, "%s: %s is not an option (see darknet amc %s -h)", options->command,
+                      word, options->command);
+    free(fits);
+    return -1;
+}
+
 int amc_options_parse(const amc_options *options, int argc, char **argv, amc_files_given *files,
                       amc_error *err) {
     struct option *table = getopt_table(options);
@@ -157,8 +179,7 @@ int amc_options_parse(const amc_options *options, int argc, char **argv, amc_fil
             status =
                 amc_error_set(err, "%s: %s, expected a value after it", options->command, word);
         else
-            status = amc_error_set(err, "%s: %s is not an option (see darknet amc %s -h)",
-                                   options->command, word, options->command);
+            status = refuse_word(options, word, err);
     }
     free(table);
     if (status == 1) print_help(options);

@@ -92,6 +92,7 @@ options() {
         refuse "$command with -hq" "$command: -hq is not an option" "$command" cfg/tiny.cfg -hq
         refuse "$command with a value for a flag" "$command: -json=1 is not an option" "$command" cfg/tiny.cfg -json=1
     done
+    refuse 'an option that may be two' 'eval: -t is short for several, expected -top or -threads' eval cfg/tiny.cfg -t 2
     refuse 'an option without its value' 'search: -flops, expected a value' search cfg/tiny.cfg -flops
     refuse 'an option in place of a text' 'prune: -out "-force", expected DIR' \
         prune cfg/tiny.cfg -policy uniform -keep .5 -out -force
