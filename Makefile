@@ -66,11 +66,12 @@ LIB_OBJ := $(filter-out $(B)/darknet/examples/darknet.o $(B)/amc_plugin/cmd/main
 
 # ---- how things are built ------------------------------------------------------------------------------------------
 
-# Darknet's functions that host/ replaces (and main, which cmd/main.c does).
+# Darknet's functions that host/ replaces (and main, which cmd/main.c does), and what its asserts call.
 WRAP := gemm gemm_cpu activate_array gradient_array fill_cpu \
         make_convolutional_layer make_connected_layer make_batchnorm_layer \
         make_local_layer make_deconvolutional_layer make_maxpool_layer make_shortcut_layer \
-        load_data load_image_color random_augment_image random_distort_image load_weights get_next_batch softmax_x_ent_cpu
+        load_data load_image_color random_augment_image random_distort_image load_weights get_next_batch \
+        softmax_x_ent_cpu __assert_fail
 ifeq ($(GPU),1)
 WRAP += cuda_make_array cuda_make_int_array cuda_free cuda_set_device \
         resize_convolutional_layer make_crop_layer softmax_x_ent_gpu

@@ -2,12 +2,12 @@
 
 #include "base/memory.h"
 #include "host/image_cache.h"
+#include "host/image_decoder.h"
 #include "host/image_list.h"
 
 #include <assert.h>
 #include <darknet.h>
 #include <errno.h>
-#include <stb_image.h> // declarations; Darknet's image.c holds the functions
 #include <stdatomic.h>
 #include <sys/stat.h>
 
@@ -51,11 +51,10 @@ static unsigned char *decode(const char *path, int *w, int *h, const char **reas
     static const stbi_io_callbacks calls = {image_read, image_skip, image_eof};
     image_file source = {.file = open_regular(path, reason)};
     if (!source.file) return NULL;
-    int channels;
-    unsigned char *pixels = stbi_load_from_callbacks(&calls, &source, w, h, &channels, 3);
+    unsigned char *pixels = amc_image_decode(&calls, &source, w, h);
     fclose(source.file);
     if (pixels && !source.ran_out && *w > 0 && *h > 0) return pixels;
-    const char *failure = pixels ? NULL : stbi_failure_reason(); // a GIF may fail without
+    const char *failure = pixels ? NULL : amc_image_decode_failure(); // a GIF may fail without
     if (!failure) failure = pixels && source.ran_out ? "the file ends too early" : "it is no image";
     *reason = failure;
     free(pixels);

@@ -2,10 +2,10 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "host/image_decoder.h"
 #include "kernels/simd.h"
 
 #include <pthread.h>
-#include <stb_image.h> // declarations; Darknet's image.c holds the functions
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,18 +38,18 @@ static size_t bytes_of(const char *path, int h, int w) {
 
 // What the file holds, in planes; NULL if it is no image. Darknet asks for three channels too.
 static picture *picture_new(const char *path, const struct stat *file) {
-    int w, h, channels;
-    unsigned char *decoded = stbi_load(path, &w, &h, &channels, 3);
+    int w, h;
+    unsigned char *decoded = amc_image_decode_file(path, &w, &h);
     if (!decoded) return NULL;
     if (w < 1 || h < 1) { // of some formats stb_image takes those for images
-        stbi_image_free(decoded);
+        free(decoded);
         return NULL;
     }
     picture *p = amc_memory_alloc(1, bytes_of(path, h, w));
     size_t plane = (size_t)h * w;
     for (int c = 0; c < 3; c++)
         for (size_t i = 0; i < plane; i++) p->pixels[c * plane + i] = decoded[3 * i + c];
-    stbi_image_free(decoded);
+    free(decoded);
     p->path = strcpy((char *)p->pixels + 3 * plane, path);
     p->size = file->st_size;
     p->changed = file->st_mtim;

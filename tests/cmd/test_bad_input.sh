@@ -63,6 +63,23 @@ bad_data() {
 }
 
 # bad_list NAME WORDS: a list of images that holds what stands on stdin is refused by eval.
+# JPEGs with one bit changed, of which some break what stb_image asserts.
+damaged_images() {
+    local byte broken=0
+    gnuplot -e "set terminal jpeg size 60,40; set output 'whole_red.jpg'; plot x" 2>/dev/null
+    echo bad_red.jpg >bad.list
+    sed 's/^valid *=.*/valid=bad.list/' cfg/tiny.data >bad.data
+    for byte in $(seq 250 290); do
+        { head -c "$byte" whole_red.jpg; tail -c +$((byte + 1)) whole_red.jpg | head -c 1 | tr '\000-\377' '\040-\377\000-\037'
+            tail -c +$((byte + 2)) whole_red.jpg; } >bad_red.jpg
+        timeout 60 "$DARKNET" amc eval cfg/tiny.cfg -data bad.data >"$work.out" 2>"$work.err" </dev/null
+        [ $? -le 1 ] || not_ok "a damaged image, byte $byte" "$(cat "$work.err")"
+        ! grep -qx "amc: bad.list:1: the image bad_red.jpg can't be read: it is damaged" "$work.err" || broken=$((broken + 1))
+    done
+    check 'some damaged images are known by what stb_image asserts' "$broken" [ $broken -gt 0 ]
+    rm whole_red.jpg bad_red.jpg
+}
+
 bad_list() {
     cat >bad.list
     bad_data "$1" 's/^valid=.*/valid=bad.list/' "$2"
@@ -371,6 +388,7 @@ data() {
     bad_list 'a file that is no image' "bad.list:1: the image bad_red.ppm can't be read" <<<bad_red.ppm
     printf 'P6 99999 99999 255\nabc' >bad_red.ppm
     bad_list 'an image of absurd size' "bad.list:1: the image bad_red.ppm can't be read" <<<bad_red.ppm
+    damaged_images
     # The same under a search, which by then has looked at its output folder.
     echo bad_red.ppm >bad.list
     sed 's/^search *=.*/search=bad.list/' cfg/tiny.data >bad.data
