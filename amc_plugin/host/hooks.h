@@ -3,11 +3,11 @@
 // everything of Darknet's that calls its gemm. Training loads its images by training_images.h, and
 // its steps leave the zeros of pruned weights zero (see update.h).
 //
-// This mends two faults of Darknet on the CPU: a 1x1 convolution ignored stride and padding, and
-// its backward pass overwrote what shortcuts and routes had added to its input's delta; and three
-// crashes, with AMC_STOCK=1 too: a lone [batchnorm] had no memory for its input, [local] asked for
-// a quarter of the workspace that it writes to, and weights of [deconvolutional] were loaded with a
-// division by 0 groups.
+// This mends three faults of Darknet on the CPU: a 1x1 convolution ignored stride and padding, its
+// backward pass overwrote what shortcuts and routes had added to its input's delta, and
+// [deconvolutional] kept the NaNs of one image for all; and three crashes, with AMC_STOCK=1 too: a
+// lone [batchnorm] had no memory for its input, [local] asked for a quarter of the workspace that
+// it writes to, and weights of [deconvolutional] were loaded with a division by 0 groups.
 //
 // Darknet's own code stays in charge of binary and xnor layers.
 
