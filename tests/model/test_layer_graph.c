@@ -234,9 +234,8 @@ static void test_short_names_and_defaults(void **state) {
     check_text("# c\n[network]\nheight= 9\nwidth =9\nchannels=3\nlearning_rate=.1\n"
                "[conv]\n[max]\n[conv]\nfilters=8 # eight\nsize=3\n[max]\nstride=2\n[conn]\n[conn]\n"
                "output=5\n[dropout]\n[soft]\n[cost]\n");
-    check_text(IMAGE FILTERS FILTERS
-               "[route]\nlayers=-1, 0 # both\n"
-               "[route]\nlayers=0;\n[shortcut]\nfrom=-1 # twice, so to say\n");
+    check_text(IMAGE FILTERS FILTERS "[route]\nlayers=-1, 0 # both\n"
+                                     "[route]\nlayers=0;\n[shortcut]\nfrom=-1 # twice\n");
     check_text("[net]\nheight=9\nwidth=9\nchannels=3\nbatch=6\nsubdivisions=3\npolicy=steps\n"
                "steps=1,2,3\nscales=.1,.1,.1\ninputs=243\n[conv]\nfilters=8\n[avg]\n");
     for (const char *const *policy =
