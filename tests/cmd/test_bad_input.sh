@@ -62,7 +62,6 @@ bad_data() {
     rm bad.data
 }
 
-# bad_list NAME WORDS: a list of images that holds what stands on stdin is refused by eval.
 # JPEGs with one bit changed, of which some break what stb_image asserts.
 damaged_images() {
     local byte broken=0
@@ -80,6 +79,7 @@ damaged_images() {
     rm whole_red.jpg bad_red.jpg
 }
 
+# bad_list NAME WORDS: a list of images that holds what stands on stdin is refused by eval.
 bad_list() {
     cat >bad.list
     bad_data "$1" 's/^valid=.*/valid=bad.list/' "$2"

@@ -228,25 +228,28 @@ settings() {
     check_same 'resumed with other threads and paths: the same files' whole left
 }
 
+# corrupt NAME SED WORDS: a checkpoint that a sed script has edited is refused.
+corrupt() {
+    kill_after 7 left whole
+    sed -i "$2" out/left/checkpoint
+    refuse "$1" "out/left/checkpoint:$3" left -resume
+}
+
+# lost NAME SED LINE: so is one that is of another search from that line on; a sentence, after what it shows.
+lost() {
+    kill_after 7 left whole
+    sed -i "$2" out/left/checkpoint
+    search left -resume
+    check "$1" "$(cat "$work.err")" grep -q "^amc: out/left/checkpoint:$3: a plan with" "$work.err"
+}
+
 corrupted() {
-    local line=$((HEADER + 3 + $(measured whole)))
-    kill_after 7 left whole
-    sed -i "${line}s/^[0-9.]* /1.5 /" out/left/checkpoint
-    refuse 'a bad line' "out/left/checkpoint:$line: accuracy \"1.5\", expected a number from 0 to 1" left -resume
-    kill_after 7 left whole
-    sed -i "${line}s/[0-9]*$/3/" out/left/checkpoint
-    refuse 'a bad count' "out/left/checkpoint:$line: units of group" left -resume
-    kill_after 7 left whole
-    sed -i "${line}h; ${line}d; $((line + 1))G" out/left/checkpoint
-    search left -resume
-    check 'lines in another order' "$(cat "$work.err")" grep -q "^amc: out/left/checkpoint:$line: a plan with" "$work.err"
-    kill_after 7 left whole
-    sed -i "$((HEADER + 2))s/^measured [^ ]*/measured -1/" out/left/checkpoint
-    refuse 'a bad measurement' "out/left/checkpoint:$((HEADER + 2)): divergence \"-1\", expected a number from 0 to" left -resume
-    kill_after 7 left whole
-    sed -i "$((HEADER + 2))d" out/left/checkpoint
-    search left -resume
-    check 'a measurement is missing' "$(cat "$work.err")" grep -q "^amc: out/left/checkpoint:$((HEADER + 2)): a plan with" "$work.err"
+    local start=$((HEADER + 2)) line=$((HEADER + 3 + $(measured whole)))
+    corrupt 'a bad line' "${line}s/^[0-9.]* /1.5 /" "$line: accuracy \"1.5\", expected a number from 0 to 1"
+    corrupt 'a bad count' "${line}s/[0-9]*$/3/" "$line: units of group"
+    corrupt 'a bad measurement' "${start}s/^measured [^ ]*/measured -1/" "$start: divergence \"-1\", expected a number from 0 to"
+    lost 'lines in another order' "${line}h; ${line}d; $((line + 1))G" "$line"
+    lost 'a measurement is missing' "${start}d" "$start"
     echo 'my notes' >out/left/checkpoint
     refuse 'notes' 'out/left/checkpoint:1: no checkpoint of a search' left
     refuse 'notes, -resume' 'out/left/checkpoint:1: no checkpoint of a search' left -resume
