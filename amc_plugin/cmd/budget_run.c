@@ -1,5 +1,6 @@
 #include "cmd/budget_run.h"
 
+#include "base/json_file.h"
 #include "base/memory.h"
 #include "cmd/commands.h"
 #include "cmd/finishing.h"
@@ -415,7 +416,7 @@ int amc_budget_run_finetune(amc_budget_run *run, amc_error *err) {
     int status = found ? amc_tuning_run(found, &options, &result, err) : -1;
     if (status == 0) {
         amc_tuning_add_json(&options, &result, run->json);
-        status = amc_output_rewrite_json(output, run->json, err);
+        status = amc_json_file_save(output->json_path, run->json, err);
         if (!o->json) amc_tuning_print(&options, &result);
     }
     if (status == 1) print_how_to_resume(run, "the search");

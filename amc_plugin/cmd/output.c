@@ -227,10 +227,6 @@ amc_network *amc_output_read_back(const amc_output *output, amc_error *err) {
     return network;
 }
 
-int amc_output_rewrite_json(const amc_output *output, const cJSON *json, amc_error *err) {
-    return amc_json_file_save(output->json_path, json, err);
-}
-
 static int stage_json(const amc_output *output, const cJSON *json, amc_error *err) {
     char *path = staged(output, output->json_path);
     int status = amc_json_file_save(path, json, err);

@@ -54,7 +54,4 @@ amc_network *amc_output_read_back(const amc_output *output, amc_error *err);
 // goes into json. -1 with err set, a result that came to be there meanwhile included.
 int amc_output_publish(amc_output *output, cJSON *json, amc_error *err);
 
-// Replaces the result.json of a result that is in place. -1 with err set.
-int amc_output_rewrite_json(const amc_output *output, const cJSON *json, amc_error *err);
-
 #endif

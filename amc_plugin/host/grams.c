@@ -41,17 +41,15 @@ static int count_places(const amc_layer *layer, int d, int images) {
 
 // Sums of squares of numbers that differ little would be lost in rounding: rows are taken relative
 // to the means of the first ones.
-static void centre_rows(const amc_gram *g, bool first, float *centre, float *rows, int n) {
-    for (int i = 0; first && i < n; i++)
-        for (int j = 0; j < g->d; j++) centre[j] += rows[(size_t)i * g->d + j] / (float)n;
+static void find_centre(const amc_gram *g, const float *rows, int n, float *centre) {
     for (int i = 0; i < n; i++)
-        for (int j = 0; j < g->d; j++) rows[(size_t)i * g->d + j] -= centre[j];
+        for (int j = 0; j < g->d; j++) centre[j] += rows[(size_t)i * g->d + j] / (float)n;
 }
 
-static void add_rows(amc_gram *g, const float *rows, int n) {
-    amc_gemm_parallel(true, false, g->d, g->d, n, 1, rows, g->d, rows, g->d, 1, g->moments, g->d);
+static void add_rows(amc_gram *g, const float *centre, float *rows, int n) {
     for (int i = 0; i < n; i++)
-        for (int j = 0; j < g->d; j++) g->means[j] += rows[(size_t)i * g->d + j];
+        for (int j = 0; j < g->d; j++) g->means[j] += rows[(size_t)i * g->d + j] -= centre[j];
+    amc_gemm_parallel(true, false, g->d, g->d, n, 1, rows, g->d, rows, g->d, 1, g->moments, g->d);
 }
 
 // What the layer's filters read of images first .. first + n, which the model has just computed
@@ -68,8 +66,8 @@ static void add_images(amc_gram *g, float *centre, const amc_layer *layer,
     for (int i = 0; i < n; i++)
         amc_patch_rows_read(layer, x + i * inputs, places, (uint64_t)(first + i),
                             rows + (size_t)i * places * g->d);
-    centre_rows(g, first == 0, centre, rows, n * places);
-    add_rows(g, rows, n * places);
+    if (first == 0) find_centre(g, rows, n * places, centre);
+    add_rows(g, centre, rows, n * places);
     free(rows);
 }
 

@@ -292,18 +292,6 @@ layer __wrap_make_shortcut_layer(int batch, int index, int w, int h, int c, int 
 
 // ---- loops that other layers call ---------------------------------------------------------------
 
-void __real_gemm(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
-                 int ldb, float beta, float *c, int ldc);
-
-void __wrap_gemm(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
-                 int ldb, float beta, float *c, int ldc) {
-    if (enabled) {
-        amc_gemm_parallel(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    } else {
-        __real_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    }
-}
-
 void __real_gemm_cpu(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
                      int ldb, float beta, float *c, int ldc);
 
@@ -316,6 +304,12 @@ void __wrap_gemm_cpu(int ta, int tb, int m, int n, int k, float alpha, float *a,
     } else {
         __real_gemm_cpu(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     }
+}
+
+// Darknet's is no more than this either.
+void __wrap_gemm(int ta, int tb, int m, int n, int k, float alpha, float *a, int lda, float *b,
+                 int ldb, float beta, float *c, int ldc) {
+    __wrap_gemm_cpu(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 void __wrap_activate_array(float *x, const int n, const ACTIVATION a) {
