@@ -55,7 +55,8 @@ static int check_inputs(const amc_output *output, amc_error *err) {
     return check_input(output, output->cfg_path, err);
 }
 
-// Whether the result may be put in place: nothing is there, or it may be replaced.
+// Whether the result may be put in place: nothing is there, or it may be replaced, and nobody is
+// training it.
 static int check_targets(const amc_output *output, const char *options, amc_error *err) {
     const char *files[FILES];
     struct stat info;
@@ -70,7 +71,7 @@ static int check_targets(const amc_output *output, const char *options, amc_erro
         if (!S_ISREG(info.st_mode))
             return amc_error_set(err, "%s: expected a regular file to replace, or none", files[i]);
     }
-    return 0;
+    return amc_tuning_folder_check_idle(output->finetuned_path, err);
 }
 
 // The outermost of a path's folders that isn't there, new text; NULL if all are.

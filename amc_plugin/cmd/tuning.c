@@ -26,10 +26,12 @@ typedef struct tuning {
     amc_tuning_folder *folder;
     amc_scorer *scorer;
     amc_tuning_state state;
-    int batches;     // of the schedule
-    int images;      // that are trained on
-    int first_batch; // of this run; 0 before it is known
-    double start;    // seconds
+    uint64_t trained; // a hash of the network's files
+    uint64_t inputs;  // of all that is read, but for images
+    int batches;      // of the schedule
+    int images;       // that are trained on
+    int first_batch;  // of this run; 0 before it is known
+    double start;     // seconds
     bool terminal;
     int epoch;       // that the last batch was in
     double accuracy; // of the last epoch that was scored
@@ -37,6 +39,57 @@ typedef struct tuning {
     bool failed;     // it is set
     bool diverged;   // into what are no numbers
 } tuning;
+
+// ---- what is read -------------------------------------------------------------------------------
+
+static int add_network(uint64_t *hash, const amc_network *network, amc_error *err) {
+    if (amc_hash_file(hash, network->cfg_path, err) < 0) return -1;
+    return amc_hash_file(hash, network->weights_path, err);
+}
+
+// NULL with err set, which says how else weights can be named where it is for want of them.
+static amc_network *load_teacher(const amc_tuning_options *o, amc_error *err) {
+    amc_network *teacher =
+        amc_network_load(o->teacher, o->teacher_weights, AMC_WEIGHTS_NEEDED, err);
+    if (teacher || o->teacher_weights) return teacher;
+    amc_error reason = *err, ignored;
+    amc_network *bare = amc_network_load(o->teacher, NULL, AMC_WEIGHTS_IF_GIVEN, &ignored);
+    if (bare) amc_error_set(err, "%s, or named by -teacher-weights", reason.text);
+    amc_network_free(bare);
+    return NULL;
+}
+
+// It is shown the same images and has to name the same classes.
+static int check_teacher(tuning *t, amc_error *err) {
+    const amc_tuning_options *o = t->options;
+    if (!o->teacher) return 0;
+    amc_network *teacher = load_teacher(o, err);
+    if (!teacher) return -1;
+    const amc_layer_graph *a = teacher->graph, *b = t->network->graph;
+    int outputs = amc_layer_outputs(&a->layers[amc_layer_graph_output(a)]);
+    int wanted = amc_layer_outputs(&b->layers[amc_layer_graph_output(b)]);
+    int status = 0;
+    if (a->c != b->c || a->h != b->h || a->w != b->w || outputs != wanted)
+        status = amc_error_set(
+            err,
+            "%s: has %d outputs for images of %dx%dx%d, expected %d for %dx%dx%d "
+            "as %s",
+            o->teacher, outputs, a->w, a->h, a->c, wanted, b->w, b->h, b->c, t->network->cfg_path);
+    if (status == 0) status = add_network(&t->inputs, teacher, err);
+    amc_network_free(teacher);
+    return status;
+}
+
+// The teacher is in it already.
+static int hash_inputs(tuning *t, amc_error *err) {
+    uint64_t data;
+    if (add_network(&t->trained, t->network, err) < 0 ||
+        amc_data_file_hash(t->scorer->data, &data, err) < 0)
+        return -1;
+    t->inputs = amc_hash_bytes(t->inputs, &t->trained, sizeof t->trained);
+    t->inputs = amc_hash_bytes(t->inputs, &data, sizeof data);
+    return 0;
+}
 
 // ---- what Darknet gets --------------------------------------------------------------------------
 
@@ -55,7 +108,7 @@ static int write_list(const tuning *t, const amc_image_list *list, amc_error *er
 static int write_data(const tuning *t, const char *train, amc_error *err) {
     const amc_data_file *data = t->scorer->data;
     char *text = amc_memory_text("classes=%d\ntrain=%s\nlabels=%s\nbackup=%s\n", data->classes,
-                                 train, data->labels, t->folder->path);
+                                 train, data->labels, t->folder->alias);
     int status = amc_files_write(t->folder->data, text, strlen(text), err);
     free(text);
     return status;
@@ -77,7 +130,9 @@ static int write_images(tuning *t, amc_error *err) {
     t->images = list->n;
     int status = check_images(list, err);
     if (status == 0 && list->held_out) status = write_list(t, list, err);
-    if (status == 0) status = write_data(t, list->held_out ? t->folder->list : list->path, err);
+    char *held = amc_memory_text("%s/train.list", t->folder->alias);
+    if (status == 0) status = write_data(t, list->held_out ? held : list->path, err);
+    free(held);
     amc_image_list_free(list);
     return status;
 }
@@ -96,7 +151,7 @@ static double rate_of(const tuning *t) {
 
 // The network's .cfg with a learning rate that falls in a straight line to 0, and a comment of what
 // Darknet has no key for.
-static char *scheduled(const tuning *t, uint64_t weights) {
+static char *scheduled(const tuning *t) {
     const amc_tuning_options *o = t->options;
     amc_cfg_text *cfg = amc_cfg_text_copy(t->network->cfg);
     set_number(cfg, "learning_rate", rate_of(t));
@@ -104,10 +159,12 @@ static char *scheduled(const tuning *t, uint64_t weights) {
     amc_cfg_text_set_int(cfg, 0, "power", 1);
     amc_cfg_text_set_int(cfg, 0, "burn_in", 0);
     amc_cfg_text_set_int(cfg, 0, "max_batches", t->batches);
+    if (o->teacher) amc_cfg_text_set_int(cfg, 0, "random", 0); // it takes images of one size
     char *print = amc_cfg_text_print(cfg);
-    char *text =
-        amc_memory_text("# weights=%016" PRIx64 " settle=%.9g teacher=%s teacher-share=%.9g\n%s",
-                        weights, o->settle, o->teacher ? o->teacher : "-", o->teacher_share, print);
+    char *text = amc_memory_text("# inputs=%016" PRIx64 " seed=%" PRIu64 " limit=%d settle=%.9g "
+                                 "teacher=%s teacher-share=%.9g\n%s",
+                                 t->inputs, o->seed, o->limit, o->settle,
+                                 o->teacher ? o->teacher : "-", o->teacher_share, print);
     amc_cfg_text_free(cfg);
     free(print);
     return text;
@@ -122,17 +179,15 @@ static int compare_schedule(const tuning *t, const char *text, amc_error *err) {
     free(before);
     if (same) return 0;
     return amc_error_set(err,
-                         "%s: was begun with another network, -epochs, -rate, -settle or -teacher; "
-                         "expected the same, or -force instead of -resume to start anew",
+                         "%s: was begun with another network, -data, -seed, -limit, -epochs, "
+                         "-rate, -settle or -teacher; expected the same, or -force instead of "
+                         "-resume to start anew",
                          t->folder->cfg);
 }
 
 static int write_cfg(tuning *t, amc_error *err) {
     int batch;
-    uint64_t weights = AMC_HASH_START;
-    if (amc_hash_file(&weights, t->network->weights_path, err) < 0 ||
-        amc_cfg_text_int(t->network->cfg, 0, "batch", 1, 1, INT_MAX, &batch, err) < 0)
-        return -1;
+    if (amc_cfg_text_int(t->network->cfg, 0, "batch", 1, 1, INT_MAX, &batch, err) < 0) return -1;
     double batches = ceil(t->options->epochs * t->images / batch);
     if (batches > 1e9)
         return amc_error_set(err, "finetune: %g epochs of %d images are too many",
@@ -144,42 +199,10 @@ static int write_cfg(tuning *t, amc_error *err) {
             "%s: warning: batch=1, as for testing; training needs larger batches, and many .cfg "
             "files have theirs in a comment\n",
             t->network->cfg_path);
-    char *text = scheduled(t, weights);
+    char *text = scheduled(t);
     int status = t->state.trained ? compare_schedule(t, text, err)
                                   : amc_files_write(t->folder->cfg, text, strlen(text), err);
     free(text);
-    return status;
-}
-
-// NULL with err set, which says how else weights can be named where it is for want of them.
-static amc_network *load_teacher(const amc_tuning_options *o, amc_error *err) {
-    amc_network *teacher =
-        amc_network_load(o->teacher, o->teacher_weights, AMC_WEIGHTS_NEEDED, err);
-    if (teacher || o->teacher_weights) return teacher;
-    amc_error reason = *err, ignored;
-    amc_network *bare = amc_network_load(o->teacher, NULL, AMC_WEIGHTS_IF_GIVEN, &ignored);
-    if (bare) amc_error_set(err, "%s, or named by -teacher-weights", reason.text);
-    amc_network_free(bare);
-    return NULL;
-}
-
-// It is shown the same images and has to name the same classes.
-static int check_teacher(const tuning *t, amc_error *err) {
-    const amc_tuning_options *o = t->options;
-    if (!o->teacher) return 0;
-    amc_network *teacher = load_teacher(o, err);
-    if (!teacher) return -1;
-    const amc_layer_graph *a = teacher->graph, *b = t->network->graph;
-    int outputs = amc_layer_outputs(&a->layers[amc_layer_graph_output(a)]);
-    int wanted = amc_layer_outputs(&b->layers[amc_layer_graph_output(b)]);
-    int status = 0;
-    if (a->c != b->c || a->h != b->h || a->w != b->w || outputs != wanted)
-        status = amc_error_set(
-            err,
-            "%s: has %d outputs for images of %dx%dx%d, expected %d for %dx%dx%d "
-            "as %s",
-            o->teacher, outputs, a->w, a->h, a->c, wanted, b->w, b->h, b->c, t->network->cfg_path);
-    amc_network_free(teacher);
     return status;
 }
 
@@ -307,11 +330,23 @@ static int refuse_early_end(const tuning *t, amc_error *err) {
     return -1;
 }
 
+// `prune -force` may have put another network in its place meanwhile.
+static int check_network(const tuning *t, amc_error *err) {
+    uint64_t now = AMC_HASH_START;
+    if (add_network(&now, t->network, err) < 0) return -1;
+    if (now == t->trained) return 0;
+    return amc_error_set(err,
+                         "%s: was replaced while it was trained on; expected -force to start anew "
+                         "with the new network",
+                         t->network->cfg_path);
+}
+
 // What is left at the end of the schedule is the last epoch's.
 static int finish(tuning *t, amc_error *err) {
     int last = last_epoch(t);
     if (amc_tuning_folder_end(t->folder, last) && score_epoch(t, last, err) < 0) return -1;
     if (t->state.scored < last) return refuse_early_end(t, err);
+    if (check_network(t, err) < 0) return -1;
     if (rename(t->folder->best, t->options->result) == 0) return 0;
     return amc_error_set(err, "%s: can't be written: %s", t->options->result, strerror(errno));
 }
@@ -339,7 +374,7 @@ static int open_images(tuning *t, amc_error *err) {
     t->scorer = amc_scorer_new(t->network, options, err);
     if (!t->scorer) return -1;
     if (!o->quiet) amc_scorer_print_held_out(t->scorer);
-    return 0;
+    return hash_inputs(t, err);
 }
 
 static int open_folder(tuning *t, amc_error *err) {
@@ -404,6 +439,8 @@ int amc_tuning_run(const amc_network *network, const amc_tuning_options *options
     tuning t = {.network = network,
                 .options = options,
                 .err = err,
+                .trained = AMC_HASH_START,
+                .inputs = AMC_HASH_START,
                 .terminal = !options->quiet && isatty(STDERR_FILENO)};
     *result = (amc_tuning_result){0};
     int status = open_images(&t, err);

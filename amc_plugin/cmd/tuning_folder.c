@@ -7,7 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,20 +56,30 @@ static void each_epoch(const amc_tuning_folder *folder, void visit(void *, int, 
 
 // ---- opening and closing ------------------------------------------------------------------------
 
+static char *folder_path(const char *result) {
+    return amc_memory_text("%s.part", result);
+}
+
+static char *table_path(const char *folder) {
+    return amc_memory_text("%s/epochs.csv", folder);
+}
+
 static void name_files(amc_tuning_folder *folder, const char *result) {
-    char *path = folder->path = amc_memory_text("%s.part", result);
+    char *path = folder->path = folder_path(result);
     folder->cfg = amc_memory_text("%s/net.cfg", path);
     folder->data = amc_memory_text("%s/train.data", path);
     folder->list = amc_memory_text("%s/train.list", path);
     folder->best = amc_memory_text("%s/best.weights", path);
     folder->end = amc_memory_text("%s/net.weights", path);
-    folder->table = amc_memory_text("%s/epochs.csv", path);
+    folder->table = table_path(path);
     folder->log = amc_memory_text("%s/log", path);
 }
 
 static void free_folder(amc_tuning_folder *folder) {
-    char *texts[] = {folder->path, folder->cfg,   folder->data, folder->list,
-                     folder->best, folder->table, folder->end,  folder->log};
+    char *texts[] = {folder->path, folder->alias, folder->cfg, folder->data, folder->list,
+                     folder->best, folder->table, folder->end, folder->log};
+    if (folder->directory >= 0) close(folder->directory);
+    if (folder->lock >= 0) close(folder->lock);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
     free(folder);
 }
@@ -78,24 +88,54 @@ static void remove_before(void *context, int epoch, const char *path) {
     if (epoch < *(const int *)context) unlink(path);
 }
 
+// Whether it is a file's name, or that of its new contents where writing them was cut off.
+static bool is_name_of(const char *name, const char *file) {
+    size_t length = strlen(file);
+    if (strncmp(name, file, length) != 0) return false;
+    return !name[length] || (name[length] == '.' && strlen(name + length) == strlen(".XXXXXX"));
+}
+
+static bool is_ours(const char *name) {
+    static const char *const files[] = {"net.cfg",     "train.data", "train.list", "best.weights",
+                                        "net.weights", "net.backup", "log"};
+    bool ours = epoch_of(name) > 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) ours |= is_name_of(name, files[i]);
+    return ours;
+}
+
+// All but the table, which is locked.
 static void remove_files(const amc_tuning_folder *folder) {
-    char *backup = amc_memory_text("%s/net.backup", folder->path);
-    const char *files[] = {folder->cfg, folder->data, folder->list, folder->best,
-                           folder->end, folder->log,  backup};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(files[i]);
-    each_epoch(folder, remove_before, &(int){INT_MAX});
-    free(backup);
+    DIR *dir = opendir(folder->path);
+    for (struct dirent *file; dir && (file = readdir(dir));)
+        if (is_ours(file->d_name)) unlinkat(dirfd(dir), file->d_name, 0);
+    if (dir) closedir(dir);
 }
 
 static int append(const amc_tuning_folder *folder, const char *line, amc_error *err) {
     return amc_files_put(folder->lock, folder->table, line, strlen(line), err);
 }
 
+static const char BUSY[] = "a fine-tuning is going on there";
+
+// Darknet has room for 255 characters of a path, and takes blanks out of it.
+static int name_alias(amc_tuning_folder *folder, amc_error *err) {
+    folder->directory = open(folder->path, O_RDONLY | O_DIRECTORY);
+    if (folder->directory < 0)
+        return amc_error_set(err, "%s: can't be opened: %s", folder->path, strerror(errno));
+    folder->alias = amc_memory_text("/proc/self/fd/%d", folder->directory);
+    return 0;
+}
+
 static int begin(amc_tuning_folder *folder, bool resume, bool force, amc_error *err) {
-    folder->lock = amc_lock_file_open(folder->table, "another fine-tuning is going on there", err);
-    if (folder->lock < 0) return -1;
+    folder->lock = amc_lock_file_open(folder->table, BUSY, err);
+    if (folder->lock < 0 || name_alias(folder, err) < 0) return -1;
     amc_tuning_state state;
     bool unfinished = amc_tuning_folder_state(folder, &state, err) < 0 || state.trained > 0;
+    if (!unfinished && state.scored && !force)
+        return amc_error_set(err,
+                             "%s: holds an unfinished fine-tuning of another network; expected "
+                             "-force to start anew",
+                             folder->path);
     if (unfinished && !resume && !force)
         return amc_error_set(
             err,
@@ -113,20 +153,34 @@ amc_tuning_folder *amc_tuning_folder_open(const char *result, size_t weights_byt
                                           bool force, amc_error *err) {
     amc_tuning_folder *folder = amc_memory_alloc(1, sizeof *folder);
     folder->weights_bytes = weights_bytes;
-    folder->lock = -1;
+    folder->lock = folder->directory = -1;
     name_files(folder, result);
     if (amc_files_make_folder(folder->path, err) == 0 && begin(folder, resume, force, err) == 0)
         return folder;
-    if (folder->lock >= 0) close(folder->lock);
     free_folder(folder);
     return NULL;
 }
 
+// Of its files the table is the first that is made, and the last to go.
+static char *table_of(const char *result) {
+    char *folder = folder_path(result), *table = table_path(folder);
+    free(folder);
+    return table;
+}
+
 bool amc_tuning_folder_exists(const char *result) {
-    char *path = amc_memory_text("%s.part", result);
-    bool exists = amc_files_exists(path);
-    free(path);
+    char *table = table_of(result);
+    bool exists = amc_files_exists(table);
+    free(table);
     return exists;
+}
+
+int amc_tuning_folder_check_idle(const char *result, amc_error *err) {
+    char *table = table_of(result);
+    int lock = amc_files_exists(table) ? amc_lock_file_open(table, BUSY, err) : 0;
+    if (lock > 0) close(lock);
+    free(table);
+    return lock < 0 ? -1 : 0;
 }
 
 void amc_tuning_folder_remove(const char *result) {
@@ -144,7 +198,6 @@ void amc_tuning_folder_close(amc_tuning_folder *folder, bool done) {
         unlink(folder->table);
         rmdir(folder->path);
     }
-    close(folder->lock);
     free_folder(folder);
 }
 

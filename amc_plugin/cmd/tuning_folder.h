@@ -21,18 +21,23 @@
 
 typedef struct amc_tuning_folder {
     char *path;
+    char *alias; // short and without blanks, for Darknet; of this process and those it starts
     char *cfg, *data, *list, *best, *end, *table, *log; // files in it; `end` is net.weights
-    int lock;                                           // file descriptor of the table
-    size_t weights_bytes;                               // length of a .weights file that is whole
+    int lock, directory;  // file descriptors of the table, and of the folder: what the alias is of
+    size_t weights_bytes; // length of a .weights file that is whole
 } amc_tuning_folder;
 
 // Opens the folder that belongs to `result`, a path, or makes it, and locks it. Where an unfinished
-// run is there, `resume` has to be set, or `force`, which clears it. NULL with err set.
+// run is there, `resume` has to be set, or `force`, which clears it; only the latter helps where
+// that is of a network whose weights have another length. NULL with err set.
 amc_tuning_folder *amc_tuning_folder_open(const char *result, size_t weights_bytes, bool resume,
                                           bool force, amc_error *err);
 
-// Whether the folder of an unfinished run to `result` is there.
+// Whether there is an unfinished run to `result`.
 bool amc_tuning_folder_exists(const char *result);
+
+// -1 with err set where one is going on.
+int amc_tuning_folder_check_idle(const char *result, amc_error *err);
 
 // Removes it, unless somebody is at work there.
 void amc_tuning_folder_remove(const char *result);

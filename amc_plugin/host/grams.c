@@ -121,14 +121,19 @@ static void collect(amc_grams *grams, amc_host_model *model, const amc_dataset *
     centres_free(centres, graph->n);
 }
 
-// One image of which a layer computes no numbers would spoil every plan.
+static bool is_finite(const amc_gram *g, int j) {
+    return isfinite(g->means[j]) && isfinite(g->moments[(size_t)j * g->d + j]);
+}
+
+// One image of which a layer computes no numbers, or too large ones, would spoil every plan.
 static int check_finite(const amc_grams *grams, const char *path, amc_error *err) {
     for (int l = 0; l < grams->graph->n; l++)
         for (int j = 0; j < grams->layers[l].d; j++)
-            if (!isfinite(grams->layers[l].means[j]))
+            if (!is_finite(&grams->layers[l], j))
                 return amc_error_set(err,
-                                     "%s:%d: layer %d reads what is no number of one of the "
-                                     "training images, expected a network that computes numbers",
+                                     "%s:%d: layer %d reads what is no number, or too large, of "
+                                     "one of the training images, expected a network that computes "
+                                     "numbers",
                                      path, grams->graph->layers[l].line, l);
     return 0;
 }

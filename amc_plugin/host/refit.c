@@ -15,13 +15,16 @@
 #include <stdlib.h>
 
 enum {
-    ROWS = 1 << 15,   // places at which a layer's outputs are noted, about
+    MOST_ROWS = 1 << 15,
     LEAST_EACH = 6,   // rows for each number that a filter reads, at least
     MOST_READ = 4608, // numbers: moments grow with their square, a solve with their cube
 };
 
 // Of the images and what a network makes of them: half a dozen networks are refitted in a search.
 #define MOST_BYTES (2LL << 30)
+
+// Of what is noted of all layers.
+#define MOST_NOTED (3LL << 30)
 
 // A filter is left alone where its sums times less than this are what normalization makes of them.
 #define LEAST_FACTOR 1e-6f
@@ -42,6 +45,7 @@ struct amc_refit {
     const amc_channel_groups *groups;
     const amc_weights *weights;
     target *targets; // (layers)
+    int rows;        // places at which a layer's outputs are noted
     // While a plan's network is refitted:
     const amc_prune_plan *plan; // NULL: single weights are gone
     const amc_layer_graph *small_graph;
@@ -52,13 +56,25 @@ static int reads(const amc_layer *layer) {
     return layer->c * amc_patch_rows_each(layer);
 }
 
-// Rows that there are to fit the layer to, 0 where it is left alone.
+static bool can_be_fitted(const amc_layer *layer) {
+    return layer->flow == AMC_FLOW_MAKES && layer->groups == 1 &&
+           layer->inputs[0] != AMC_NETWORK_INPUT && reads(layer) <= MOST_READ;
+}
+
+static int count_rows(const amc_layer_graph *graph) {
+    long long outputs = 1;
+    for (int l = 0; l < graph->n; l++)
+        if (can_be_fitted(&graph->layers[l])) outputs += graph->layers[l].out_c;
+    long long rows = MOST_NOTED / (long long)sizeof(float) / outputs;
+    return rows < MOST_ROWS ? (int)rows : MOST_ROWS;
+}
+
+// Of each image, at which there is something to fit the layer to; 0 where it is left alone.
 static int count_places(const amc_refit *refit, int l) {
     const amc_layer *layer = &refit->graph->layers[l];
     int images = amc_calibrator_images(refit->calibrator);
-    if (layer->flow != AMC_FLOW_MAKES || layer->groups > 1) return 0;
-    if (layer->inputs[0] == AMC_NETWORK_INPUT || reads(layer) > MOST_READ) return 0;
-    int places = amc_patch_rows_places(layer, images, ROWS);
+    if (!can_be_fitted(layer)) return 0;
+    int places = amc_patch_rows_places(layer, images, refit->rows);
     return (long)places * images >= (long)LEAST_EACH * reads(layer) ? places : 0;
 }
 
@@ -135,7 +151,11 @@ amc_refit *amc_refit_new(const char *path, const amc_layer_graph *graph,
     amc_calibrator *calibrator = amc_calibrator_new(path, graph, dataset, MOST_BYTES, err);
     if (!calibrator) return NULL;
     amc_refit *refit = amc_memory_alloc(1, sizeof *refit);
-    *refit = (amc_refit){calibrator, graph, groups, weights, NULL, NULL, NULL, NULL};
+    *refit = (amc_refit){.calibrator = calibrator,
+                         .graph = graph,
+                         .groups = groups,
+                         .weights = weights,
+                         .rows = count_rows(graph)};
     refit->targets = amc_memory_alloc((size_t)graph->n, sizeof *refit->targets);
     amc_calibrator_look(calibrator, graph, weights, note, refit);
     return refit;

@@ -4,6 +4,7 @@
 
 #include <darknet.h>
 
+#include <assert.h>
 #include <blas.h>
 #include <math.h>
 
@@ -22,23 +23,24 @@ static void blend(int thread, int n, const float *x, float *y) {
     for (int i = 0; i < outputs; i++) y[i] += share * (said[i] - y[i]);
 }
 
-// x (n, c, h, w), y (n, classes)
-static void blend_batch(int n, const float *x, float *y) {
+// x (n, inputs), y (n, classes)
+static void blend_batch(int inputs, int n, const float *x, float *y) {
     int c, h, w, most = amc_host_model_batch(teacher), threads = amc_host_model_threads(teacher);
     amc_host_model_input(teacher, &c, &h, &w);
+    assert(inputs == c * h * w);
     int part = (n + threads - 1) / threads;
     if (part > most) part = most;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int first = 0; first < n; first += part)
         blend(amc_parallel_thread(), n - first < part ? n - first : part,
-              x + (size_t)first * c * h * w, y + (size_t)first * amc_host_model_classes(teacher));
+              x + (size_t)first * inputs, y + (size_t)first * amc_host_model_classes(teacher));
 }
 
 void __real_get_next_batch(data d, int n, int offset, float *X, float *y);
 
 void __wrap_get_next_batch(data d, int n, int offset, float *X, float *y) {
     __real_get_next_batch(d, n, offset, X, y);
-    if (teacher && y) blend_batch(n, X, y);
+    if (teacher && y) blend_batch(d.X.cols, n, X, y);
 }
 
 void __real_softmax_x_ent_cpu(int n, float *pred, float *truth, float *delta, float *error);

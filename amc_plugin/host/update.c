@@ -57,12 +57,15 @@ static bool is_pruned(const layer *l) {
 }
 
 static void update_gpu(layer l, update_args args) {
+    if (is_pruned(&l)) say_notice();
     if (args.adam || l.clip != 0) {
+        // Without gradient and momentum Darknet's steps leave zeros alone, too.
+        if (is_pruned(&l))
+            amc_gpu_descend(weights_of(&l), 0, 0, 1, true, l.weights_gpu, l.weight_updates_gpu);
         (l.type == CONNECTED ? update_connected_layer_gpu : update_convolutional_layer_gpu)(l,
                                                                                             args);
         return;
     }
-    if (is_pruned(&l)) say_notice();
     float rate = args.learning_rate * l.learning_rate_scale / args.batch;
     size_t n = (size_t)l.out_c;
     amc_gpu_descend(n, rate, 0, args.momentum, false, l.biases_gpu, l.bias_updates_gpu);
@@ -95,9 +98,8 @@ static void announce(const char *path, size_t held, size_t all) {
     free(notice);
     notice = NULL;
     if (!held) return;
-    double percent = 100.0 * (double)held / (double)all;
-    notice = amc_memory_text("%s: %.1f%% of the weights are zero and stay so in training", path,
-                             percent);
+    notice =
+        amc_memory_text("%s: %zu of %zu weights are zero and stay so in training", path, held, all);
 }
 
 void __real_load_weights(network *net, char *path);
@@ -106,16 +108,21 @@ static bool is_ours(const layer *l) {
     return l->update == update || l->update == update_pruned;
 }
 
+// Returns how many zeros of the layer are held from now on.
+static size_t hold_zeros(layer *l) {
+    size_t zeros = zeros_of(l);
+    bool pruned = zeros > 0 && 100 * zeros >= weights_of(l);
+    l->update = pruned ? update_pruned : update;
+    return pruned ? zeros : 0;
+}
+
 void __wrap_load_weights(network *net, char *path) {
     __real_load_weights(net, path);
-    size_t zeros = 0, all = 0;
+    size_t held = 0, all = 0;
     for (int i = 0; i < net->n; i++) {
         if (!is_ours(&net->layers[i])) continue;
-        zeros += zeros_of(&net->layers[i]);
+        held += hold_zeros(&net->layers[i]);
         all += weights_of(&net->layers[i]);
     }
-    bool pruned = zeros > 0 && 100 * zeros >= all;
-    for (int i = 0; i < net->n; i++)
-        if (is_ours(&net->layers[i])) net->layers[i].update = pruned ? update_pruned : update;
-    announce(path, pruned ? zeros : 0, all);
+    announce(path, held, all);
 }

@@ -91,11 +91,11 @@ check 'the training ends with what started it' "$(trainers)" are_gone
 check 'no result yet' "$(ls cfg)" [ ! -e $RESULT ]
 done_before=$(epochs_done)
 fails 'an unfinished one is there' 'unfinished fine-tuning of [0-9]* epochs; expected -resume' -epochs 90000
-fails 'resumed by another schedule' 'begun with another network, -epochs, -rate, -settle or -teacher' -epochs 90000 -rate 0.001 -resume
-fails 'resumed to settle at another time' 'begun with another network, -epochs, -rate, -settle or -teacher' -epochs 90000 -settle 0 -resume
+fails 'resumed by another schedule' 'begun with another network, .*, -rate, -settle or -teacher' -epochs 90000 -rate 0.001 -resume
+fails 'resumed to settle at another time' 'begun with another network, .*, -rate, -settle or -teacher' -epochs 90000 -settle 0 -resume
 check 'nothing of it is lost' "$(epochs_done) lines" [ "$(epochs_done)" = "$done_before" ]
 start -resume
-fails 'a second one' 'another fine-tuning is going on there' -epochs 90000 -resume
+fails 'a second one' 'a fine-tuning is going on there' -epochs 90000 -resume
 interrupt
 check 'it went on' "$(epochs_done) of $done_before lines" [ "$(epochs_done)" -gt "$done_before" ]
 check 'interrupted it says how to go on' "$(tail -n 2 "$work.started")" grep -q 'with -resume' "$work.started"
@@ -109,6 +109,10 @@ start
 held=$(grep -c . $PART/train.list)
 check 'images held out are not trained on' "$held of 64" [ "$held" = 58 ]
 interrupt
+fails 'resumed with others held out' 'begun with another network, -data, -seed' -epochs 90000 -seed 2 -resume -quiet
+sed 's/^classes=.*/&\nlabels=other.txt/' cfg/tiny.data >cfg/other.data
+cp labels.txt other.txt && echo another >>other.txt
+fails 'resumed with other data' 'begun with another network, -data, -seed' -epochs 90000 -data cfg/other.data -resume -quiet
 fails 'a teacher without its network' 'weights/tiny.weights without -teacher' -teacher-weights weights/tiny.weights
 fails 'no learning rate' 'expected a number above 0' -rate 0
 rm -r $PART
@@ -153,7 +157,7 @@ check 'it is fine-tuned' "$(cat "$work.out")" grep -q '^fine-tuned: accuracy .* 
 "$DARKNET" amc search cfg/tiny.cfg -episodes 6 -reconstruct 16 -calibrate 16 -out out/long -finetune 90000 \
     >"$work.out" 2>"$work.err" </dev/null &
 process=$!
-for _ in $(seq 200); do
+for _ in $(seq 600); do
     if grep -q '^epoch ' "$work.err"; then break; fi
     sleep 0.1
 done
@@ -165,13 +169,31 @@ fixture_make 64 16 8
 start
 interrupt
 (printf '\377' | dd of=weights/tiny.weights bs=1 seek=40 conv=notrunc) 2>/dev/null
-fails 'resumed with other weights' 'begun with another network, -epochs' -epochs 90000 -resume
+fails 'resumed with other weights' 'begun with another network, ' -epochs 90000 -resume
+rm -r $PART
+
+start
+interrupt
+"$DARKNET" amc prune cfg/tiny.cfg -policy uniform -flops 0.5 -out other >/dev/null
+status=0
+"$DARKNET" amc finetune other/tiny-amc.cfg -data cfg/tiny.data -epochs 1 -out $RESULT >"$work.out" 2>"$work.err" || status=$?
+check 'nor cleared by one of another shape' "$status, $(cat "$work.err")" \
+    grep -q 'holds an unfinished fine-tuning of another network; expected -force' "$work.err"
+check 'it is there' "$(ls $PART)" [ "$(epochs_done)" -gt 3 ]
 rm -r $PART
 
 finetune -epochs 1 -quiet
+mkdir $PART && touch $PART/best.weights.Ab12Cd
 finetune -epochs 1 -resume
 check 'finished: nothing is trained again' "$(cat "$work.err")" grep -qx "$RESULT: is finished, and stays; -force.*" "$work.err"
-rm $RESULT
+rm -r $RESULT $PART
+
+# Darknet takes blanks out of what a .data file says, and has room for 255 characters of a path.
+long=$(printf 'd%.0s' $(seq 200))
+mkdir -p "my dir/$long/$long"
+finetune -epochs 2 -quiet -out "my dir/$long/$long/tiny.weights"
+check 'a folder of a long name with a blank' "$(cat "$work.err")" [ -f "my dir/$long/$long/tiny.weights" ]
+check 'nothing else is there' "$(ls "my dir/$long/$long")" [ "$(ls "my dir/$long/$long")" = tiny.weights ]
 mkdir folder
 fails 'a folder to write to' 'folder is a folder, expected the .weights file' -out folder -force
 fails 'a folder that is not there' 'new/ is a folder, expected' -out new/
@@ -193,6 +215,29 @@ rm $RESULT
 finetune -epochs 1 -quiet -teacher cfg/tiny.cfg -teacher-share 0.3
 check 'with a teacher' "$(cat "$work.err")" [ -f $RESULT ]
 rm $RESULT
+
+# One is not replaced while it is trained.
+sed 's/^channels=.*/&\nrandom=1/' cfg/tiny.cfg >cfg/random.cfg
+cp weights/tiny.weights weights/random.weights
+"$DARKNET" amc finetune cfg/random.cfg -data cfg/tiny.data -epochs 1 -quiet -teacher cfg/tiny.cfg >"$work.out" 2>&1
+check 'a teacher and images of random sizes' "$(cat "$work.out")" [ -f cfg/random-finetuned.weights ]
+
+prune_busy() { "$DARKNET" amc prune cfg/tiny.cfg -policy uniform "$@" -out busy >"$work.out" 2>"$work.err"; }
+prune_busy -flops 0.6
+"$DARKNET" amc finetune busy/tiny-amc.cfg -data cfg/tiny.data -epochs 200 >"$work.started" 2>&1 </dev/null &
+process=$!
+for _ in $(seq 200); do
+    if grep -q '^epoch ' "$work.started"; then break; fi
+    sleep 0.1
+done
+status=0
+prune_busy -flops 0.3 -force || status=$?
+check 'pruned anew while it is trained' "$status, $(cat "$work.err")" grep -q 'a fine-tuning is going on there' "$work.err"
+cp weights/tiny.weights busy/tiny-amc.weights
+status=0
+wait $process || status=$?
+check 'replaced otherwise' "$status, $(tail -n 1 "$work.started")" \
+    grep -q 'busy/tiny-amc.cfg: was replaced while it was trained on; expected -force' "$work.started"
 
 "$DARKNET" amc prune cfg/tiny.cfg -policy uniform -flops 0.6 -out told >/dev/null
 "$DARKNET" amc finetune told/tiny-amc.cfg -data cfg/tiny.data -epochs 1 -quiet -json >"$work.out"

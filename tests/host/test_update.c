@@ -15,11 +15,13 @@ static const char *const text =
     "[softmax]\n";
 // clang-format on
 
-// Zeros of each layer's 216, 72, 23,040 and 100 weights: 1.0 or 0.9 in a hundred of them all.
-static const int many[LAYERS] = {1, 24, 210, 1}, few[LAYERS] = {1, 24, 190, 1};
+// Zeros of each layer's 216, 72, 23,040 and 100 weights: at least one in a hundred, or fewer.
+static const int many[LAYERS] = {3, 24, 231, 1}, few[LAYERS] = {2, 0, 230, 0},
+                 of_one[LAYERS] = {3, 0, 230, 0};
 static const int *zeros = many;
 
 static bool is_zeroed(const layer *l, int layer_index, int i) {
+    if (!zeros[layer_index]) return false;
     return i % (training_weights_of(l) / zeros[layer_index]) == 0 &&
            i / (training_weights_of(l) / zeros[layer_index]) < zeros[layer_index];
 }
@@ -109,6 +111,20 @@ static void few_zeros_are_chance(void **state) {
     zeros = many;
 }
 
+static void a_single_layer_holds_its_own(void **state) {
+    (void)state;
+    zeros = of_one;
+    char *path = write_weights(true);
+    network *net = training_network(text, true, 4);
+    char *said = train(net, path);
+    for (int k = 0; k < LAYERS; k++) assert_int_equal(count_zeros(net, k), k == 0 ? zeros[0] : 0);
+    assert_non_null(strstr(said, ": 3 of 23428 weights are zero and stay so in training"));
+    zeros = many;
+    free(said);
+    fixture_darknet_free(net);
+    free(path);
+}
+
 static void other_weights_are_let_go(void **state) {
     (void)state;
     char *pruned = write_weights(true), *dense = write_weights(false);
@@ -133,12 +149,11 @@ static void other_weights_are_let_go(void **state) {
     free(dense);
 }
 
-// 236 of 23,428 are held.
 static void first_step_says_so(void **state) {
     (void)state;
     char *path = write_weights(true),
          *wanted = amc_memory_text(
-             "loaded\n%s: 1.0%% of the weights are zero and stay so in training\n", path);
+             "loaded\n%s: 259 of 23428 weights are zero and stay so in training\n", path);
     network *net = training_network(text, true, 4);
     char *said = train(net, path), *at = strstr(said, wanted);
     assert_non_null(at);
@@ -151,9 +166,9 @@ static void first_step_says_so(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(zeros_stay_zero),      cmocka_unit_test(stock_holds_nothing),
-        cmocka_unit_test(few_zeros_are_chance), cmocka_unit_test(other_weights_are_let_go),
-        cmocka_unit_test(first_step_says_so),
+        cmocka_unit_test(zeros_stay_zero),          cmocka_unit_test(stock_holds_nothing),
+        cmocka_unit_test(few_zeros_are_chance),     cmocka_unit_test(a_single_layer_holds_its_own),
+        cmocka_unit_test(other_weights_are_let_go), cmocka_unit_test(first_step_says_so),
     };
     return cmocka_run_group_tests_name("update", tests, fixture_setup, fixture_teardown);
 }
