@@ -3,6 +3,8 @@
 #include "base/files.h"
 #include "base/memory.h"
 
+#include <float.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,4 +32,15 @@ int amc_json_file_save(const char *path, const cJSON *json, amc_error *err) {
     cJSON_free(printed);
     free(text);
     return status;
+}
+
+void amc_json_add_float(cJSON *object, const char *key, float value) {
+    char text[32];
+    double number = value;
+    for (int digits = 1; digits <= FLT_DECIMAL_DIG; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        number = strtod(text, NULL);
+        if ((float)number == value) break;
+    }
+    cJSON_AddNumberToObject(object, key, number);
 }

@@ -14,4 +14,7 @@ cJSON *amc_json_file_load(const char *path, const char *expected, amc_error *err
 // Replaces the file at `path`, as amc_files_write does; -1 with err set.
 int amc_json_file_save(const char *path, const cJSON *json, amc_error *err);
 
+// Adds the shortest decimal number that is this float, 0.92 and not 0.9200000166893005.
+void amc_json_add_float(cJSON *object, const char *key, float value);
+
 #endif

@@ -1,6 +1,7 @@
 #include "cmd/aim.h"
 
 #include "base/memory.h"
+#include "model/importance.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,6 +47,19 @@ static int refuse_for_weights(const amc_aim *aim, const char *command, amc_error
                          runs ? " (zeros take as long to compute; use -params)" : "");
 }
 
+static int check_criterion(const char *name, amc_granularity granularity, amc_error *err) {
+    if (!name || strcmp(name, "obs") == 0) return 0;
+    if (granularity == AMC_GRANULARITY_WEIGHT)
+        return strcmp(name, "l1") == 0
+                   ? 0
+                   : amc_error_set(err,
+                                   "-criterion %s is for channels, expected obs or l1 with "
+                                   "-granularity weight",
+                                   name);
+    if (strcmp(name, "lasso") == 0 || amc_criterion_find(name) >= 0) return 0;
+    return amc_error_set(err, "-criterion %s, expected obs, lasso, bn, l1, l2 or random", name);
+}
+
 int amc_aim_check(const amc_aim *aim, const char *command, amc_granularity *granularity,
                   amc_error *err) {
     *granularity =
@@ -53,7 +67,9 @@ int amc_aim_check(const amc_aim *aim, const char *command, amc_granularity *gran
     if (*granularity == AMC_GRANULARITY_CHANNEL && strcmp(aim->granularity, "channel") != 0)
         return amc_error_set(err, "%s: -granularity %s, expected channel or weight", command,
                              aim->granularity);
-    return *granularity == AMC_GRANULARITY_CHANNEL ? 0 : refuse_for_weights(aim, command, err);
+    if (*granularity == AMC_GRANULARITY_WEIGHT && refuse_for_weights(aim, command, err) < 0)
+        return -1;
+    return check_criterion(aim->criterion, *granularity, err);
 }
 
 amc_prune_env_options amc_aim_limits(const amc_aim *aim) {

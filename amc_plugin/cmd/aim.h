@@ -8,8 +8,8 @@
 
 // As given on the command line; what is NULL or not given is left to the command.
 typedef struct amc_aim {
-    const char *granularity; // "channel" or "weight"
-    const char *criterion;
+    const char *granularity;      // "channel" or "weight"
+    const char *criterion;        // see cmd/repair
     double budget[AMC_RESOURCES]; // shares that may be left,
     bool given[AMC_RESOURCES];    // where there is such a budget
     bool remeasure;               // latencies, whatever is kept of them
@@ -20,7 +20,8 @@ typedef struct amc_aim {
 // Channels, no budget: what there is before options are read.
 amc_aim amc_aim_unlimited(double min_keep);
 
-// Which kind of units the command is about. -1 with err set where options contradict each other.
+// Which kind of units the command is about. -1 with err set where options contradict each other, or
+// for an unknown criterion.
 int amc_aim_check(const amc_aim *aim, const char *command, amc_granularity *granularity,
                   amc_error *err);
 

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { REFERENCES = 3 }; // policies made by hand that a result is compared with
+
 struct amc_budget_run {
     amc_search_session *session;
     amc_finishing *finishing;
@@ -269,10 +271,10 @@ static int64_t macs_of(const amc_budget_run *run, const int *counts) {
 
 // What a person would have done without a search: policies made by hand, within the same budgets.
 static void score_references(amc_budget_run *run, cJSON *references) {
-    static const char *const names[] = {"uniform", "shallow", "deep"};
+    static const char *const names[REFERENCES] = {"uniform", "shallow", "deep"};
     if (!amc_prune_env_is_limited(run->env)) return;
     int *counts = amc_memory_alloc((size_t)run->session->space->n, sizeof *counts);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (int i = 0; i < REFERENCES; i++) {
         amc_policy policy = (amc_policy)amc_policy_find(names[i]);
         amc_policy_meet_budget(policy, run->env, NULL, counts);
         amc_score scored = amc_finishing_score(run->finishing, counts);
@@ -281,8 +283,9 @@ static void score_references(amc_budget_run *run, cJSON *references) {
         cJSON_AddNumberToObject(reference, "macs", (double)macs_of(run, counts));
         cJSON_AddNumberToObject(reference, "params",
                                 (double)amc_prune_env_cost(run->env, AMC_RESOURCE_PARAMS, counts));
-        cJSON_AddNumberToObject(reference, "accuracy", scored.accuracy);
+        amc_json_add_float(reference, "accuracy", scored.accuracy);
         cJSON_AddItemToArray(references, reference);
+        amc_finishing_print(run->finishing, names[i], NAN, scored);
     }
     free(counts);
 }
@@ -322,11 +325,11 @@ static int verify(amc_budget_run *run, amc_error *err) {
 static cJSON *result_json(amc_budget_run *run) {
     cJSON *json = amc_summary_json(run->output, run->pruned);
     cJSON_AddStringToObject(json, "data", run->session->scorer->data_path);
-    cJSON_AddNumberToObject(json, "accuracy_before", amc_search_session_accuracy(run->session));
-    cJSON_AddNumberToObject(json, "accuracy", run->score.accuracy);
-    cJSON_AddNumberToObject(json, "expected", run->score.expected);
-    cJSON_AddNumberToObject(json, "accuracy_in_search", run->found->accuracy);
-    cJSON_AddNumberToObject(json, "expected_in_search", run->found->expected);
+    amc_json_add_float(json, "accuracy_before", amc_search_session_accuracy(run->session));
+    amc_json_add_float(json, "accuracy", run->score.accuracy);
+    amc_json_add_float(json, "expected", run->score.expected);
+    amc_json_add_float(json, "accuracy_in_search", run->found->accuracy);
+    amc_json_add_float(json, "expected_in_search", run->found->expected);
     cJSON_AddNumberToObject(json, "reward", run->found->reward);
     cJSON_AddNumberToObject(json, "episodes", run->result.episodes);
     cJSON_AddNumberToObject(json, "images_scored", (double)run->evaluation.images);
@@ -349,7 +352,8 @@ static int check_found(const amc_budget_run *run, amc_error *err) {
 // Chooses among the best plans. A search that is to go on isn't kept waiting.
 static int finish(amc_budget_run *run, amc_error *err) {
     bool refit = run->session->given->scorer.repair.refit > 0 && !amc_interrupt_came();
-    if (amc_finishing_begin(run->finishing, refit, err) < 0) return -1;
+    int others = amc_prune_env_is_limited(run->env) ? REFERENCES : 0;
+    if (amc_finishing_begin(run->finishing, refit, others, err) < 0) return -1;
     run->found = amc_finishing_choose(run->finishing, run->finalists, &run->score);
     return 0;
 }
@@ -437,6 +441,7 @@ void amc_budget_run_print(const amc_budget_run *run) {
                100.0 * (double)run->evaluation.images / run->evaluation.plans /
                    run->session->scorer->dataset->n);
     bool others = run->session->given->flops.n > 1;
-    amc_summary_print_commands(run->output, run->session->scorer->data_path, others);
+    if (run->session->given->finetune == 0)
+        amc_summary_print_commands(run->output, run->session->scorer->data_path, others);
     fflush(stdout); // what follows may take hours
 }

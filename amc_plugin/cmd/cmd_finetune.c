@@ -10,8 +10,19 @@
 
 typedef struct finetune_options {
     amc_tuning_options tuning;
-    bool json;
+    bool json, share_given;
 } finetune_options;
+
+static int check(const finetune_options *o, amc_error *err) {
+    if (o->tuning.teacher) return 0;
+    if (o->tuning.teacher_weights)
+        return amc_error_set(err, "finetune: -teacher-weights %s without -teacher, expected both",
+                             o->tuning.teacher_weights);
+    if (o->share_given)
+        return amc_error_set(err, "finetune: -teacher-share %g without -teacher, expected both",
+                             o->tuning.teacher_share);
+    return 0;
+}
 
 static void print_json(const amc_tuning_options *o, const amc_tuning_result *result) {
     cJSON *json = cJSON_CreateObject();
@@ -87,7 +98,8 @@ int amc_cmd_finetune(int argc, char **argv) {
          .value = &o.tuning.teacher_share,
          .argument = "R",
          .help = "how much of the truth is what the teacher says",
-         .high = 1},
+         .high = 1,
+         .given = &o.share_given},
         {.name = "out",
          .kind = AMC_OPTION_TEXT,
          .value = &o.tuning.result,
@@ -98,7 +110,7 @@ int amc_cmd_finetune(int argc, char **argv) {
          .kind = AMC_OPTION_FLAG,
          .value = &o.tuning.resume,
          .help = "go on where it was interrupted, or start; what is finished stays"},
-        {.name = "quiet", .kind = AMC_OPTION_FLAG, .value = &o.tuning.quiet, .help = "no progress"},
+        AMC_OPTION_QUIET(&o.tuning.quiet),
         AMC_OPTION_SEED(&seed, "holding images out"),
         {.name = "threads",
          .kind = AMC_OPTION_INT,
@@ -122,11 +134,7 @@ int amc_cmd_finetune(int argc, char **argv) {
     amc_error err;
     int status = amc_options_parse(&options, argc, argv, &files, &err);
     if (status) return status > 0 ? 0 : amc_cmd_fail(&err);
-    if (o.tuning.teacher_weights && !o.tuning.teacher) {
-        amc_error_set(&err, "finetune: -teacher-weights %s without -teacher, expected both",
-                      o.tuning.teacher_weights);
-        return amc_cmd_fail(&err);
-    }
+    if (check(&o, &err) < 0) return amc_cmd_fail(&err);
     o.tuning.seed = (uint64_t)seed;
     amc_cmd_use_threads(o.tuning.threads);
     status = run(&o, files.cfg, files.weights, &err);

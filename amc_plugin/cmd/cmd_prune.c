@@ -20,7 +20,7 @@
 typedef struct prune_options {
     const char *policy, *data, *skip, *out;
     double keep;
-    bool keep_given, min_keep_given, force, json;
+    bool keep_given, min_keep_given, limit_given, force, quiet, json;
     int seed, limit;
     amc_aim aim;
     amc_repair_options repair;
@@ -71,6 +71,9 @@ static int check(prune_options *o, amc_error *err) {
     if (check_amount(o, err) < 0 ||
         amc_aim_check(&o->aim, "prune", &o->repair.granularity, err) < 0)
         return -1;
+    if (o->limit_given && !amc_measured_policy_is(o->policy))
+        return amc_error_set(err, "prune: -limit %d with -policy %s, expected it with fp or greedy",
+                             o->limit, o->policy);
     if (!o->data) return 0;
     amc_data_file *data = amc_data_file_load(o->data, err);
     amc_data_file_free(data);
@@ -101,6 +104,7 @@ static amc_repair_options repair_options(const prune_options *o) {
     amc_repair_options repair = o->repair;
     repair.seed = (uint64_t)o->seed;
     repair.threads = amc_cmd_processors();
+    repair.quiet = o->quiet;
     return repair;
 }
 
@@ -145,7 +149,7 @@ static int count(const pruning *p, const amc_prune_env *env, int *counts, amc_er
                                    "prune: -policy surgeon goes by channels and -criterion obs, "
                                    "expected -reconstruct N and no other criterion with it");
     if (p->scorer)
-        amc_measured_policy_meet_budget(o->policy, p->scorer, &p->chooser, env, false, counts);
+        amc_measured_policy_meet_budget(o->policy, p->scorer, &p->chooser, env, o->quiet, counts);
     else if (o->keep_given)
         return amc_policy_keep((amc_policy)amc_policy_find(o->policy), env, o->keep, &rng, counts,
                                err);
@@ -172,6 +176,7 @@ static int refit(pruning *p, amc_error *err) {
     if (!options.refit) return 0;
     amc_data_file *data = load_data(p, err);
     amc_refit *refit = data ? amc_repair_refit_new(p->network, data, options, err) : NULL;
+    if (refit && !options.quiet) fprintf(stderr, "refitting, layer by layer\n");
     if (refit) amc_pruned_refit(&p->made, refit);
     amc_refit_free(refit);
     amc_data_file_free(data);
@@ -229,7 +234,7 @@ static int open_pruning(pruning *p, const char *cfg, const char *weights, amc_er
     p->space = amc_network_space(p->network, o->repair.granularity);
     if (open_output(p, err) < 0 ||
         amc_running_open(&p->running, &o->aim, p->network, p->space,
-                         (amc_latency_options){amc_cmd_processors(), o->aim.remeasure, false},
+                         (amc_latency_options){amc_cmd_processors(), o->aim.remeasure, o->quiet},
                          err) < 0)
         return -1;
     if (open_images(p, err) < 0) return -1;
@@ -297,7 +302,8 @@ int amc_cmd_prune(int argc, char **argv) {
          .value = &o.limit,
          .argument = "N",
          .help = "fp, greedy: measure on at most N images, spread over the classes; 0: all",
-         .high = INT_MAX},
+         .high = INT_MAX,
+         .given = &o.limit_given},
         AMC_OPTION_RECONSTRUCT(&o.repair.reconstruct),
         AMC_OPTION_CALIBRATE(&o.repair.calibrate),
         AMC_OPTION_REFIT(&o.repair.refit, NULL),
@@ -305,6 +311,7 @@ int amc_cmd_prune(int argc, char **argv) {
         AMC_OPTION_DATA(&o.data),
         AMC_OPTION_OUT(&o.out),
         AMC_OPTION_FORCE(&o.force),
+        AMC_OPTION_QUIET(&o.quiet),
         AMC_OPTION_JSON(&o.json),
     };
     const amc_options options = {

@@ -87,17 +87,18 @@ static double number_of(const cJSON *json, const char *key) {
     return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, key));
 }
 
-// What several budgets came to, side by side.
+// What several budgets came to, side by side, on the held-out images.
 static void print_front(const search *s, int n) {
-    printf("budget    FLOPs  parameters  accuracy\n");
+    bool tuned = s->given->finetune > 0;
+    printf("budget    FLOPs  parameters  accuracy%s\n", tuned ? "  fine-tuned" : "");
     for (int i = 0; i < n; i++) {
         const cJSON *json = amc_budget_run_json(s->runs[i]);
-        printf("%5.1f%%  %6.2f%%  %9.2f%%  %7.2f%%  %s\n",
-               100 * s->aims[i].budget[AMC_RESOURCE_MACS],
+        printf("%5.1f%%  %6.2f%%  %9.2f%%  %7.2f%%", 100 * s->aims[i].budget[AMC_RESOURCE_MACS],
                100 * number_of(json, "macs") / number_of(json, "macs_before"),
                100 * number_of(json, "params") / number_of(json, "params_before"),
-               100 * number_of(json, "accuracy"),
-               cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "cfg")));
+               100 * number_of(json, "accuracy"));
+        if (tuned) printf("  %9.2f%%", 100 * number_of(json, "finetuned_accuracy"));
+        printf("  %s\n", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "cfg")));
     }
 }
 

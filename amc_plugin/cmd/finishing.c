@@ -1,8 +1,10 @@
 #include "cmd/finishing.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cmd/pruned.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,12 +14,14 @@ struct amc_finishing {
     const amc_search_session *session;
     int searches;
     bool refits;
-    amc_refit *refit; // NULL until it is needed
+    amc_refit *refit;  // NULL until it is needed
+    double start;      // of scoring, seconds
+    int scored, plans; // so many of those that are to be
 };
 
 amc_finishing *amc_finishing_new(const amc_search_session *session, int searches) {
     amc_finishing *finishing = amc_memory_alloc(1, sizeof *finishing);
-    *finishing = (amc_finishing){session, searches, false, NULL};
+    *finishing = (amc_finishing){.session = session, .searches = searches};
     return finishing;
 }
 
@@ -33,10 +37,12 @@ int amc_finishing_plans(const amc_finishing *finishing) {
     return plans < 2 ? 2 : plans;
 }
 
-int amc_finishing_begin(amc_finishing *finishing, bool refit, amc_error *err) {
+int amc_finishing_begin(amc_finishing *finishing, bool refit, int others, amc_error *err) {
     const amc_search_session *session = finishing->session;
     const amc_scorer_options *scorer = &session->given->scorer;
     finishing->refits = refit;
+    finishing->scored = 0;
+    finishing->plans = others;
     if (!refit || finishing->refit) return 0;
     amc_repair_options options = scorer->repair;
     options.seed = scorer->seed;
@@ -50,7 +56,7 @@ static double quality(const amc_finishing *finishing, amc_score score) {
     return amc_score_quality(score, finishing->session->given->expects);
 }
 
-amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts) {
+static amc_score score(const amc_finishing *finishing, const int *counts) {
     amc_scorer *scorer = finishing->session->scorer;
     const amc_chooser *chooser = &finishing->session->chooser;
     amc_score before = amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
@@ -64,26 +70,44 @@ amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts)
     return amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
 }
 
-static void print_finished(const amc_finishing *finishing, int k, int n, double reward,
-                           amc_score score) {
-    if (finishing->session->given->quiet || !finishing->refits) return;
-    fprintf(stderr, "refitted plan %d of %d on %d images: reward %.4f (%.2f%%)\n", k + 1, n,
-            amc_refit_images(finishing->refit), reward, 100 * score.accuracy);
+amc_score amc_finishing_score(amc_finishing *finishing, const int *counts) {
+    amc_score scored = score(finishing, counts);
+    finishing->scored++;
+    return scored;
 }
 
-const amc_search_episode *amc_finishing_choose(const amc_finishing *finishing,
+void amc_finishing_print(const amc_finishing *finishing, const char *plan, double reward,
+                         amc_score score) {
+    if (finishing->session->given->quiet || !finishing->refits) return;
+    double each = (amc_clock_seconds() - finishing->start) / finishing->scored;
+    int left = (int)(each * (finishing->plans - finishing->scored));
+    fprintf(stderr, "refitted %s on %d images: ", plan, amc_refit_images(finishing->refit));
+    if (!isnan(reward)) fprintf(stderr, "reward %.4f, ", reward);
+    fprintf(stderr, "accuracy %.2f%%, %d:%02d left\n", 100 * score.accuracy, left / 60, left % 60);
+}
+
+static void print_finalist(const amc_finishing *finishing, int k, int n, double reward,
+                           amc_score score) {
+    char *plan = amc_memory_text("plan %d of %d", k + 1, n);
+    amc_finishing_print(finishing, plan, reward, score);
+    free(plan);
+}
+
+const amc_search_episode *amc_finishing_choose(amc_finishing *finishing,
                                                const amc_finalists *finalists, amc_score *score) {
     amc_scorer *scorer = finishing->session->scorer;
     const amc_search_episode *best = NULL;
     amc_pruned chosen = {0};
     double highest = 0;
     int n = finishing->refits ? amc_finalists_count(finalists) : 1;
+    finishing->start = amc_clock_seconds();
+    finishing->plans += n;
     for (int k = 0; k < n; k++) {
         const amc_search_episode *episode = amc_finalists_get(finalists, k);
         amc_score scored = amc_finishing_score(finishing, episode->counts);
         double reward = amc_reward_of(finishing->session->given->reward, quality(finishing, scored),
                                       episode->macs, episode->params);
-        print_finished(finishing, k, n, reward, scored);
+        print_finalist(finishing, k, n, reward, scored);
         if (best && reward <= highest) continue;
         best = episode;
         highest = reward;

@@ -17,16 +17,21 @@ void amc_finishing_free(amc_finishing *finishing);
 int amc_finishing_plans(const amc_finishing *finishing);
 
 // From now on networks are refitted, or left as plans do. The first time opens the images that they
-// are refitted on: -1 with err set.
-int amc_finishing_begin(amc_finishing *finishing, bool refit, amc_error *err);
+// are refitted on: -1 with err set. others: how many plans are to be scored after the finalists.
+int amc_finishing_begin(amc_finishing *finishing, bool refit, int others, amc_error *err);
 
 // Scores what becomes of a plan (groups): refitted, unless that makes it worse. The session's
 // scorer has it then.
-amc_score amc_finishing_score(const amc_finishing *finishing, const int *counts);
+amc_score amc_finishing_score(amc_finishing *finishing, const int *counts);
+
+// Shows what a plan scored, with its reward unless that is NAN, and how long the others will take.
+// Shows nothing where plans aren't refitted, which takes no time, or a search is to be quiet.
+void amc_finishing_print(const amc_finishing *finishing, const char *plan, double reward,
+                         amc_score score);
 
 // The one of the finalists, of which there is at least one, that is best when finished, and its
 // score; the session's scorer has it.
-const amc_search_episode *amc_finishing_choose(const amc_finishing *finishing,
+const amc_search_episode *amc_finishing_choose(amc_finishing *finishing,
                                                const amc_finalists *finalists, amc_score *score);
 
 #endif

@@ -68,7 +68,7 @@ static void write_cache(const amc_latency_table *table, const char *folder, cons
     amc_error err;
     if (amc_files_make_folder(folder, &err) < 0 ||
         amc_latency_table_save(table, path, amc_hooks_kernels(), &err) < 0)
-        fprintf(stderr, "amc: %s; what was measured is not kept\n", err.text);
+        fprintf(stderr, "warning: %s; what was measured is not kept\n", err.text);
 }
 
 // ---- measuring ----------------------------------------------------------------------------------

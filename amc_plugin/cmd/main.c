@@ -29,7 +29,7 @@ static const command commands[] = {
     {"prune", amc_cmd_prune,
      "apply a policy: uniform, shallow, deep, random, fp, greedy, surgeon or a policy.json"},
     {"finetune", amc_cmd_finetune, "train a pruned network on, with Darknet's training loop"},
-    {"report", amc_cmd_report, "make a page with pictures of what a search did"},
+    {"report", amc_cmd_report, "make a page with pictures of what a search or pruning did"},
     {"eval", amc_cmd_eval, "measure accuracy, FLOPs and speed"},
     {"latency", amc_cmd_latency, "measure how long one image takes, layer by layer"},
     {"info", amc_cmd_info, "show layers, costs and which channels go together"},

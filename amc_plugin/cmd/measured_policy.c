@@ -2,10 +2,12 @@
 
 #include "base/clock.h"
 #include "cmd/interrupt.h"
+#include "cmd/shell.h"
 #include "host/divergence.h"
 #include "search/sensitivity.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,8 +59,10 @@ static int recall(measurement *m, const int *counts, double *diverges) {
 }
 
 static int refuse_interrupted(const measurement *m) {
-    return amc_error_set(m->err, "interrupted while it measured where to start; with -resume the "
-                                 "same command goes on");
+    char *line = amc_shell_line("-resume");
+    amc_error_set(m->err, "interrupted while it measured where to start; to go on: %s", line);
+    free(line);
+    return -1;
 }
 
 // Once something failed, nothing matters any more.

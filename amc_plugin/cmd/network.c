@@ -3,7 +3,6 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "model/dialect.h"
-#include "model/importance.h"
 #include "model/weight_ranking.h"
 
 #include <errno.h>
@@ -107,16 +106,6 @@ int64_t amc_network_cost(const amc_network *network, amc_granularity granularity
     free(counts);
     amc_prune_space_free(space);
     return cost;
-}
-
-double *amc_network_importance(const amc_network *network, const char *criterion, uint64_t seed,
-                               amc_error *err) {
-    int found = amc_criterion_find(criterion);
-    if (found >= 0)
-        return amc_importance_new(network->graph, network->groups, network->weights,
-                                  (amc_criterion)found, seed);
-    amc_error_set(err, "-criterion %s, expected obs, lasso, bn, l1, l2 or random", criterion);
-    return NULL;
 }
 
 char *amc_network_beside(const amc_network *network, const char *ending) {

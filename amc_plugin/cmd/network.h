@@ -38,11 +38,6 @@ amc_prune_space *amc_network_space(const amc_network *network, amc_granularity g
 int64_t amc_network_cost(const amc_network *network, amc_granularity granularity,
                          amc_resource resource);
 
-// Scores of the channels by the criterion of that name (see model/importance). NULL with err set
-// for an unknown one.
-double *amc_network_importance(const amc_network *network, const char *criterion, uint64_t seed,
-                               amc_error *err);
-
 // <name><ending> in the .cfg's folder. New text.
 char *amc_network_beside(const amc_network *network, const char *ending);
 

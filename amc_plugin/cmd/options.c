@@ -38,6 +38,7 @@ static void print_help(const amc_options *options) {
 
 static int out_of_range(const amc_options *options, const amc_option *option, const char *text,
                         amc_error *err) {
+    if (!*text) text = "\"\"";
     if (option->kind == AMC_OPTION_INT)
         return amc_error_set(err, "%s: -%s %s, expected an integer from %.0f to %.0f",
                              options->command, option->name, text, option->low, option->high);

@@ -96,6 +96,11 @@ typedef struct amc_option {
         .name = "reconstruct", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",             \
         .help = "training images to reconstruct weights from; 0: don't", .high = 100000            \
     }
+#define AMC_OPTION_QUIET(to)                                                                       \
+    {                                                                                              \
+        .name = "quiet", .kind = AMC_OPTION_FLAG, .value = (to),                                   \
+        .help = "nothing on stderr but what went wrong"                                            \
+    }
 #define AMC_OPTION_CALIBRATE(to)                                                                   \
     {                                                                                              \
         .name = "calibrate", .kind = AMC_OPTION_INT, .value = (to), .argument = "N",               \

@@ -3,14 +3,22 @@
 #include "host/elimination.h"
 #include "host/lasso_choice.h"
 #include "host/weight_elimination.h"
+#include "model/importance.h"
 
+#include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+
+static amc_dataset *load_images(const amc_data_file *data, int n, const char *why,
+                                amc_repair_options o, amc_error *err) {
+    if (!o.quiet) fprintf(stderr, "loading %d training images %s\n", n, why);
+    return amc_dataset_load(data, AMC_DATASET_TRAIN, n, o.seed, o.threads, err);
+}
 
 static int open_grams(amc_repair *repair, const amc_network *network, const amc_data_file *data,
                       amc_repair_options o, amc_error *err) {
-    amc_dataset *images =
-        amc_dataset_load(data, AMC_DATASET_TRAIN, o.reconstruct, o.seed, o.threads, err);
+    amc_dataset *images = load_images(data, o.reconstruct, "to reconstruct weights from", o, err);
     if (!images) return -1;
     bool channels = o.granularity == AMC_GRANULARITY_CHANNEL;
     repair->grams = amc_grams_new(network->cfg_path, network->graph,
@@ -22,7 +30,7 @@ static int open_grams(amc_repair *repair, const amc_network *network, const amc_
 static int open_calibrator(amc_repair *repair, const amc_network *network,
                            const amc_data_file *data, amc_repair_options o, amc_error *err) {
     amc_dataset *images =
-        amc_dataset_load(data, AMC_DATASET_TRAIN, o.calibrate, o.seed, o.threads, err);
+        load_images(data, o.calibrate, "to re-estimate batch normalization on", o, err);
     if (!images) return -1;
     repair->calibrator =
         amc_calibrator_new(network->cfg_path, network->graph, images, AMC_CALIBRATOR_BYTES, err);
@@ -33,6 +41,8 @@ static int open_calibrator(amc_repair *repair, const amc_network *network,
 int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_data_file *data,
                     amc_repair_options options, amc_error *err) {
     *repair = (amc_repair){0};
+    if (options.calibrate == 1)
+        return amc_error_set(err, "-calibrate 1, expected at least 2 images, or 0");
     if (options.reconstruct && open_grams(repair, network, data, options, err) < 0) return -1;
     if (options.calibrate && open_calibrator(repair, network, data, options, err) < 0) {
         amc_repair_close(repair);
@@ -49,8 +59,7 @@ void amc_repair_close(amc_repair *repair) {
 
 amc_refit *amc_repair_refit_new(const amc_network *network, const amc_data_file *data,
                                 amc_repair_options o, amc_error *err) {
-    amc_dataset *images =
-        amc_dataset_load(data, AMC_DATASET_TRAIN, o.refit, o.seed, o.threads, err);
+    amc_dataset *images = load_images(data, o.refit, "to refit on", o, err);
     if (!images) return NULL;
     amc_refit *refit = amc_refit_new(network->cfg_path, network->graph, network->groups,
                                      network->weights, images, err);
@@ -69,9 +78,12 @@ double *amc_repair_importance(const amc_repair *repair, const amc_network *netwo
     if (!criterion) criterion = repair->grams ? "obs" : "bn";
     bool obs = strcmp(criterion, "obs") == 0, lasso = strcmp(criterion, "lasso") == 0;
     if ((obs || lasso) && check_images(repair, criterion, err) < 0) return NULL;
-    double *score = amc_network_importance(network, obs || lasso ? "bn" : criterion, seed, err);
-    if (score && obs) amc_elimination_score(repair->grams, score, loss);
-    if (score && lasso) amc_lasso_choice_score(repair->grams, score);
+    int plain = obs || lasso ? AMC_CRITERION_BN : amc_criterion_find(criterion);
+    assert(plain >= 0); // see cmd/aim
+    double *score = amc_importance_new(network->graph, network->groups, network->weights,
+                                       (amc_criterion)plain, seed);
+    if (obs) amc_elimination_score(repair->grams, score, loss);
+    if (lasso) amc_lasso_choice_score(repair->grams, score);
     return score;
 }
 
@@ -79,12 +91,6 @@ amc_weights *amc_repair_weight_importance(const amc_repair *repair, const amc_ne
                                           const char *criterion, amc_error *err) {
     if (!criterion) criterion = repair->grams ? "obs" : "l1";
     bool obs = strcmp(criterion, "obs") == 0;
-    if (!obs && strcmp(criterion, "l1") != 0) {
-        amc_error_set(err,
-                      "-criterion %s is for channels, expected obs or l1 with -granularity weight",
-                      criterion);
-        return NULL;
-    }
     if (obs && check_images(repair, criterion, err) < 0) return NULL;
     amc_weights *scores = amc_weights_copy(network->weights);
     if (obs) amc_weight_elimination_score(repair->grams, scores);

@@ -17,6 +17,7 @@ typedef struct amc_repair_options {
     int refit;                   // images to refit a result on; 0: it is as the plan left it
     uint64_t seed;
     int threads;
+    bool quiet; // else stderr says what takes its time
 } amc_repair_options;
 
 typedef struct amc_repair {

@@ -84,18 +84,19 @@ static void put_summary(FILE *page, const amc_result_file *r) {
                 r->latency_before_ms / r->latency_ms);
     put_accuracy(page, "accuracy, before fine-tuning", r->accuracy_before, r->accuracy);
     put_accuracy(page, "accuracy, after fine-tuning", r->accuracy_before, r->finetuned_accuracy);
+    put_accuracy(page, "on the test set, before and after fine-tuning", r->test_accuracy,
+                 r->finetuned_test_accuracy);
     fputs("</table>\n", page);
-    if (!isnan(r->accuracy))
-        fputs("<p>Accuracy is top-1 on training images that were held out.", page);
-    if (!isnan(r->finetuned_test_accuracy))
-        fprintf(page, " On the test set: %.2f%% before, %.2f%% after fine-tuning.",
-                100 * r->test_accuracy, 100 * r->finetuned_test_accuracy);
+    if (!isnan(r->accuracy) || !isnan(r->finetuned_accuracy))
+        fputs("<p>Accuracy is top-1, on training images that were held out where nothing else is "
+              "said.</p>\n",
+              page);
     if (r->accuracy_in_search != r->accuracy && !isnan(r->accuracy_in_search))
-        fprintf(page,
-                " The search's plan had %.2f%%; then its weights were refitted. The pictures have "
-                "plans as the search saw them.",
-                100 * r->accuracy_in_search);
-    fputs("</p>\n", page);
+        fprintf(
+            page,
+            "<p>The search's plan had %.2f%%; then its weights were refitted. The pictures have "
+            "plans as the search saw them.</p>\n",
+            100 * r->accuracy_in_search);
 }
 
 static void put_references(FILE *page, const amc_result_file *r) {
@@ -160,6 +161,10 @@ static void put_commands(FILE *page, const amc_result_file *r) {
     put(page, r->cfg);
     fputs(" and ", page);
     put(page, r->weights);
+    if (r->finetuned_weights) {
+        fputs(", or fine-tuned ", page);
+        put(page, r->finetuned_weights);
+    }
     fputs(".</p>\n", page);
 }
 

@@ -34,6 +34,7 @@ int amc_report_draw_layers(const amc_result_file *result, const char *path, amc_
             "set yrange [0:*]\n"
             "set style fill solid\n"
             "set boxwidth 0.8\n"
+            "set xtics scale 0\n"
             "set grid noxtics\n"
             "plot $layers using 0:2:(0.8) with boxes lc rgb '" GRAY "' title 'before', "
             "'' using 0:3:(0.8) with boxes lc rgb '" BLUE "' title 'after', "

@@ -25,6 +25,7 @@ static void read_values(amc_result_file *r, const cJSON *json) {
     } texts[] = {{"command", &r->command},
                  {"original_cfg", &r->original_cfg},
                  {"original_weights", &r->original_weights},
+                 {"finetuned_weights", &r->finetuned_weights},
                  {"cfg", &r->cfg},
                  {"weights", &r->weights}};
     const struct {

@@ -26,7 +26,7 @@ typedef struct amc_result_reference {
 typedef struct amc_result_file {
     void *json; // what texts point into
     const char *command;
-    const char *original_cfg, *original_weights, *cfg, *weights;
+    const char *original_cfg, *original_weights, *cfg, *weights, *finetuned_weights;
     bool by_weights; // single weights were pruned
     double macs_before, macs, params_before, params, bytes_before, bytes;
     double accuracy_before, accuracy;              // on held-out training images

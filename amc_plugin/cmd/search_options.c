@@ -57,6 +57,7 @@ static int check(amc_search_given *o, amc_error *err) {
     if (by_weights && reward == AMC_REWARD_FLOPS)
         return amc_error_set(err, "search: -reward flops is for channels, expected params with "
                                   "-granularity weight");
+    o->scorer.repair.quiet = o->quiet;
     if (!o->refit_given && amc_gpu_chosen() >= 0) o->scorer.repair.refit = 0; // it takes the CPU
     if (reward == AMC_REWARD_ERR && !amc_aim_is_limited(&o->aim)) {
         o->aim.budget[AMC_RESOURCE_MACS] = o->aim.budget[AMC_RESOURCE_PARAMS] =
@@ -169,10 +170,7 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
          .value = &o->force,
          .help = "replace a result that is there and what was made of it, and start anew unless "
                  "-resume is there too"},
-        {.name = "quiet",
-         .kind = AMC_OPTION_FLAG,
-         .value = &o->quiet,
-         .help = "nothing on stderr but what went wrong"},
+        AMC_OPTION_QUIET(&o->quiet),
         AMC_OPTION_JSON(&o->json),
     };
     const amc_options options = {

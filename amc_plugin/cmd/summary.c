@@ -147,10 +147,15 @@ static const char *darknet_command(const amc_layer_graph *graph) {
     return amc_layer_detects(last) ? "detector" : "classifier";
 }
 
-// What training leaves: <backup>/<name of the .cfg>.weights.
-static char *trained_path(const amc_output *output, const char *backup) {
-    const char *slash = strrchr(output->weights_path, '/');
-    return amc_memory_text("%s/%s", backup, slash ? slash + 1 : output->weights_path);
+// What training leaves: <backup>/<name of the .cfg>.weights, of detectors <name>_final.weights.
+static char *trained_path(const amc_output *output, const char *command, const char *backup) {
+    size_t length = strlen(backup);
+    while (length > 1 && backup[length - 1] == '/') length--;
+    char *name = amc_files_stem(output->cfg_path);
+    char *path = amc_memory_text("%.*s/%s%s.weights", (int)length, backup, name,
+                                 strcmp(command, "detector") == 0 ? "_final" : "");
+    free(name);
+    return path;
 }
 
 // Moves it beside the .cfg and returns where it is then. Takes `trained` over.
@@ -175,20 +180,32 @@ static void print_command(const char *command, const char *action, const char *d
     free(weights);
 }
 
+static void print_data_commands(const amc_output *output, const char *command,
+                                const amc_data_file *file, bool move) {
+    const char *backup = file->backup ? file->backup : DARKNET_BACKUP;
+    char *data = amc_shell_word(file->path);
+    char *weights = amc_memory_text("%s", output->weights_path);
+    if (file->train) {
+        print_backup_command(backup);
+        print_command(command, "train", data, output->cfg_path, weights);
+        free(weights);
+        weights = trained_path(output, command, backup);
+        if (move) weights = print_move(output, weights);
+    }
+    if (file->test) print_command(command, "valid", data, output->cfg_path, weights);
+    free(weights);
+    free(data);
+}
+
 void amc_summary_print_commands(const amc_output *output, const char *data_path, bool move) {
     const char *command = darknet_command(output->network->graph);
-    bool reads_data = strcmp(command, "yolo") != 0;
+    if (strcmp(command, "yolo") == 0) {
+        print_command(command, "train", "", output->cfg_path, output->weights_path);
+        print_command(command, "valid", "", output->cfg_path, output->weights_path);
+        return;
+    }
     amc_error err;
-    amc_data_file *file = reads_data ? amc_data_file_load(data_path, &err) : NULL;
-    const char *backup = !file ? NULL : file->backup ? file->backup : DARKNET_BACKUP;
-    char *trained = backup ? trained_path(output, backup) : NULL;
-    char *data = reads_data ? amc_shell_word(data_path) : amc_memory_text("%s", "");
-    if (backup) print_backup_command(backup);
-    print_command(command, "train", data, output->cfg_path, output->weights_path);
-    if (trained && move) trained = print_move(output, trained);
-    print_command(command, "valid", data, output->cfg_path,
-                  trained ? trained : output->weights_path);
+    amc_data_file *file = amc_data_file_load(data_path, &err);
+    if (file) print_data_commands(output, command, file, move);
     amc_data_file_free(file);
-    free(trained);
-    free(data);
 }

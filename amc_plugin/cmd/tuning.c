@@ -324,8 +324,10 @@ static int last_epoch(const tuning *t) {
 // Darknet's way to end where something is wrong is exit(0).
 static int refuse_early_end(const tuning *t, amc_error *err) {
     char *words = amc_trainer_last_words(t->folder->log);
-    amc_error_set(err, "Darknet's training ended before epoch %d of %d was done: %s",
-                  t->state.scored + 1, last_epoch(t), words);
+    bool cut = strncmp(words, "Saving weights", strlen("Saving weights")) == 0;
+    amc_error_set(err, "%s: Darknet's training ended before epoch %d of %d was done: %s",
+                  t->options->result, t->state.scored + 1, last_epoch(t),
+                  cut ? "its weights weren't written as a whole; is the disk full?" : words);
     free(words);
     return -1;
 }
@@ -482,7 +484,7 @@ void amc_tuning_move_json(cJSON *from, cJSON *to) {
 void amc_tuning_print(const amc_tuning_options *options, const amc_tuning_result *result) {
     printf("fine-tuned: accuracy on the held-out training images %.2f%% -> %.2f%%",
            100 * result->before, 100 * result->after);
-    if (result->epoch) printf(" (epoch %d of %g)", result->epoch, options->epochs);
+    if (result->epoch) printf(" (epoch %d of %.0f)", result->epoch, ceil(options->epochs));
     if (!isnan(result->test_after))
         printf(", on the test set %.2f%% -> %.2f%%", 100 * result->test_before,
                100 * result->test_after);

@@ -115,7 +115,7 @@ static int append(const amc_tuning_folder *folder, const char *line, amc_error *
     return amc_files_put(folder->lock, folder->table, line, strlen(line), err);
 }
 
-static const char BUSY[] = "a fine-tuning is going on there";
+static const char BUSY[] = "a fine-tuning is going on there, expected it to end first";
 
 // Darknet has room for 255 characters of a path, and takes blanks out of it.
 static int name_alias(amc_tuning_folder *folder, amc_error *err) {
@@ -157,7 +157,10 @@ amc_tuning_folder *amc_tuning_folder_open(const char *result, size_t weights_byt
     name_files(folder, result);
     if (amc_files_make_folder(folder->path, err) == 0 && begin(folder, resume, force, err) == 0)
         return folder;
-    free_folder(folder);
+    if (folder->lock >= 0)
+        amc_tuning_folder_close(folder, false); // whatever was begun
+    else
+        free_folder(folder);
     return NULL;
 }
 
@@ -193,7 +196,8 @@ void amc_tuning_folder_close(amc_tuning_folder *folder, bool done) {
     if (!folder) return;
     amc_tuning_state state;
     amc_error err;
-    if (done || (amc_tuning_folder_state(folder, &state, &err) == 0 && state.trained == 0)) {
+    if (done ||
+        (amc_tuning_folder_state(folder, &state, &err) == 0 && !state.trained && !state.scored)) {
         remove_files(folder);
         unlink(folder->table);
         rmdir(folder->path);

@@ -123,7 +123,7 @@ int amc_data_file_require(const amc_data_file *data, const char *path, amc_error
     if (amc_files_exists(path)) return 0;
     return amc_error_set(err,
                          "%s: can't be opened, expected the file that %s names; paths count from "
-                         "the folder that you are in",
+                         "the folder that you are in, and blanks in them are lost",
                          path, data->path);
 }
 

@@ -96,8 +96,14 @@ static int label_error(const amc_image_list *list, const amc_image_entry *image,
     return -1;
 }
 
-static int list_label(amc_image_list *list, const amc_data_file *data, amc_error *err) {
+// Networks are repaired on images of whatever class: detectors have no labels=.
+static int list_label(amc_image_list *list, const amc_data_file *data, amc_dataset_part part,
+                      amc_error *err) {
     amc_text_lines labels = {0};
+    if (!data->labels && part == AMC_DATASET_TRAIN) {
+        for (int i = 0; i < list->n; i++) list->entries[i].label = 0;
+        return 0;
+    }
     if (labels_read(&labels, data, err) < 0) return -1;
     int status = 0;
     for (int i = 0; i < list->n && status == 0; i++) {
@@ -218,7 +224,7 @@ static int hold_out(amc_image_list *list, const amc_data_file *data, amc_dataset
 
 static int choose_part(amc_image_list *list, const amc_data_file *data, amc_dataset_part part,
                        int limit, uint64_t seed, amc_error *err) {
-    if (list_label(list, data, err) < 0) return -1;
+    if (list_label(list, data, part, err) < 0) return -1;
     if (part != AMC_DATASET_TEST && !data->search && hold_out(list, data, part, seed, err) < 0)
         return -1;
     if (part == AMC_DATASET_SEARCH && data->search && data->train &&

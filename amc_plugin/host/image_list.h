@@ -39,7 +39,8 @@ typedef struct amc_image_list {
 // The images of one part. `limit` > 0 takes a subset of at most that many, each class in its
 // proportion, chosen by `seed`: the same in every call. NULL with err set for a missing list, a
 // path that holds no label or more than one, an image of `search` that also stands in `train`, or
-// too few images to hold any out.
+// too few images to hold any out. Without labels= images of `train` are all of class 0; others need
+// one.
 amc_image_list *amc_image_list_load(const amc_data_file *data, amc_dataset_part part, int limit,
                                     uint64_t seed, amc_error *err);
 void amc_image_list_free(amc_image_list *list);

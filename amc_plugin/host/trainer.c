@@ -67,14 +67,26 @@ static bool follow(FILE *output, amc_trainer_watch *watch, void *context) {
     return go_on;
 }
 
+static char *last_line(char *text) {
+    char *newline = strrchr(text, '\n');
+    return newline ? newline + 1 : text;
+}
+
 char *amc_trainer_last_words(const char *log) {
     amc_error err;
     size_t length;
     char *text = amc_files_read(log, &length, &err);
     if (!text) return amc_memory_text("%s", err.text);
     while (length > 0 && strchr(" \n\r\t", text[length - 1])) text[--length] = '\0';
-    char *newline = strrchr(text, '\n');
-    char *words = amc_memory_text("%s", newline ? newline + 1 : text);
+    char *last = last_line(text);
+    char *reason = strncmp(last, "STB Reason: ", strlen("STB Reason: ")) == 0 ? last : NULL;
+    if (reason && last > text) {
+        last[-1] = '\0';
+        last = last_line(text);
+    }
+    char *words = reason && reason != last
+                      ? amc_memory_text("%s: %s", last, reason + strlen("STB Reason: "))
+                      : amc_memory_text("%s", last);
     free(text);
     return words;
 }

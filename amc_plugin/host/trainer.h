@@ -27,7 +27,8 @@ typedef bool amc_trainer_watch(void *context, const amc_trainer_step *step);
 int amc_trainer_run(char *const argv[], const char *log, amc_trainer_watch *watch, void *context,
                     amc_error *err);
 
-// What a process that was run last said in its log, new text.
+// What a process that was run last said in its log, new text: a line, or two where stb_image gave
+// its reason in one of its own.
 char *amc_trainer_last_words(const char *log);
 
 #endif

@@ -170,9 +170,6 @@ static int apply_channels(const reader *r, amc_prune_plan *plan, int g, const cJ
 static int check_ratio(const reader *r, const amc_prune_plan *plan, int g, const cJSON *ratio) {
     const amc_channel_group *group = &r->groups->groups[g];
     int count = amc_prune_plan_count(plan, r->groups, g);
-    if (ratio && !cJSON_IsNumber(ratio))
-        return amc_error_set(r->err, "%s: the group of layer %d has a ratio that is no number",
-                             r->path, group->layers[0]);
     double digits = DIGITS * group->n_units; // that the file leaves out
     if (!ratio || fabs(ratio->valuedouble * group->n_units - count) < fmax(1, digits)) return 0;
     return amc_error_set(r->err,
@@ -192,12 +189,15 @@ static int apply_entry(const reader *r, amc_prune_plan *plan, const cJSON *entry
                              group->layers[0]);
     r->seen[g] = true;
     int status = 0;
+    if (ratio && !cJSON_IsNumber(ratio))
+        return amc_error_set(r->err, "%s: the group of layer %d has a ratio that is no number",
+                             r->path, group->layers[0]);
     if (channels && !cJSON_IsArray(channels))
         return amc_error_set(r->err, "%s: the group of layer %d has \"channels\" that are no list",
                              r->path, group->layers[0]);
     if (channels)
         status = apply_channels(r, plan, g, channels);
-    else if (cJSON_IsNumber(ratio))
+    else if (ratio)
         status = apply_ratio(r, plan, g, ratio->valuedouble);
     else
         return amc_error_set(r->err,

@@ -44,11 +44,28 @@ static void test_no_file(void **state) {
     assert_string_not_equal(err.text, "");
 }
 
+static void test_floats(void **state) {
+    (void)state;
+    static const struct {
+        float value;
+        const char *text;
+    } cases[] = {{0.92f, "0.92"}, {0, "0"}, {-0.1315f, "-0.1315"}, {1 / 3.0f, "0.33333334"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cJSON *json = cJSON_CreateObject();
+        amc_json_add_float(json, "x", cases[i].value);
+        char *printed = cJSON_PrintUnformatted(cJSON_GetObjectItem(json, "x"));
+        assert_string_equal(printed, cases[i].text);
+        cJSON_free(printed);
+        cJSON_Delete(json);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_value),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_floats),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -96,7 +96,7 @@ bad_policy() {
 options() {
     refuse 'search: a budget twice' '-flops has 0.5 twice, expected different budgets' search cfg/tiny.cfg -flops .5,.7,.5
     refuse 'search: a bad budget among good ones' '-flops 2, expected a number above 0 and at most 1' search cfg/tiny.cfg -flops .5,2
-    refuse 'search: a budget missing' 'expected a number above 0' search cfg/tiny.cfg -flops .5,
+    refuse 'search: a budget missing' '-flops "", expected a number above 0' search cfg/tiny.cfg -flops .5,
     refuse 'search: no budget that can be met' "can't be met" search cfg/tiny.cfg -flops .5,.0001
     refuse 'no command' 'no command, expected search, prune, finetune, report, eval, latency or info'
     refuse 'an unknown command' 'frobnicate is not a command' frobnicate cfg/tiny.cfg
@@ -156,7 +156,7 @@ granularities() {
 numbers() {
     local value
     for value in 0 -0 -1 2 1.0001 abc nan inf 1e-400 '' 0.5x; do
-        refuse "search -flops '$value'" "search: -flops $value, expected a number above 0 and at most 1" \
+        refuse "search -flops '$value'" "search: -flops ${value:-\"\"}, expected a number above 0 and at most 1" \
             search cfg/tiny.cfg -flops "$value"
     done
     for value in 0 1.5 -1 nan; do
@@ -316,6 +316,11 @@ detectors() {
     rm bad.cfg
     refuse 'another criterion' '-criterion taylor, expected obs, lasso, bn, l1, l2 or random' \
         prune cfg/tiny.cfg -policy uniform -keep .5 -criterion taylor
+    refuse 'a limit on nothing' '-limit 3 with -policy uniform, expected it with fp or greedy' \
+        prune cfg/tiny.cfg -policy uniform -keep .5 -limit 3
+    refuse 'one image to calibrate on' '-calibrate 1, expected at least 2 images, or 0' \
+        prune cfg/tiny.cfg -policy uniform -keep .5 -calibrate 1
+    refuse 'a share of no teacher' '-teacher-share 0.4 without -teacher' finetune cfg/tiny.cfg -teacher-share .4
     refuse 'obs without images' '-criterion obs takes the images of -reconstruct, expected more than 0' \
         prune cfg/tiny.cfg -policy uniform -keep .5 -criterion obs
     refuse 'another criterion in a search' '-criterion taylor, expected' search cfg/tiny.cfg -criterion taylor
@@ -396,9 +401,9 @@ data() {
         search cfg/tiny.cfg -data bad.data -out new/folder
     sed 's/^train *=.*/train=bad.list/' cfg/tiny.data >bad.data
     refuse 'search: an unreadable training image' "bad.list:1: the image bad_red.ppm can't be read" \
-        search cfg/tiny.cfg -data bad.data -out new/folder
+        search cfg/tiny.cfg -data bad.data -out new/folder -quiet
     refuse 'prune -calibrate: an unreadable training image' "bad.list:1: the image bad_red.ppm can't be read" \
-        prune cfg/tiny.cfg -policy uniform -keep .5 -calibrate 4 -data bad.data
+        prune cfg/tiny.cfg -policy uniform -keep .5 -calibrate 4 -data bad.data -quiet
     head -9 train.list >bad.list
     sed '/^search/d; s/^train *=.*/train=bad.list/' cfg/tiny.data >bad.data
     refuse 'search: too few images to hold any out' 'bad.list: holds 9 images, expected at least 10' \
@@ -432,7 +437,7 @@ policies() {
     bad_policy 'no ratio and no channels' 'bad.json: the group of layer 6 has neither' '{"layers": [6]}'
     bad_policy 'a ratio of 0' 'bad.json: the group of layer 6 has ratio 0, expected' '{"layers": [6], "ratio": 0}'
     bad_policy 'a ratio of 2' 'bad.json: the group of layer 6 has ratio 2, expected' '{"layers": [6], "ratio": 2}'
-    bad_policy 'a ratio that is a text' 'bad.json: the group of layer 6 has neither' '{"layers": [6], "ratio": ".5"}'
+    bad_policy 'a ratio that is a text' 'bad.json: the group of layer 6 has a ratio that is no number' '{"layers": [6], "ratio": ".5"}'
     bad_policy 'no channel' 'bad.json: the group of layer 6 keeps no channel' '{"layers": [6], "channels": []}'
     bad_policy 'a channel that is not there' 'keeps channel 8, expected 0 to 7' '{"layers": [6], "channels": [1, 8]}'
     bad_policy 'a negative channel' 'keeps channel -1, expected 0 to 7' '{"layers": [6], "channels": [-1]}'

@@ -237,7 +237,7 @@ search() {
     check_json 'search' "$CHANNEL_KEYS $SEARCH_KEYS references"
     accuracy=$(number accuracy "$work.out")
     check 'search: refits the best plans' "$(cat "$work.err")" \
-        [ "$(grep -cE '^refitted plan [1-5] of 5 on 64 images: reward -[0-9.]+ \([0-9.]+%\)$' "$work.err")" = 5 ]
+        [ "$(grep -cE '^refitted plan [1-5] of 5 on 64 images: reward -[0-9.]+, accuracy [0-9.]+%, [0-9]+:[0-9]{2} left$' "$work.err")" = 5 ]
     check_holds 'search: never for the worse' "$(number expected "$work.out") >= $(number expected_in_search "$work.out")"
     check_holds 'search: values' "$(number macs "$work.out") <= .6 * 94032 && $(number macs_before "$work.out") == 94032 &&
         $(number episodes "$work.out") == 12 && ($(number reward "$work.out") + 1 - $(number expected_in_search "$work.out")) ^ 2 < 1e-10 &&

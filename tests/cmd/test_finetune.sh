@@ -43,7 +43,7 @@ interrupt() {
     sleep 0.5
     kill -INT $process
     wait $process || status=$?
-    check 'interrupted: status' "$status" [ $status = 1 ]
+    check 'interrupted: status' "$status, line ${BASH_LINENO[0]}, $(tail -n 1 "$work.started" "$work.err")" [ $status = 1 ]
 }
 
 trainers() { pgrep -f "amc -i -1 train $PART" || true; }

@@ -228,7 +228,7 @@ static void test_refusals(void **state) {
         {"{\"groups\": [{\"layers\": [1, 4], \"ratio\": 0.5}]}",
          "[1,4], expected the layers of one"},
         {"{\"groups\": [{\"layers\": [1]}]}", "layer 1 has neither \"ratio\" nor \"channels\""},
-        {"{\"groups\": [{\"layers\": [1], \"ratio\": \"a\"}]}", "has neither \"ratio\" nor"},
+        {"{\"groups\": [{\"layers\": [1], \"ratio\": \"a\"}]}", "has a ratio that is no number"},
         {"{\"groups\": [{\"layers\": [1], \"ratio\": 0}]}", "has ratio 0, expected more than 0"},
         {"{\"groups\": [{\"layers\": [1], \"ratio\": -0.5}]}",
          "has ratio -0.5, expected more than"},
