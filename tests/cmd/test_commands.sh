@@ -354,6 +354,10 @@ printed() {
     sed '/^backup=/d' cfg/tiny.data >cfg/nowhere.data
     run 'prune without backup=' prune cfg/tiny.cfg -policy uniform -flops .5 -data cfg/nowhere.data -out out/nowhere
     check 'where Darknet trains into then is tested' "$(tail -n 1 "$work.out")" grep -q ' /backup/tiny-amc.weights$' "$work.out"
+    sed '/^valid=/d' cfg/tiny.data >cfg/untested.data
+    run 'prune without valid=' prune cfg/tiny.cfg -policy uniform -flops .5 -data cfg/untested.data -out out/untested
+    check 'nothing is tested then' "$(cat "$work.out")" [ "$(grep -c 'classifier train' "$work.out"; grep -c 'classifier valid' "$work.out")" = "1
+0" ]
     run 'the search again' search cfg/tiny.cfg -episodes 2 -out "$folder" -force
     mkdir backup
     train=$(tail -n 2 "$work.out" | head -n 1) valid=$(tail -n 1 "$work.out")
@@ -371,6 +375,25 @@ printed() {
     run 'what was trained is a network' eval "$folder/tiny-amc.cfg" backup/tiny-amc.weights -data cfg/tiny.data -json
     check_holds 'the printed valid command tests what was trained, as eval does' \
         "($(valid_top1 "$work.valid") - $(number top1 "$work.out")) ^ 2 < 2.5e-7"
+}
+
+# A detector: its images need no labels to repair it on, and Darknet names what it trained in another way.
+detector() {
+    sed '/^# 9/,$d' cfg/tiny.cfg >cfg/boxes.cfg
+    printf '[convolutional]\nfilters=18\nsize=1\nactivation=linear\n\n' >>cfg/boxes.cfg
+    printf '[yolo]\nmask=0,1,2\nanchors=1,1, 2,2, 3,3\nclasses=1\nnum=3\n' >>cfg/boxes.cfg
+    head -c $((20 + 4 * (6832 + 18 + 18 * 16))) weights/tiny.weights >cfg/boxes.weights
+    printf 'classes=1\ntrain=train.list\nvalid=test.list\nnames=labels.txt\nbackup=backup/\n' >cfg/boxes.data
+    run 'prune a detector' prune cfg/boxes.cfg -policy uniform -flops .5 -reconstruct 16 -calibrate 16 -refit 16
+    check 'its commands' "$(tail -n 2 "$work.out")" [ "$(tail -n 2 "$work.out" | sed "s|^$DARKNET ||")" = \
+        "detector train cfg/boxes.data amc-out/boxes/boxes-amc.cfg amc-out/boxes/boxes-amc.weights
+detector valid cfg/boxes.data amc-out/boxes/boxes-amc.cfg backup/boxes-amc_final.weights" ]
+    check 'what takes its time is said' "$(cat "$work.err")" [ "$(grep -c '^loading 16 training images to' "$work.err")" = 3 ]
+    run 'quietly' prune cfg/boxes.cfg -policy uniform -flops .5 -calibrate 16 -refit 16 -force -quiet
+    check 'or not' "$(cat "$work.err")" [ ! -s "$work.err" ]
+    rm cfg/boxes.data
+    run 'prune without a .data file' prune cfg/boxes.cfg -policy uniform -flops .5 -force
+    check 'no commands that read it' "$(cat "$work.out")" [ "$(grep -c boxes.data "$work.out")" = 0 ]
 }
 
 # Several budgets in one search: a result each, a third more plans than for one.
@@ -526,6 +549,7 @@ several
 early_stop
 stock
 printed
+detector
 replaced
 searched_meanwhile
 own_input

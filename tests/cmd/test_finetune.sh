@@ -125,7 +125,7 @@ check 'no folder is left' "$(ls cfg)" [ ! -e $PART ]
 write_data
 sed -i '/missing/d' train.list
 for image in images/train*; do echo nonsense >"$image"; done
-fails 'images are none' "Darknet's training ended before epoch 1 of 3 was done: ." -epochs 3
+fails 'images are none' "Darknet's training ended before epoch 1 of 3 was done: Cannot load image \"images/.*\": ." -epochs 3
 check 'no folder is left then' "$(ls cfg)" [ ! -e $PART ]
 
 # A search that goes on to fine-tune.
@@ -245,6 +245,10 @@ check 'the result.json beside it is told' "$(cat told/result.json)" \
     [ "$(number finetuned_test_accuracy told/result.json)" = "$(number finetuned_test_accuracy "$work.out")" ]
 "$DARKNET" amc report told >/dev/null
 check 'so a report shows it' "$(grep -c . told/report.html) lines" grep -q 'after fine-tuning' told/report.html
+check 'and names the weights' "$(grep 'the result is' told/report.html)" \
+    grep -q 'or fine-tuned told/tiny-amc-finetuned.weights\.</p>$' told/report.html
+check 'in paragraphs that end where they begin' "$(grep -E '</?p>' told/report.html)" \
+    [ "$(grep -oE '</?p>' told/report.html | uniq -c | grep -cv ' 1 ')" = 0 ]
 cp told/result.json "$work.kept"
 "$DARKNET" amc finetune told/tiny-amc.cfg -data cfg/tiny.data -epochs 1 -quiet -out other.weights >/dev/null
 check 'but not other weights' 'it changed' cmp -s told/result.json "$work.kept"

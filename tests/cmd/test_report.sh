@@ -32,6 +32,8 @@ check_page() {
     check "$1: needs nothing else" "$(grep -oE '(src|href|url|import)[^ ]*' "$work.page" | sort | uniq -c)" \
         [ "$(grep -oE 'src|href|url|import|http' "$work.page" | grep -c .)" = "$3" ]
     check "$1: is whole" "$(tail -n 1 "$page")" [ "$(tail -n 1 "$page")" = '</html>' ]
+    check "$1: paragraphs end where they begin" "$(grep -E '</?p>' "$work.page")" \
+        [ "$(grep -oE '</?p>' "$work.page" | uniq -c | grep -cv ' 1 ')" = 0 ]
 }
 
 if ! command -v gnuplot >/dev/null; then
