@@ -5,6 +5,7 @@
 #include "model/cost_model.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +142,7 @@ static void print_table(const amc_network *network) {
         "can be left %.2f%%\n",
         amc_cmd_count(amc_cost_macs(network->graph)),
         amc_cmd_count(amc_cost_params(network->graph)), p.prunable, network->groups->n,
-        100 * p.prunable_share, 100 * p.smallest_share);
+        100 * p.prunable_share, ceil(1e4 * p.smallest_share) / 100); // a budget that can be met
 }
 
 static cJSON *shape_json(int c, int h, int w) {

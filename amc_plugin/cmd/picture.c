@@ -78,7 +78,7 @@ static int run_gnuplot(const amc_picture *picture, int output, amc_error *err) {
     struct stat info;
     if (WIFEXITED(ended) && WEXITSTATUS(ended) == 0 && fstat(output, &info) == 0 && info.st_size)
         return 0;
-    return amc_error_set(err, "%s: gnuplot could not draw it", picture->path);
+    return amc_error_set(err, "%s: gnuplot could not draw it, or the disk is full", picture->path);
 }
 
 int amc_picture_draw(amc_picture *picture, amc_error *err) {
