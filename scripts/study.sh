@@ -27,7 +27,7 @@ parts=("${@:2}")
 # fine-tuning for each budget, their first learning rate, and whether they have a teacher.
 teacher=1
 case $name in
-fashion) budgets=(0.5) plans=200 limit=2000 epochs=(4) rate=0.02 ;;
+fashion) budgets=(0.5) plans=200 limit=2000 epochs=(4) rate=0.02 teacher=0 ;;
 plain20) budgets=(0.5) plans=200 limit=0 epochs=(20) rate=0.02 ;;
 resnet56 | resnet50) budgets=(0.5) plans=40 limit=0 epochs=(10) rate=0.02 ;;
 vgg16) budgets=(0.2) plans=100 limit=1000 epochs=(20) rate=0.02 teacher=0 ;;

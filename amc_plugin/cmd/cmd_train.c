@@ -18,9 +18,9 @@ static const char *given(const char *argument) {
     return strcmp(argument, "-") == 0 ? NULL : argument;
 }
 
-// The teacher lives as long as the process.
 static int invite(char **argv, int threads, amc_error *err) {
-    amc_network *network =
+    static amc_network *network; // the teacher lives as long as the process
+    network =
         amc_network_load(argv[TEACHER], given(argv[TEACHER_WEIGHTS]), AMC_WEIGHTS_NEEDED, err);
     amc_host_model *model =
         network ? amc_host_model_new(argv[TEACHER], network->graph, threads, err) : NULL;
