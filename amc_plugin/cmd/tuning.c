@@ -130,7 +130,7 @@ static int write_images(tuning *t, amc_error *err) {
     t->images = list->n;
     int status = check_images(list, err);
     if (status == 0 && list->held_out) status = write_list(t, list, err);
-    char *held = amc_memory_text("%s/train.list", t->folder->alias);
+    char *held = amc_memory_text("%s%s", t->folder->alias, strrchr(t->folder->list, '/'));
     if (status == 0) status = write_data(t, list->held_out ? held : list->path, err);
     free(held);
     amc_image_list_free(list);

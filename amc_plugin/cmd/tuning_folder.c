@@ -95,11 +95,13 @@ static bool is_name_of(const char *name, const char *file) {
     return !name[length] || (name[length] == '.' && strlen(name + length) == strlen(".XXXXXX"));
 }
 
-static bool is_ours(const char *name) {
-    static const char *const files[] = {"net.cfg",     "train.data", "train.list", "best.weights",
-                                        "net.weights", "net.backup", "log"};
-    bool ours = epoch_of(name) > 0;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) ours |= is_name_of(name, files[i]);
+static bool is_ours(const amc_tuning_folder *folder, const char *name) {
+    const char *files[] = {folder->cfg,  folder->data, folder->list,
+                           folder->best, folder->end,  folder->log};
+    size_t start = strlen(folder->path) + 1; // of the name in each
+    bool ours = epoch_of(name) > 0 || strcmp(name, "net.backup") == 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        ours |= is_name_of(name, files[i] + start);
     return ours;
 }
 
@@ -107,7 +109,7 @@ static bool is_ours(const char *name) {
 static void remove_files(const amc_tuning_folder *folder) {
     DIR *dir = opendir(folder->path);
     for (struct dirent *file; dir && (file = readdir(dir));)
-        if (is_ours(file->d_name)) unlinkat(dirfd(dir), file->d_name, 0);
+        if (is_ours(folder, file->d_name)) unlinkat(dirfd(dir), file->d_name, 0);
     if (dir) closedir(dir);
 }
 
