@@ -94,6 +94,19 @@ static void test_level(void **state) {
     }
 }
 
+// Where nothing is lost however little is kept, no more goes than has to.
+static void test_level_of_free_cuts(void **state) {
+    (void)state;
+    subject s;
+    subject_open(&s, "cfg/vgg16.cfg", 0.5, 1, 0.4, 0);
+    amc_sensitivity_level(s.sensitivity, s.counts);
+    assert_budget(&s);
+    assert_true(share(&s, 0) > 0.99);
+    for (int t = 2; t < amc_prune_env_steps(s.env); t++)
+        assert_true(fabs(share(&s, t) - share(&s, 1)) < 0.06);
+    subject_free(s);
+}
+
 static void test_exchange(void **state) {
     (void)state;
     static const char *paths[] = {"cfg/plain20.cfg", "cfg/resnet56.cfg", "cfg/mobilenet.cfg"};
@@ -191,9 +204,13 @@ static void test_losses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_drops),    cmocka_unit_test(test_level),
-        cmocka_unit_test(test_exchange), cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_losses),   cmocka_unit_test(test_exchange_for_running),
+        cmocka_unit_test(test_drops),
+        cmocka_unit_test(test_level),
+        cmocka_unit_test(test_level_of_free_cuts),
+        cmocka_unit_test(test_exchange),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_exchange_for_running),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
