@@ -45,8 +45,12 @@ static int complete_scoring(amc_search_given *o, amc_error *err) {
         o->scorer.judges = 0;
     }
     if (!o->refit_given && amc_gpu_chosen() >= 0) repair->refit = 0; // it takes the CPU
-    if (!o->refit_plans_given && (o->paper || repair->refit < repair->refit_plans))
-        repair->refit_plans = o->paper ? 0 : repair->refit;
+    if (o->refit_plans_given) return 0;
+    bool slow = repair->granularity == AMC_GRANULARITY_WEIGHT; // each filter reads other inputs
+    if (o->paper || slow)
+        repair->refit_plans = 0;
+    else if (repair->refit_plans > repair->refit)
+        repair->refit_plans = repair->refit;
     return 0;
 }
 
