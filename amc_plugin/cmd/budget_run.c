@@ -49,7 +49,7 @@ struct amc_budget_run {
 
 static void apply(void *context, const int *counts) {
     amc_budget_run *run = context;
-    amc_scorer_apply(run->session->scorer, amc_search_session_make(run->session, counts));
+    amc_scorer_apply(run->session->scorer, amc_chooser_make(&run->session->chooser, counts));
 }
 
 static amc_score score_all(void *context) {
@@ -310,7 +310,6 @@ static int verify(amc_budget_run *run, amc_error *err) {
     amc_scorer_options options = run->session->given->scorer;
     options.data = run->session->scorer->data_path;
     options.repair = (amc_repair_options){0}; // the files hold the repaired network
-    options.judges = 0;
     for (int r = 0; r < AMC_RESOURCES; r++)
         if (verify_cost(run, (amc_resource)r, err) < 0) return -1;
     amc_scorer *again = amc_scorer_new(run->pruned, options, err);

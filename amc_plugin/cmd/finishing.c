@@ -44,7 +44,9 @@ int amc_finishing_begin(amc_finishing *finishing, bool refit, int others, amc_er
     finishing->scored = 0;
     finishing->plans = others;
     if (!refit || finishing->refit) return 0;
-    amc_repair_options options = amc_scorer_repair_options(scorer);
+    amc_repair_options options = scorer->repair;
+    options.seed = scorer->seed;
+    options.threads = scorer->threads;
     finishing->refit = amc_repair_refit_new(session->network, session->scorer->data, options, err);
     return finishing->refit ? 0 : -1;
 }
@@ -55,16 +57,17 @@ static double quality(const amc_finishing *finishing, amc_score score) {
 }
 
 static amc_score score(const amc_finishing *finishing, const int *counts) {
-    const amc_search_session *session = finishing->session;
-    amc_scorer *scorer = session->scorer;
-    amc_score before = amc_scorer_pruned(scorer, amc_search_session_make(session, counts));
+    amc_scorer *scorer = finishing->session->scorer;
+    const amc_chooser *chooser = &finishing->session->chooser;
+    amc_score before = amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
     if (!finishing->refits) return before;
-    amc_pruned refitted = amc_chooser_make(&session->chooser, counts);
+    amc_pruned refitted = amc_chooser_make(chooser, counts);
     amc_pruned_refit(&refitted, finishing->refit);
     amc_score after = amc_scorer_pruned(scorer, refitted);
-    bool keeps_floor = !session->given->max_drop_given || after.accuracy >= before.accuracy;
+    bool keeps_floor =
+        !finishing->session->given->max_drop_given || after.accuracy >= before.accuracy;
     if (quality(finishing, after) >= quality(finishing, before) && keeps_floor) return after;
-    return amc_scorer_pruned(scorer, amc_search_session_make(session, counts));
+    return amc_scorer_pruned(scorer, amc_chooser_make(chooser, counts));
 }
 
 amc_score amc_finishing_score(amc_finishing *finishing, const int *counts) {

@@ -6,12 +6,9 @@
 #include "model/importance.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { PLACES_FOR_PLANS = 16 }; // of an image; of 64 plans are told apart no better
 
 static amc_dataset *load_images(const amc_data_file *data, int n, const char *why,
                                 amc_repair_options o, amc_error *err) {
@@ -60,32 +57,14 @@ void amc_repair_close(amc_repair *repair) {
     *repair = (amc_repair){0};
 }
 
-static amc_refit *open_refit(const amc_network *network, const amc_data_file *data, int images,
-                             int places, amc_repair_options o, amc_error *err) {
-    amc_dataset *dataset = load_images(data, images, "to refit on", o, err);
-    if (!dataset) return NULL;
-    amc_refit *refit = amc_refit_new(network->cfg_path, network->graph, network->groups,
-                                     network->weights, dataset, places, err);
-    amc_dataset_free(dataset);
-    return refit;
-}
-
 amc_refit *amc_repair_refit_new(const amc_network *network, const amc_data_file *data,
-                                amc_repair_options options, amc_error *err) {
-    return open_refit(network, data, options.refit, INT_MAX, options, err);
-}
-
-amc_refit *amc_repair_refit_plans_new(const amc_network *network, const amc_data_file *data,
-                                      amc_repair_options options, amc_error *err) {
-    return open_refit(network, data, options.refit_plans, PLACES_FOR_PLANS, options, err);
-}
-
-int amc_repair_images(amc_repair_options o) {
-    const int taken[] = {o.reconstruct, o.calibrate, o.refit, o.refit_plans};
-    int most = 0;
-    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
-        if (taken[i] > most) most = taken[i];
-    return most;
+                                amc_repair_options o, amc_error *err) {
+    amc_dataset *images = load_images(data, o.refit, "to refit on", o, err);
+    if (!images) return NULL;
+    amc_refit *refit = amc_refit_new(network->cfg_path, network->graph, network->groups,
+                                     network->weights, images, err);
+    amc_dataset_free(images);
+    return refit;
 }
 
 static int check_images(const amc_repair *repair, const char *criterion, amc_error *err) {

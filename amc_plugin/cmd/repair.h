@@ -15,7 +15,6 @@ typedef struct amc_repair_options {
     int reconstruct;             // images to reconstruct weights from; 0: they stay
     int calibrate;               // images to re-estimate batch normalization on; 0: it stays
     int refit;                   // images to refit a result on; 0: it is as the plan left it
-    int refit_plans;             // images to refit each plan of a search on; 0: they stay
     uint64_t seed;
     int threads;
     bool quiet; // else stderr says what takes its time
@@ -32,16 +31,10 @@ int amc_repair_open(amc_repair *repair, const amc_network *network, const amc_da
                     amc_repair_options options, amc_error *err);
 void amc_repair_close(amc_repair *repair);
 
-// What results are refitted with, from the images that the options ask for. NULL with err set.
+// What results are refitted with, which takes too long for each plan of a search, from the images
+// that the options ask for. NULL with err set.
 amc_refit *amc_repair_refit_new(const amc_network *network, const amc_data_file *data,
                                 amc_repair_options options, amc_error *err);
-
-// The same for plans: quick enough for each plan of a search.
-amc_refit *amc_repair_refit_plans_new(const amc_network *network, const amc_data_file *data,
-                                      amc_repair_options options, amc_error *err);
-
-// How many training images the options take, the same ones for all that they ask for.
-int amc_repair_images(amc_repair_options options);
 
 // Scores of the channels, larger is more important: by the criterion of that name (see
 // model/importance) or from the images that weights are reconstructed from, "obs" (see

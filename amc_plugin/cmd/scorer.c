@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,28 +22,6 @@ static void warn_of_unread_key(const amc_data_file *data) {
     told = true;
 }
 
-amc_repair_options amc_scorer_repair_options(const amc_scorer_options *options) {
-    amc_repair_options repair = options->repair;
-    repair.seed = options->seed;
-    repair.threads = options->threads;
-    return repair;
-}
-
-// Training images tell plans apart as well as held-out ones do, and there are more of them, but
-// accuracy on them is no honest one, nor is it on those that repairs fit the network to.
-static int load_judges(amc_scorer *scorer, const amc_scorer_options *options, amc_error *err) {
-    double wanted = options->judges * scorer->dataset->n;
-    int most = wanted < INT_MAX ? (int)wanted : INT_MAX;
-    if (most == 0) return 0;
-    scorer->judges = amc_dataset_load_rest(scorer->data, amc_repair_images(options->repair), most,
-                                           options->seed, options->threads, err);
-    if (!scorer->judges) return -1;
-    if (scorer->judges->n > 0) return 0;
-    amc_dataset_free(scorer->judges); // repairs take all
-    scorer->judges = NULL;
-    return 0;
-}
-
 static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error *err) {
     const amc_network *network = scorer->network;
     if (amc_scorer_check(network, err) < 0) return -1;
@@ -61,9 +38,11 @@ static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error
                              scorer->data_path, scorer->top, scorer->data->classes);
     scorer->dataset = amc_dataset_load(scorer->data, options->part, options->limit, options->seed,
                                        options->threads, err);
-    if (!scorer->dataset || load_judges(scorer, options, err) < 0) return -1;
-    return amc_repair_open(&scorer->repair, network, scorer->data,
-                           amc_scorer_repair_options(options), err);
+    if (!scorer->dataset) return -1;
+    amc_repair_options repair = options->repair;
+    repair.seed = options->seed;
+    repair.threads = options->threads;
+    return amc_repair_open(&scorer->repair, network, scorer->data, repair, err);
 }
 
 amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options options, amc_error *err) {
@@ -79,8 +58,7 @@ amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options option
 void amc_scorer_free(amc_scorer *scorer) {
     if (!scorer) return;
     if (scorer->model) amc_host_model_free(scorer->model);
-    amc_dataset_free(scorer->dataset);
-    amc_dataset_free(scorer->judges);
+    if (scorer->dataset) amc_dataset_free(scorer->dataset);
     if (scorer->data) amc_data_file_free(scorer->data);
     amc_repair_close(&scorer->repair);
     amc_pruned_clear(&scorer->pruned);
@@ -127,11 +105,9 @@ void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right
 
 amc_score amc_scorer_all(amc_scorer *scorer) {
     amc_accuracy a = amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
-    amc_accuracy b = {0};
-    if (scorer->judges) b = amc_accuracy_measure(scorer->model, scorer->judges, scorer->top);
     return (amc_score){.accuracy = (float)a.top1 / (float)a.images,
                        .images = a.images,
-                       .expected = (float)((a.certain + b.certain) / (a.images + b.images))};
+                       .expected = (float)(a.certain / a.images)};
 }
 
 amc_score amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned) {

@@ -11,9 +11,8 @@
 typedef struct amc_scorer_options {
     const char *data; // .data file; NULL: the network's own
     amc_dataset_part part;
-    int limit;     // images; 0: all
-    double judges; // training images besides, for each of these, that expected accuracy is from
-    int top;       // k of top-k; 0: what the .data file says
+    int limit; // images; 0: all
+    int top;   // k of top-k; 0: what the .data file says
     uint64_t seed;
     int threads;
     amc_repair_options repair; // of plans' networks; its seed and threads are those above
@@ -25,7 +24,6 @@ typedef struct amc_scorer {
     amc_dataset_part part;
     amc_data_file *data;
     amc_dataset *dataset;
-    amc_dataset *judges; // training images that nothing is repaired on; NULL: none
     amc_host_model *model;
     amc_repair repair;
     amc_pruned pruned; // what the model computes now, if it is pruned
@@ -34,9 +32,6 @@ typedef struct amc_scorer {
 
 // -1 with err set for a network that can't be scored: a detector.
 int amc_scorer_check(const amc_network *network, amc_error *err);
-
-// What plans' networks are repaired by.
-amc_repair_options amc_scorer_repair_options(const amc_scorer_options *options);
 
 // Decodes the images and parses the network. NULL with err set.
 amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options options, amc_error *err);
@@ -49,8 +44,7 @@ void amc_scorer_print_held_out(const amc_scorer *scorer);
 void amc_scorer_apply_network(amc_scorer *scorer);
 amc_accuracy amc_scorer_network(amc_scorer *scorer);
 
-// What a pruned network, which is taken over, scores on all images. It is expected to be right on
-// as much of the judges and the scorer's other images together.
+// What a pruned network, which is taken over, scores on all images.
 amc_score amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned);
 
 // Gives back the pruned network that was scored last; to live until another is applied.

@@ -31,29 +31,6 @@ static int sort_budgets(amc_search_given *o, amc_error *err) {
     return 0;
 }
 
-// The paper's plans are scored as they are. Elsewhere than in comparing plans with each other, what
-// they lose on images that the network was trained on isn't what they lose on others.
-static int complete_scoring(amc_search_given *o, amc_error *err) {
-    amc_repair_options *repair = &o->scorer.repair;
-    o->expects = !o->paper && o->early_stop == 0;
-    if (!o->expects || o->reward != AMC_REWARD_ERR) {
-        if (o->judges_given && o->scorer.judges > 0)
-            return amc_error_set(err,
-                                 "search: -judges %g, expected no -paper, -early-stop or "
-                                 "other -reward than err with it",
-                                 o->scorer.judges);
-        o->scorer.judges = 0;
-    }
-    if (!o->refit_given && amc_gpu_chosen() >= 0) repair->refit = 0; // it takes the CPU
-    if (o->refit_plans_given) return 0;
-    bool slow = repair->granularity == AMC_GRANULARITY_WEIGHT; // each filter reads other inputs
-    if (o->paper || slow)
-        repair->refit_plans = 0;
-    else if (repair->refit_plans > repair->refit)
-        repair->refit_plans = repair->refit;
-    return 0;
-}
-
 // Checks the options and completes them.
 static int check(amc_search_given *o, amc_error *err) {
     int reward = amc_reward_find(o->reward_name);
@@ -81,13 +58,14 @@ static int check(amc_search_given *o, amc_error *err) {
         return amc_error_set(err, "search: -reward flops is for channels, expected params with "
                                   "-granularity weight");
     o->scorer.repair.quiet = o->quiet;
-    if (complete_scoring(o, err) < 0) return -1;
+    if (!o->refit_given && amc_gpu_chosen() >= 0) o->scorer.repair.refit = 0; // it takes the CPU
     if (reward == AMC_REWARD_ERR && !amc_aim_is_limited(&o->aim)) {
         o->aim.budget[AMC_RESOURCE_MACS] = o->aim.budget[AMC_RESOURCE_PARAMS] =
             0.5; // something has to be given up
         o->aim.given[AMC_RESOURCE_MACS] = !by_weights;
         o->aim.given[AMC_RESOURCE_PARAMS] = by_weights;
     }
+    o->expects = !o->paper && o->early_stop == 0;
     o->scorer.seed = (uint64_t)o->seed;
     return 0;
 }
@@ -103,11 +81,9 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
         .episodes = 200,
         .warmup = 10,
         .seed = 1,
-        .scorer = {
-            .part = AMC_DATASET_SEARCH,
-            .threads = amc_cmd_processors(),
-            .judges = 1,
-            .repair = {.reconstruct = 2000, .calibrate = 256, .refit = 3000, .refit_plans = 512}}};
+        .scorer = {.part = AMC_DATASET_SEARCH,
+                   .threads = amc_cmd_processors(),
+                   .repair = {.reconstruct = 2000, .calibrate = 256, .refit = 3000}}};
     const amc_option table[] = {
         AMC_OPTION_DATA(&o->scorer.data),
         {.name = "flops",
@@ -162,13 +138,6 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
          .high = 1000000,
          .given = &o->warmup_given},
         AMC_OPTION_LIMIT(&o->scorer.limit),
-        {.name = "judges",
-         .kind = AMC_OPTION_NUMBER,
-         .value = &o->scorer.judges,
-         .argument = "R",
-         .help = "rewards go by training images, too, so many for each of those; 0: they don't",
-         .high = 1000,
-         .given = &o->judges_given},
         {.name = "early-stop",
          .kind = AMC_OPTION_NUMBER,
          .value = &o->early_stop,
@@ -179,13 +148,6 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
         AMC_OPTION_RECONSTRUCT(&o->scorer.repair.reconstruct),
         AMC_OPTION_CALIBRATE(&o->scorer.repair.calibrate),
         AMC_OPTION_REFIT(&o->scorer.repair.refit, &o->refit_given),
-        {.name = "refit-plans",
-         .kind = AMC_OPTION_INT,
-         .value = &o->scorer.repair.refit_plans,
-         .argument = "N",
-         .help = "training images to refit every plan on before it is scored; 0: don't",
-         .high = 100000,
-         .given = &o->refit_plans_given},
         AMC_OPTION_MIN_KEEP(&o->aim.min_keep, NULL),
         AMC_OPTION_ROUND(&o->aim.round),
         AMC_OPTION_SKIP(&o->skip),
@@ -255,9 +217,6 @@ static void print_options(FILE *to, const amc_search_given *o, const amc_aim *ai
     print_number(to, "early-stop", true, o->early_stop);
     fprintf(to, "reconstruct %d\n", o->scorer.repair.reconstruct);
     fprintf(to, "calibrate %d\n", o->scorer.repair.calibrate);
-    fprintf(to, "refit %d\n", o->scorer.repair.refit); // which leaves the other images to judge
-    fprintf(to, "refit-plans %d\n", o->scorer.repair.refit_plans);
-    print_number(to, "judges", true, o->scorer.judges);
     fprintf(to, "seed %d\n", o->seed);
 }
 

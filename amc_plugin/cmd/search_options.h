@@ -15,7 +15,7 @@ typedef struct amc_search_given {
     double finetune; // epochs after the search; 0: none
     bool expects;    // see amc_search_options: neither -paper nor -early-stop
     bool force, resume, json, quiet, paper, episodes_given, warmup_given, max_drop_given,
-        judges_given, refit_given, refit_plans_given;
+        refit_given;
     int episodes, warmup, seed;
     amc_option_list flops; // budgets, each for a search of its own; that of `aim` is the first
     amc_aim aim;

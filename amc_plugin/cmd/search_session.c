@@ -33,21 +33,10 @@ int amc_search_session_open_images(amc_search_session *session, amc_error *err) 
                          &session->scorer->repair, o->aim.criterion, (uint64_t)o->seed, err) < 0)
         return -1;
     session->whole = amc_scorer_network(session->scorer);
-    amc_repair_options repair = amc_scorer_repair_options(&o->scorer);
-    if (!repair.refit_plans) return 0;
-    session->refit =
-        amc_repair_refit_plans_new(session->network, session->scorer->data, repair, err);
-    return session->refit ? 0 : -1;
-}
-
-amc_pruned amc_search_session_make(const amc_search_session *session, const int *counts) {
-    amc_pruned pruned = amc_chooser_make(&session->chooser, counts);
-    if (session->refit) amc_pruned_refit(&pruned, session->refit);
-    return pruned;
+    return 0;
 }
 
 void amc_search_session_close(amc_search_session *session) {
-    amc_refit_free(session->refit);
     amc_chooser_close(&session->chooser);
     amc_scorer_free(session->scorer);
     amc_running_close(&session->running);
@@ -75,7 +64,4 @@ void amc_search_session_print(const amc_search_session *session) {
             by_weights ? "layers' weights" : "channel groups");
     fprintf(stderr, "accuracy %.2f%% on %d held-out training images\n",
             100.0 * session->whole.top1 / session->whole.images, session->whole.images);
-    if (session->scorer->judges)
-        fprintf(stderr, "rewards go by %d other training images, too\n",
-                session->scorer->judges->n);
 }

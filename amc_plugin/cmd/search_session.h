@@ -15,7 +15,6 @@ typedef struct amc_search_session {
     amc_running running; // times, where they are budgeted
     amc_scorer *scorer;  // NULL until the images are open
     amc_chooser chooser;
-    amc_refit *refit;   // of plans; NULL: they aren't refitted
     amc_accuracy whole; // of the network before anything is cut
 } amc_search_session;
 
@@ -28,9 +27,6 @@ int amc_search_session_measure(amc_search_session *session, amc_error *err);
 
 // Decodes the images and scores the whole network on them. -1 with err set.
 int amc_search_session_open_images(amc_search_session *session, amc_error *err);
-
-// The network that a plan, counts (groups), leaves, as searches score it.
-amc_pruned amc_search_session_make(const amc_search_session *session, const int *counts);
 
 void amc_search_session_close(amc_search_session *session);
 

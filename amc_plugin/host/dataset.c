@@ -122,9 +122,10 @@ static int decode_all(amc_dataset *dataset, int threads, amc_error *err) {
 
 // ---- the dataset --------------------------------------------------------------------------------
 
-// Takes the list over, which is NULL where err is set already.
-static amc_dataset *decode_list(amc_image_list *list, int threads, amc_error *err) {
+amc_dataset *amc_dataset_load(const amc_data_file *data, amc_dataset_part part, int limit,
+                              uint64_t seed, int threads, amc_error *err) {
     assert(threads > 0);
+    amc_image_list *list = amc_image_list_load(data, part, limit, seed, err);
     if (!list) return NULL;
     amc_dataset *dataset = amc_memory_alloc(1, sizeof *dataset);
     dataset->n = list->n;
@@ -133,16 +134,6 @@ static amc_dataset *decode_list(amc_image_list *list, int threads, amc_error *er
     if (decode_all(dataset, threads, err) == 0) return dataset;
     amc_dataset_free(dataset);
     return NULL;
-}
-
-amc_dataset *amc_dataset_load(const amc_data_file *data, amc_dataset_part part, int limit,
-                              uint64_t seed, int threads, amc_error *err) {
-    return decode_list(amc_image_list_load(data, part, limit, seed, err), threads, err);
-}
-
-amc_dataset *amc_dataset_load_rest(const amc_data_file *data, int taken, int limit, uint64_t seed,
-                                   int threads, amc_error *err) {
-    return decode_list(amc_image_list_load_rest(data, taken, limit, seed, err), threads, err);
 }
 
 void amc_dataset_free(amc_dataset *dataset) {

@@ -26,10 +26,6 @@ typedef struct amc_dataset {
 // for a bad list or an unreadable image.
 amc_dataset *amc_dataset_load(const amc_data_file *data, amc_dataset_part part, int limit,
                               uint64_t seed, int threads, amc_error *err);
-
-// The same of images that amc_image_list_load_rest chooses.
-amc_dataset *amc_dataset_load_rest(const amc_data_file *data, int taken, int limit, uint64_t seed,
-                                   int threads, amc_error *err);
 void amc_dataset_free(amc_dataset *dataset);
 
 // Bytes of pixels that a dataset loaded from now on may hold; 0: amc_image_cache_budget(). Images

@@ -206,14 +206,6 @@ static void keep(amc_image_list *list, const unsigned char *flags, unsigned char
     list->n = n;
 }
 
-// Leaves `count` images, chosen by seed, or the others.
-static void divide(amc_image_list *list, int classes, int count, uint64_t seed,
-                   unsigned char wanted) {
-    unsigned char *chosen = choose(list, classes, count, seed);
-    keep(list, chosen, wanted);
-    free(chosen);
-}
-
 static int hold_out(amc_image_list *list, const amc_data_file *data, amc_dataset_part part,
                     uint64_t seed, amc_error *err) {
     if (refuse_repeats(list, data, err) < 0) return -1;
@@ -223,8 +215,10 @@ static int hold_out(amc_image_list *list, const amc_data_file *data, amc_dataset
                              "%s: holds %d images, expected at least 10 to hold some out, or a "
                              "search= list in %s",
                              list->path, list->n, data->path);
-    divide(list, data->classes, count, seed, part == AMC_DATASET_SEARCH);
+    unsigned char *held_out = choose(list, data->classes, count, seed);
+    keep(list, held_out, part == AMC_DATASET_SEARCH);
     list->held_out = count;
+    free(held_out);
     return 0;
 }
 
@@ -236,7 +230,11 @@ static int choose_part(amc_image_list *list, const amc_data_file *data, amc_data
     if (part == AMC_DATASET_SEARCH && data->search && data->train &&
         refuse_shared(list, data, err) < 0)
         return -1;
-    if (limit > 0 && limit < list->n) divide(list, data->classes, limit, seed, 1);
+    if (limit > 0 && limit < list->n) {
+        unsigned char *chosen = choose(list, data->classes, limit, seed);
+        keep(list, chosen, 1);
+        free(chosen);
+    }
     return 0;
 }
 
@@ -259,15 +257,6 @@ amc_image_list *amc_image_list_load(const amc_data_file *data, amc_dataset_part 
         return list;
     amc_image_list_free(list);
     return NULL;
-}
-
-amc_image_list *amc_image_list_load_rest(const amc_data_file *data, int taken, int limit,
-                                         uint64_t seed, amc_error *err) {
-    amc_image_list *list = amc_image_list_load(data, AMC_DATASET_TRAIN, 0, seed, err);
-    if (!list) return NULL;
-    divide(list, data->classes, taken < list->n ? taken : list->n, seed, 0);
-    if (limit < list->n) divide(list, data->classes, limit, seed, 1);
-    return list;
 }
 
 void amc_image_list_free(amc_image_list *list) {

@@ -43,11 +43,6 @@ typedef struct amc_image_list {
 // one.
 amc_image_list *amc_image_list_load(const amc_data_file *data, amc_dataset_part part, int limit,
                                     uint64_t seed, amc_error *err);
-
-// Of the training images that amc_image_list_load doesn't take with `taken`, 0 for none, as its
-// limit: at most `limit` of them, or none where it takes all. NULL with err set as there.
-amc_image_list *amc_image_list_load_rest(const amc_data_file *data, int taken, int limit,
-                                         uint64_t seed, amc_error *err);
 void amc_image_list_free(amc_image_list *list);
 
 #endif

@@ -45,8 +45,7 @@ struct amc_refit {
     const amc_channel_groups *groups;
     const amc_weights *weights;
     target *targets; // (layers)
-    int rows;        // places at which a layer's outputs are noted, at most
-    int places;      // of an image, more only where these are too few for a layer
+    int rows;        // places at which a layer's outputs are noted
     // While a plan's network is refitted:
     const amc_prune_plan *plan; // NULL: single weights are gone
     const amc_layer_graph *small_graph;
@@ -75,12 +74,8 @@ static int count_places(const amc_refit *refit, int l) {
     const amc_layer *layer = &refit->graph->layers[l];
     int images = amc_calibrator_images(refit->calibrator);
     if (!can_be_fitted(layer)) return 0;
-    long long least = (long long)LEAST_EACH * reads(layer),
-              rows = (long long)refit->places * images;
-    if (rows < least) rows = least;
-    if (rows > refit->rows) rows = refit->rows;
-    int places = amc_patch_rows_places(layer, images, (int)rows);
-    return (long long)places * images >= least ? places : 0;
+    int places = amc_patch_rows_places(layer, images, refit->rows);
+    return (long)places * images >= (long)LEAST_EACH * reads(layer) ? places : 0;
 }
 
 // (images * places, what a filter reads), new memory.
@@ -147,7 +142,7 @@ static void note(void *context, int l, const float *input) {
 
 amc_refit *amc_refit_new(const char *path, const amc_layer_graph *graph,
                          const amc_channel_groups *groups, const amc_weights *weights,
-                         const amc_dataset *dataset, int places, amc_error *err) {
+                         const amc_dataset *dataset, amc_error *err) {
     if (amc_gpu_start(err) < 0) return NULL;
     if (amc_gpu_started()) {
         amc_error_set(err, "-refit computes on the CPU, expected -nogpu or -refit 0");
@@ -160,8 +155,7 @@ amc_refit *amc_refit_new(const char *path, const amc_layer_graph *graph,
                          .graph = graph,
                          .groups = groups,
                          .weights = weights,
-                         .rows = count_rows(graph),
-                         .places = places};
+                         .rows = count_rows(graph)};
     refit->targets = amc_memory_alloc((size_t)graph->n, sizeof *refit->targets);
     amc_calibrator_look(calibrator, graph, weights, note, refit);
     return refit;

@@ -18,14 +18,13 @@ typedef struct amc_refit amc_refit;
 
 // Notes what the original network, of the .cfg at `path`, computes at random places of the images
 // of `dataset`, which may be freed: of as many as a calibrator of 2 GiB takes (see calibrator.h; on
-// the CPU only), at so many places that 3 GiB hold what all layers compute there and at no more
-// than `places` of each image unless a layer needs more. Layers are left alone whose filters read
-// the image, more than those places can decide, or more than 4,608 numbers, or go with all that
-// they read (grouped convolutions). Borrows graph, groups and weights. NULL with err set as for a
-// calibrator.
+// the CPU only), at so many places that 3 GiB hold what all layers compute there. Layers are left
+// alone whose filters read the image, more than those places can decide, or more than 4,608
+// numbers, or go with all that they read (grouped convolutions). Borrows graph, groups and weights.
+// NULL with err set as for a calibrator.
 amc_refit *amc_refit_new(const char *path, const amc_layer_graph *graph,
                          const amc_channel_groups *groups, const amc_weights *weights,
-                         const amc_dataset *dataset, int places, amc_error *err);
+                         const amc_dataset *dataset, amc_error *err);
 void amc_refit_free(amc_refit *refit);
 
 // How many images it took.

@@ -145,9 +145,6 @@ granularities() {
         prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -criterion obs
     refuse 'a reward of FLOPs for weights' '-reward flops is for channels' search cfg/tiny.cfg -granularity weight -reward flops
     refuse 'a drop within a budget' '-max-drop is for searches that shrink' search cfg/tiny.cfg -flops .5 -max-drop 1
-    refuse 'judges of another reward' 'search: -judges 1, expected no -paper, -early-stop or other -reward than err' \
-        search cfg/tiny.cfg -reward params -judges 1
-    refuse 'search -judges -1' '-judges -1, expected a number from 0 to 1000' search cfg/tiny.cfg -judges -1
     refuse 'an early stop of another reward' 'expected -reward err' search cfg/tiny.cfg -reward params -early-stop .1
     echo '{"granularity": "weight", "groups": []}' >weights.json
     echo '{"groups": []}' >channels.json

@@ -279,30 +279,6 @@ search() {
 # Images on which the plans of a folder's episodes were scored, each with how many there are of it.
 images_of() { awk -F, 'NR > 1 { n[$NF]++ } END { for (i in n) print i, n[i] }' "$1/episodes.csv" | sort -n | tr '\n' ' '; }
 
-# episodes_of COLUMN FOLDER: of episodes.csv.
-episodes_of() { cut -d, -f "$1" "out/$2/episodes.csv"; }
-
-# What plans are scored on besides held-out images, and how they are repaired before it.
-judges() {
-    local few=(-reconstruct 16 -calibrate 8 -refit 20 -agent random)
-    search_to 'search -judges 0' unjudged "${few[@]}" -judges 0
-    check 'search -judges 0: none' "$(cat "$work.err")" [ "$(grep -c 'rewards go by' "$work.err")" = 0 ]
-    search_to 'search -judges' judged "${few[@]}" -judges .5
-    check 'search -judges: half as many' "$(cat "$work.err")" \
-        grep -qx 'rewards go by 30 other training images, too' "$work.err"
-    check 'search -judges: the same plans' 'others' cmp -s <(episodes_of 5- unjudged | sed 's/,[^,]*,[^,]*$//') \
-        <(episodes_of 5- judged | sed 's/,[^,]*,[^,]*$//')
-    check 'search -judges: accuracy is that on held-out images' 'another' cmp -s <(episodes_of 3 unjudged) <(episodes_of 3 judged)
-    check 'search -judges: other rewards' 'the same' eval '! cmp -s <(episodes_of 2 unjudged) <(episodes_of 2 judged)'
-    search_to 'search -judges: no more than there are' all_judge "${few[@]}" -judges 1000
-    check 'search -judges: those that nothing is repaired on' "$(cat "$work.err")" \
-        grep -qx 'rewards go by 44 other training images, too' "$work.err"
-    search_to 'search -refit-plans 0' unfitted_plans "${few[@]}" -refit-plans 0
-    search_to 'search -refit-plans' fitted_plans "${few[@]}" -refit-plans 12
-    check 'search -refit-plans: plans score otherwise' 'alike' eval '! cmp -s <(episodes_of 3 unfitted_plans) <(episodes_of 3 fitted_plans)'
-    check 'search -refit-plans: the same plans' 'others' cmp -s <(episodes_of 4 unfitted_plans) <(episodes_of 4 fitted_plans)
-}
-
 # Of 300 images there is one look, at 250. A plan that was stopped is behind, and the result isn't one.
 early_stop() {
     sed 's/^search.*/search=test.list/; s/^valid.*/valid=search.list/' cfg/tiny.data >many.data
@@ -570,7 +546,6 @@ max_drop
 fine_grained
 search
 several
-judges
 early_stop
 stock
 printed

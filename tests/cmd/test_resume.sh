@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/cmd/fixture.sh"
 trap '' XFSZ # a write past `ulimit -f` is then an error, as on a full disk, and no signal
 trap 'kill -KILL $(jobs -p) 2>/dev/null; rm -rf "$work" "$work".*' EXIT
-readonly EPISODES=30 MANY=600 HEADER=28 # lines of a checkpoint before those of plans
+readonly EPISODES=30 MANY=600 HEADER=25 # lines of a checkpoint before those of plans
 budget=(-flops .6)
 
 amc() { timeout 120 "$DARKNET" amc "$@" >"$work.out" 2>"$work.err" </dev/null; }

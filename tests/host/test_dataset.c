@@ -453,36 +453,6 @@ static void test_limit(void **state) {
     amc_data_file_free(data);
 }
 
-// Together, some training images and the rest are all of them, none twice.
-static void test_rest(void **state) {
-    (void)state;
-    write_numbered("train");
-    amc_data_file *data = three_classes(false);
-    amc_error err = {""};
-    amc_dataset *train = load_part(data, AMC_DATASET_TRAIN, 0, 3);
-    for (int taken = 1; taken < train->n; taken += 23) {
-        amc_dataset *some = load_part(data, AMC_DATASET_TRAIN, taken, 3);
-        amc_dataset *rest = amc_dataset_load_rest(data, taken, ALL, 3, 2, &err);
-        amc_dataset *few = amc_dataset_load_rest(data, taken, 9, 3, 2, &err);
-        int seen[ALL] = {0}, counts[3];
-        assert_int_equal(some->n + rest->n, train->n);
-        for (int i = 0; i < train->n; i++) seen[number_of(&train->images[i])]++;
-        for (int i = 0; i < some->n; i++) seen[number_of(&some->images[i])]++;
-        for (int i = 0; i < rest->n; i++) seen[number_of(&rest->images[i])]++;
-        for (int i = 0; i < ALL; i++) assert_true(seen[i] == 0 || seen[i] == 2);
-        assert_int_equal(few->n, rest->n < 9 ? rest->n : 9);
-        for (int i = 0; i < some->n; i++) seen[number_of(&some->images[i])] = 0;
-        for (int i = 0; i < few->n; i++) assert_int_equal(seen[number_of(&few->images[i])], 2);
-        count_classes(few, counts);
-        for (int c = 0; c < 3 && few->n == 9; c++) assert_in_range(counts[c], 2, 4);
-        amc_dataset_free(few), amc_dataset_free(rest), amc_dataset_free(some);
-    }
-    amc_dataset *none = amc_dataset_load_rest(data, ALL, 9, 3, 2, &err);
-    assert_int_equal(none->n, 0);
-    amc_dataset_free(none), amc_dataset_free(train);
-    amc_data_file_free(data);
-}
-
 // 10 % of 50,400 images are more than may be held out. One image serves for all: its path is
 // written in as many ways, as the bits of a number turned into "/" and "/./".
 static void test_held_out_cap(void **state) {
@@ -553,7 +523,6 @@ int main(void) {
         cmocka_unit_test(test_bad_lists_and_images),
         cmocka_unit_test(test_held_out),
         cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_rest),
         cmocka_unit_test(test_held_out_cap),
         cmocka_unit_test(test_bad_splits),
         cmocka_unit_test(test_search_list),

@@ -10,7 +10,6 @@
 #include "host/refit.h"
 #include "model/slice.h"
 
-#include <limits.h>
 #include <omp.h>
 
 // What a plan leaves of a network.
@@ -33,7 +32,7 @@ static void refit(const networks_net *net, const amc_dataset *images, const amc_
                   pruned small) {
     amc_error err = {""};
     amc_refit *refit =
-        amc_refit_new(net->path, net->graph, net->groups, net->weights, images, INT_MAX, &err);
+        amc_refit_new(net->path, net->graph, net->groups, net->weights, images, &err);
     if (!refit) fail_msg("%s", err.text);
     amc_refit_run(refit, plan, small.graph, small.weights);
     amc_refit_free(refit);
