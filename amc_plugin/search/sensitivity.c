@@ -117,54 +117,45 @@ double amc_sensitivity_drop(amc_sensitivity *sensitivity, int t, double share) {
 
 // ---- equal drops --------------------------------------------------------------------------------
 
-// The smallest share that costs at most `drop`.
-static double share_at(const double drops[LEVELS + 1], double drop) {
-    int k = LEVELS;
-    while (k > 0 && drops[k - 1] <= drop) k--;
-    if (k == 0) return 0;
-    if (k == LEVELS && drop < 0) return 1;
-    return (k - (drop - drops[k]) / (drops[k - 1] - drops[k])) / LEVELS;
+// What a tenth costs besides: accuracy falls in steps, and where it stays the same over several
+// levels, no more goes than has to.
+#define TENTH_COSTS 1e-6
+
+static double cost_at(const double drops[LEVELS + 1], int k) {
+    return drops[k] + TENTH_COSTS * (LEVELS - k);
 }
 
-// Two costs, and how far to go from the shares at the first to those at the second.
-typedef struct level {
-    double low, high, part;
-} level;
+// The smallest share that costs at most `cost`.
+static double share_at(const double drops[LEVELS + 1], double cost) {
+    int k = LEVELS;
+    while (k > 0 && cost_at(drops, k - 1) <= cost) k--;
+    if (k == 0) return 0;
+    double above = cost_at(drops, k);
+    return (k - (cost - above) / (cost_at(drops, k - 1) - above)) / LEVELS;
+}
 
-static void apply_level(amc_sensitivity *s, level at, int *counts) {
+static void apply_level(amc_sensitivity *s, double cost, int *counts) {
     for (int t = 0; t < amc_prune_env_steps(s->env); t++) {
         int g = amc_prune_env_group(s->env, t);
-        const double *drops = drops_to(s, t, 0);
-        double share = (1 - at.part) * share_at(drops, at.low) + at.part * share_at(drops, at.high);
-        counts[g] = amc_prune_env_round(s->env, g, share);
+        counts[g] = amc_prune_env_round(s->env, g, share_at(drops_to(s, t, 0), cost));
     }
 }
 
-// 50 halvings are exact to the last count that rounding can tell apart. Accuracy falls in steps,
-// and many groups' shares with it at the same cost, 0 above all: what meets the budgets first may
-// be far below them, and shares go only as far towards it as they must.
+// 50 halvings are exact to the last count that rounding can tell apart.
 void amc_sensitivity_level(amc_sensitivity *sensitivity, int *counts) {
     const amc_prune_env *env = sensitivity->env;
-    level at = {.low = -1, .high = 1, .part = 1}; // nothing is cut, and every group to its least
+    double low = 0,
+           high = 1 + LEVELS * TENTH_COSTS; // which cuts every group to its least: feasible
     amc_prune_env_whole(env, counts);
     for (int i = 0; i < 50; i++) {
-        double drop = (at.low + at.high) / 2;
-        apply_level(sensitivity, (level){drop, drop, 1}, counts);
+        double cost = (low + high) / 2;
+        apply_level(sensitivity, cost, counts);
         if (amc_prune_env_meets(env, counts))
-            at.high = drop;
+            high = cost;
         else
-            at.low = drop;
+            low = cost;
     }
-    double least = 0;
-    for (int i = 0; i < 50; i++) {
-        double part = (least + at.part) / 2;
-        apply_level(sensitivity, (level){at.low, at.high, part}, counts);
-        if (amc_prune_env_meets(env, counts))
-            at.part = part;
-        else
-            least = part;
-    }
-    apply_level(sensitivity, at, counts);
+    apply_level(sensitivity, high, counts);
 }
 
 // ---- one by one ---------------------------------------------------------------------------------
