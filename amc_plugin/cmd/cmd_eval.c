@@ -74,7 +74,7 @@ static int run(const eval_options *options, const char *cfg, const char *weights
     amc_scorer *scorer = network ? amc_scorer_new(network, options->scorer, err) : NULL;
     double ms = scorer ? measure_latency(network, err) : -1;
     if (ms >= 0) {
-        amc_scorer_print_held_out(scorer);
+        if (!options->scorer.quiet) amc_scorer_print_held_out(scorer);
         amc_accuracy accuracy = amc_scorer_network(scorer);
         if (options->json)
             print_json(network, &accuracy, scorer->top, ms);
@@ -106,6 +106,7 @@ int amc_cmd_eval(int argc, char **argv) {
          .high = 1000},
         AMC_OPTION_SEED(&seed, "-limit, and of holding images out"),
         AMC_OPTION_THREADS(&o.scorer.threads),
+        AMC_OPTION_QUIET(&o.scorer.quiet),
         AMC_OPTION_JSON(&o.json),
     };
     const amc_options options = {

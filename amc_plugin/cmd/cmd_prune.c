@@ -125,6 +125,7 @@ static int open_images(pruning *p, amc_error *err) {
                                       .limit = o->limit,
                                       .seed = repair.seed,
                                       .threads = repair.threads,
+                                      .quiet = o->quiet,
                                       .repair = repair};
         p->scorer = amc_scorer_new(p->network, options, err);
         return p->scorer ? 0 : -1;

@@ -44,10 +44,8 @@ int amc_finishing_begin(amc_finishing *finishing, bool refit, int others, amc_er
     finishing->scored = 0;
     finishing->plans = others;
     if (!refit || finishing->refit) return 0;
-    amc_repair_options options = scorer->repair;
-    options.seed = scorer->seed;
-    options.threads = scorer->threads;
-    finishing->refit = amc_repair_refit_new(session->network, session->scorer->data, options, err);
+    finishing->refit = amc_repair_refit_new(session->network, session->scorer->data,
+                                            amc_scorer_repair_options(scorer), err);
     return finishing->refit ? 0 : -1;
 }
 

@@ -4,6 +4,17 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+enum { PART_BATCHES = 4 }; // a thread computes of the whole network before more is shown
+
+amc_repair_options amc_scorer_repair_options(const amc_scorer_options *options) {
+    amc_repair_options repair = options->repair;
+    repair.seed = options->seed;
+    repair.threads = options->threads;
+    repair.quiet = options->quiet;
+    return repair;
+}
 
 int amc_scorer_check(const amc_network *network, amc_error *err) {
     amc_layer_type last = network->graph->layers[amc_layer_graph_output(network->graph)].type;
@@ -39,16 +50,15 @@ static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error
     scorer->dataset = amc_dataset_load(scorer->data, options->part, options->limit, options->seed,
                                        options->threads, err);
     if (!scorer->dataset) return -1;
-    amc_repair_options repair = options->repair;
-    repair.seed = options->seed;
-    repair.threads = options->threads;
-    return amc_repair_open(&scorer->repair, network, scorer->data, repair, err);
+    return amc_repair_open(&scorer->repair, network, scorer->data,
+                           amc_scorer_repair_options(options), err);
 }
 
 amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options options, amc_error *err) {
     amc_scorer *scorer = amc_memory_alloc(1, sizeof *scorer);
     scorer->network = network;
     scorer->part = options.part;
+    scorer->quiet = options.quiet;
     scorer->data_path = amc_network_data_path(network, options.data);
     if (load(scorer, &options, err) == 0) return scorer;
     amc_scorer_free(scorer);
@@ -82,9 +92,29 @@ void amc_scorer_apply_network(amc_scorer *scorer) {
     amc_pruned_clear(&scorer->pruned);
 }
 
+static void show(amc_accuracy done, int all, bool terminal) {
+    int left = (int)(done.seconds / done.images * (all - done.images));
+    fprintf(stderr, "%sscored %d of %d images, %d:%02d left%s", terminal ? "\r" : "", done.images,
+            all, left / 60, left % 60, terminal ? "\033[K" : "\n");
+}
+
+// One line that rewrites itself on a terminal and is gone in the end, elsewhere one now and then.
 amc_accuracy amc_scorer_network(amc_scorer *scorer) {
+    int all = scorer->dataset->n, threads = amc_host_model_threads(scorer->model);
+    int part = PART_BATCHES * threads * amc_host_model_batch(scorer->model);
+    bool terminal = isatty(STDERR_FILENO);
+    double pause = terminal ? 1 : 20, next = pause; // seconds
+    amc_accuracy done = {0};
     amc_scorer_apply_network(scorer);
-    return amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
+    while (done.images < all) {
+        int n = all - done.images < part ? all - done.images : part;
+        amc_accuracy_add(&done, scorer->model, scorer->dataset, done.images, n, scorer->top);
+        if (scorer->quiet || done.seconds < next) continue;
+        show(done, all, terminal);
+        next = done.seconds + pause;
+    }
+    if (terminal && next > pause) fprintf(stderr, "\r\033[K");
+    return done;
 }
 
 void amc_scorer_apply(amc_scorer *scorer, amc_pruned pruned) {

@@ -15,7 +15,8 @@ typedef struct amc_scorer_options {
     int top;   // k of top-k; 0: what the .data file says
     uint64_t seed;
     int threads;
-    amc_repair_options repair; // of plans' networks; its seed and threads are those above
+    bool quiet;                // no progress on stderr
+    amc_repair_options repair; // of plans' networks; seed, threads and quiet are those above
 } amc_scorer_options;
 
 typedef struct amc_scorer {
@@ -28,6 +29,7 @@ typedef struct amc_scorer {
     amc_repair repair;
     amc_pruned pruned; // what the model computes now, if it is pruned
     int top;
+    bool quiet;
 } amc_scorer;
 
 // -1 with err set for a network that can't be scored: a detector.
@@ -40,7 +42,11 @@ void amc_scorer_free(amc_scorer *scorer);
 // Says so on stderr where the images of rewards were held out by seed, for want of a search= list.
 void amc_scorer_print_held_out(const amc_scorer *scorer);
 
-// Takes on the whole network, which amc_scorer_network scores.
+// Those of repair, complete.
+amc_repair_options amc_scorer_repair_options(const amc_scorer_options *options);
+
+// Takes on the whole network, which amc_scorer_network scores, with the time left on stderr where
+// that takes long.
 void amc_scorer_apply_network(amc_scorer *scorer);
 amc_accuracy amc_scorer_network(amc_scorer *scorer);
 

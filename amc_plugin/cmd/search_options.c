@@ -57,7 +57,7 @@ static int check(amc_search_given *o, amc_error *err) {
     if (by_weights && reward == AMC_REWARD_FLOPS)
         return amc_error_set(err, "search: -reward flops is for channels, expected params with "
                                   "-granularity weight");
-    o->scorer.repair.quiet = o->quiet;
+    o->scorer.quiet = o->quiet;
     if (!o->refit_given && amc_gpu_chosen() >= 0) o->scorer.repair.refit = 0; // it takes the CPU
     if (reward == AMC_REWARD_ERR && !amc_aim_is_limited(&o->aim)) {
         o->aim.budget[AMC_RESOURCE_MACS] = o->aim.budget[AMC_RESOURCE_PARAMS] =

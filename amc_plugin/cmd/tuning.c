@@ -372,7 +372,8 @@ static int open_images(tuning *t, amc_error *err) {
                                   .part = AMC_DATASET_SEARCH,
                                   .limit = o->limit,
                                   .seed = o->seed,
-                                  .threads = o->threads};
+                                  .threads = o->threads,
+                                  .quiet = o->quiet};
     t->scorer = amc_scorer_new(t->network, options, err);
     if (!t->scorer) return -1;
     if (!o->quiet) amc_scorer_print_held_out(t->scorer);
@@ -423,8 +424,9 @@ static int tell_finished(tuning *t, amc_tuning_result *result, amc_error *err) {
 static int score_test(const tuning *t, const char *weights, double *accuracy, amc_error *err) {
     *accuracy = NAN;
     if (!t->scorer->data->test) return 0;
+    const amc_tuning_options *o = t->options;
     amc_scorer_options options = {
-        .data = t->options->data, .part = AMC_DATASET_TEST, .threads = t->options->threads};
+        .data = o->data, .part = AMC_DATASET_TEST, .threads = o->threads, .quiet = o->quiet};
     amc_scorer *test = amc_scorer_new(t->network, options, err);
     if (!test) return -1;
     int status = 0;

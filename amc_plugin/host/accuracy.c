@@ -17,10 +17,9 @@ static bool contains(const int *items, int n, int item) {
 // Where what is said of images goes.
 typedef struct ranking {
     int classes, k;
-    int *best; // (images, k) classes of the k largest outputs
-    const amc_dataset *dataset;
-    float *certain; // (images) the probability of the image's class; NULL where nobody asks. Then
-                    // images are those of the dataset
+    int *best;               // (images, k) classes of the k largest outputs
+    const amc_image *images; // that are ranked; NULL where nobody asks for
+    float *certain;          // (images) the probability of the image's class
 } ranking;
 
 // The probability that outputs (classes) give to a class; none where they aren't numbers.
@@ -41,29 +40,43 @@ static void rank(void *context, int first, int n, const float *outputs) {
     for (int i = 0; i < n; i++, outputs += r->classes) {
         int *best = r->best + (size_t)(first + i) * r->k;
         top_k((float *)outputs, r->classes, r->k, best);
-        if (!r->certain) continue;
-        int label = r->dataset->images[first + i].label;
+        if (!r->images) continue;
+        int label = r->images[first + i].label;
         r->certain[first + i] = probability(outputs, r->classes, label, best[0]);
     }
 }
 
-amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k) {
+static int *range(int first, int n) {
+    int *indices = amc_memory_alloc((size_t)n, sizeof *indices);
+    for (int i = 0; i < n; i++) indices[i] = first + i;
+    return indices;
+}
+
+void amc_accuracy_add(amc_accuracy *accuracy, amc_host_model *model, const amc_dataset *dataset,
+                      int first, int n, int k) {
     double start = amc_clock_seconds();
-    amc_accuracy accuracy = {.images = dataset->n};
-    assert(k > 0);
-    int *best = amc_memory_alloc((size_t)dataset->n * (size_t)k, sizeof *best);
-    float *certain = amc_memory_alloc((size_t)dataset->n, sizeof *certain);
-    ranking r = {amc_host_model_classes(model), k, best, dataset, certain};
-    amc_predictions_make(model, dataset, NULL, dataset->n, rank, &r);
-    for (int i = 0; i < dataset->n; i++) {
-        int label = dataset->images[i].label;
-        accuracy.top1 += best[i * k] == label;
-        accuracy.topk += contains(best + (size_t)i * k, k, label);
-        accuracy.certain += certain[i];
+    assert(k > 0 && first >= 0 && first + n <= dataset->n);
+    int *best = amc_memory_alloc((size_t)n * (size_t)k, sizeof *best);
+    float *certain = amc_memory_alloc((size_t)n, sizeof *certain);
+    ranking r = {amc_host_model_classes(model), k, best, dataset->images + first, certain};
+    int *indices = range(first, n);
+    amc_predictions_make(model, dataset, indices, n, rank, &r);
+    for (int i = 0; i < n; i++) {
+        int label = r.images[i].label;
+        accuracy->top1 += best[i * k] == label;
+        accuracy->topk += contains(best + (size_t)i * k, k, label);
+        accuracy->certain += certain[i];
     }
+    free(indices);
     free(certain);
     free(best);
-    accuracy.seconds = amc_clock_seconds() - start;
+    accuracy->images += n;
+    accuracy->seconds += amc_clock_seconds() - start;
+}
+
+amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k) {
+    amc_accuracy accuracy = {0};
+    amc_accuracy_add(&accuracy, model, dataset, 0, dataset->n, k);
     return accuracy;
 }
 

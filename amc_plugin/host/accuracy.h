@@ -19,6 +19,11 @@ typedef struct amc_accuracy {
 // valid` does. Nothing but the time depends on the number of threads. k > 0.
 amc_accuracy amc_accuracy_measure(amc_host_model *model, const amc_dataset *dataset, int k);
 
+// Adds n images, from number `first` on, to what was measured: in parts, one after the other, a
+// dataset measures the same as at once. As measure else.
+void amc_accuracy_add(amc_accuracy *accuracy, amc_host_model *model, const amc_dataset *dataset,
+                      int first, int n, int k);
+
 // Of the n images at these indices of the dataset, right[i] (n) is whether the largest output for
 // images[i] is its class. What measure counts as top1.
 void amc_accuracy_images(amc_host_model *model, const amc_dataset *dataset, const int *images,

@@ -90,6 +90,21 @@ static amc_accuracy count_as_darknet(const subject *s, int k) {
     return count;
 }
 
+// In parts, however large, a dataset measures the same to the last bit.
+static void assert_parts(amc_host_model *model, const amc_dataset *dataset, int k,
+                         amc_accuracy whole) {
+    amc_accuracy sum = {0};
+    for (int n = 1; sum.images < IMAGES; n = 2 * n + 1) {
+        int left = IMAGES - sum.images;
+        amc_accuracy_add(&sum, model, dataset, sum.images, n < left ? n : left, k);
+    }
+    assert_int_equal(sum.images, IMAGES);
+    assert_int_equal(sum.top1, whole.top1);
+    assert_int_equal(sum.topk, whole.topk);
+    assert_true(sum.certain == whole.certain);
+    assert_true(sum.seconds > 0);
+}
+
 static void assert_counts(const subject *s) {
     amc_error err = {""};
     for (int k = 1; k <= CLASSES + 2; k++) {
@@ -108,6 +123,7 @@ static void assert_counts(const subject *s) {
             assert_true(measured.certain == certain);
             assert_true(fabs(certain - expected.certain) < 1e-4 * IMAGES);
             assert_true(measured.seconds > 0 && measured.seconds < 60);
+            assert_parts(model, s->dataset, k, measured);
             amc_host_model_free(model);
         }
     }
