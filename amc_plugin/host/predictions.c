@@ -21,8 +21,7 @@ void amc_predictions_make(amc_host_model *model, const amc_dataset *dataset, con
         for (int first = 0; first < n; first += batch) {
             int count = n - first < batch ? n - first : batch;
             for (int i = 0; i < count; i++)
-                amc_dataset_input(dataset, images[first + i], h, w,
-                                  input + i * inputs);
+                amc_dataset_input(dataset, images[first + i], h, w, input + i * inputs);
             take(context, first, count,
                  amc_host_model_predict(model, amc_parallel_thread(), count, input));
         }

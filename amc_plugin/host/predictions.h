@@ -10,7 +10,8 @@
 // returns. Called by several threads, each for other images.
 typedef void amc_predictions_take(void *context, int first, int n, const float *outputs);
 
-// Runs n images, those at these indices of the dataset, through the weights applied last. The same bits whatever the number of threads.
+// Runs n images, those at these indices of the dataset, through the weights applied last. The same
+// bits whatever the number of threads.
 void amc_predictions_make(amc_host_model *model, const amc_dataset *dataset, const int *images,
                           int n, amc_predictions_take *take, void *context);
 
