@@ -67,10 +67,10 @@ search, calibration or fine-tuning sees. Where there are several seeds: mean (sm
 images (2,000 to reconstruct weights, 256 for batch normalization, 6,000 to refit the result) and fine-tuned alike by
 \`darknet amc finetune\`: so many epochs of Darknet's training loop with a learning rate that falls to 0 (the script has
 the numbers), the last quarter at the scale of validation; the epoch that is best on held-out training images is taken.
-Where no note says otherwise, half of the truth is what the unpruned network says of the image. The unpruned network is
+Where no note says otherwise, half of what is learnt is what the unpruned network says of the image. The unpruned network is
 trained on alike, for comparison. A search is 30 to 200 plans, each scored on 1,000 to 5,000 held-out training images
 (the script says which); random search has as many. FLOPs: the largest of the seeds. The policies:
-uniform, shallow and deep keep the same share of all layers, of the first half, of the second half; fp cuts filters of
+uniform cuts all layers to the same share, shallow only the first half of them, deep only the second; fp cuts filters of
 least L1 norm, where it costs each layer the same accuracy (Li et al. 2017); cp is uniform with channels chosen by LASSO
 (He et al. 2017); greedy gives up channels one by one by how far the outputs diverge when a layer alone is cut, which is
 where searches start; surgeon by what reconstruction says that each channel is worth. Random search draws plans around the
