@@ -53,8 +53,11 @@ agents() {
         plot ${plot%, }"
 }
 
+# From 5 points below the worst that AMC, greedy or uniform do: with policies that guess, these would be one line.
 macs() {
-    local i=0 policy plot=''
+    local i=0 policy plot='' low base
+    low=$(awk -F, '$2 ~ /^(amc|greedy|uniform)$/ && (!low || $5 < low) { low = $5 } END { print 5 * int(20 * low) - 5 }' "$folder/macs.csv")
+    base=$(awk -F, '$2 == "base" { print 100 * $5; exit }' "$folder/macs.csv")
     for policy in amc random greedy surgeon cp fp uniform shallow deep; do
         awk -F, -v policy=$policy '$2 == policy { print 100 * $4 "," 100 * $5 }' "$folder/macs.csv" | sort -t, -g >"$work/$policy"
         [ -s "$work/$policy" ] || continue
@@ -67,7 +70,8 @@ macs() {
         set title '$name: accuracy before fine-tuning'
         set xlabel 'multiply-accumulates left, %'
         set ylabel 'accuracy on the test set, %'
-        plot ${plot%, }"
+        set yrange [$low:*]
+        plot $base with lines dashtype 2 lc rgb '#555555' title 'not pruned', ${plot%, }"
 }
 
 correlation() {

@@ -41,7 +41,7 @@ macs() {
 Before fine-tuning, on the test set; searches with one seed. A column is a budget: uniform and shallow, which keep equal
 shares, end up to $(shortest_of_budget) points of FLOPs below it, greedy and AMC less than one.
 
-![Accuracy against multiply-accumulates]($folder/macs.png)
+![Accuracy against multiply-accumulates, the unpruned network's as a dashed line]($folder/macs.png)
 
 $(awk -F, 'NR > 1 { x[$2, $1] = 100 * $5; if (!seen[$1]++) budgets[++b] = $1; names[$2] = 1 }
     END {

@@ -70,7 +70,7 @@ static void print_text(const amc_network *network, const amc_accuracy *accuracy,
 }
 
 static int run(const eval_options *options, const char *cfg, const char *weights, amc_error *err) {
-    amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
+    amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_TO_SCORE, err);
     amc_scorer *scorer = network ? amc_scorer_new(network, options->scorer, err) : NULL;
     double ms = scorer ? measure_latency(network, err) : -1;
     if (ms >= 0) {

@@ -33,7 +33,7 @@ static void print_json(const amc_tuning_options *o, const amc_tuning_result *res
 }
 
 static int run(const finetune_options *o, const char *cfg, const char *weights, amc_error *err) {
-    amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
+    amc_network *network = amc_network_load(cfg, weights, AMC_WEIGHTS_TO_SCORE, err);
     if (!network) return -1;
     amc_tuning_options tuning = o->tuning;
     char *beside = amc_network_beside(network, "-finetuned.weights");

@@ -201,6 +201,14 @@ static void close_images(pruning *p) {
     p->scorer = NULL;
 }
 
+// A network as it was cut is little better than guessing, which few expect.
+static void print_how_to_repair(const pruning *p) {
+    const prune_options *o = p->options;
+    if (o->quiet || o->repair.reconstruct || o->repair.calibrate || o->repair.refit) return;
+    fprintf(stderr, "the weights that stay are as they were; -reconstruct 2000 -calibrate 256 "
+                    "-refit 3000 repairs the network\n");
+}
+
 static void print_result(const pruning *p) {
     if (p->options->json) {
         amc_cmd_print_json(p->json);
@@ -259,7 +267,10 @@ static int run(const prune_options *o, const char *cfg, const char *weights, amc
     pruning p = {.options = o};
     int status = open_pruning(&p, cfg, weights, err);
     if (status == 0) status = write_result(&p, err);
-    if (status == 0) print_result(&p);
+    if (status == 0) {
+        print_result(&p);
+        print_how_to_repair(&p);
+    }
     close_images(&p);
     amc_pruned_clear(&p.made);
     cJSON_Delete(p.json);

@@ -23,6 +23,7 @@ static char *usual_weights(const amc_network *network) {
 static int load_weights(amc_network *network, const char *path, amc_network_weights need,
                         amc_error *err) {
     if (!path && need == AMC_WEIGHTS_IF_GIVEN) return 0;
+    if (need == AMC_WEIGHTS_TO_SCORE && amc_network_check_scored(network, err) < 0) return -1;
     network->weights_path = path ? amc_memory_text("%s", path) : usual_weights(network);
     if (!path && !amc_files_exists(network->weights_path))
         return amc_error_set(err,
@@ -31,6 +32,16 @@ static int load_weights(amc_network *network, const char *path, amc_network_weig
                              network->weights_path, network->cfg_path);
     network->weights = amc_weights_load(network->weights_path, network->graph, err);
     return network->weights ? 0 : -1;
+}
+
+int amc_network_check_scored(const amc_network *network, amc_error *err) {
+    amc_layer_type last = network->graph->layers[amc_layer_graph_output(network->graph)].type;
+    if (!amc_layer_detects(last)) return 0;
+    return amc_error_set(
+        err,
+        "%s: ends in a [%s] layer; accuracy is that of classifiers, so detectors can "
+        "be pruned by amc prune, but not scored",
+        network->cfg_path, amc_layer_type_name(last));
 }
 
 // Misspelt keys make another network. Files that this program writes have the same keys: they are

@@ -20,6 +20,7 @@ typedef struct amc_network {
 typedef enum amc_network_weights {
     AMC_WEIGHTS_NEEDED, // weights_path; where that is NULL weights/<name>.weights, or else what is
                         // beside the .cfg
+    AMC_WEIGHTS_TO_SCORE, // the same, once it is clear that the network can be scored
     AMC_WEIGHTS_IF_GIVEN, // weights_path, or none
 } amc_network_weights;
 
@@ -27,6 +28,9 @@ typedef enum amc_network_weights {
 amc_network *amc_network_load(const char *cfg_path, const char *weights_path,
                               amc_network_weights need, amc_error *err);
 void amc_network_free(amc_network *network);
+
+// Whether the network has an accuracy: -1 with err set for detectors.
+int amc_network_check_scored(const amc_network *network, amc_error *err);
 
 // Keeps the layers of a list such as "0,3,12" whole. -1 with err set for a bad list.
 int amc_network_skip(amc_network *network, const char *layers, amc_error *err);

@@ -216,8 +216,8 @@ int amc_report_draw_front(const amc_result_file *result, const amc_episode_table
     draw_title(script, "Accuracy against size, of every plan seen", shown, table->n);
     draw_sizes(script, result, table, shown);
     fprintf(script,
-            "plot $plans with points pt 7 ps 0.7 lc rgb '" GRAY "' title 'plan', "
-            "$front with linespoints pt 7 ps 0.9 lc rgb '" BLUE "' title 'front', "
+            "plot $plans with points pt 7 ps 0.7 lc rgb '" GRAY "' title 'plan, in the search', "
+            "$front with linespoints pt 7 ps 0.9 lc rgb '" BLUE "' title 'best of their size', "
             "$result with points pt 7 ps 2 lc rgb '" RED "' title 'result %.2f%%'",
             100 * result->accuracy);
     draw_references(script, result, shown);

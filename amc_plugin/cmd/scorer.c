@@ -16,16 +16,6 @@ amc_repair_options amc_scorer_repair_options(const amc_scorer_options *options) 
     return repair;
 }
 
-int amc_scorer_check(const amc_network *network, amc_error *err) {
-    amc_layer_type last = network->graph->layers[amc_layer_graph_output(network->graph)].type;
-    if (!amc_layer_detects(last)) return 0;
-    return amc_error_set(
-        err,
-        "%s: ends in a [%s] layer; accuracy is that of classifiers, so detectors can "
-        "be pruned by amc prune, but not scored",
-        network->cfg_path, amc_layer_type_name(last));
-}
-
 // Several scorers of a command read the same file: it is told once.
 static void warn_of_unread_key(const amc_data_file *data) {
     static bool told;
@@ -35,7 +25,7 @@ static void warn_of_unread_key(const amc_data_file *data) {
 
 static int load(amc_scorer *scorer, const amc_scorer_options *options, amc_error *err) {
     const amc_network *network = scorer->network;
-    if (amc_scorer_check(network, err) < 0) return -1;
+    if (amc_network_check_scored(network, err) < 0) return -1;
     scorer->data = amc_data_file_load(scorer->data_path, err);
     if (!scorer->data) return -1;
     warn_of_unread_key(scorer->data);

@@ -32,9 +32,6 @@ typedef struct amc_scorer {
     bool quiet;
 } amc_scorer;
 
-// -1 with err set for a network that can't be scored: a detector.
-int amc_scorer_check(const amc_network *network, amc_error *err);
-
 // Decodes the images and parses the network. NULL with err set.
 amc_scorer *amc_scorer_new(const amc_network *network, amc_scorer_options options, amc_error *err);
 void amc_scorer_free(amc_scorer *scorer);

@@ -40,6 +40,9 @@ static int check(amc_search_given *o, amc_error *err) {
     o->reward = (amc_reward)reward;
     if (strcmp(o->agent, "ddpg") != 0 && strcmp(o->agent, "random") != 0)
         return amc_error_set(err, "search: -agent %s, expected ddpg or random", o->agent);
+    if (o->paper && strcmp(o->agent, "random") == 0)
+        return amc_error_set(err, "search: -paper has an agent of its own, expected no -agent "
+                                  "random with it");
     if (reward != AMC_REWARD_ERR && o->early_stop > 0)
         return amc_error_set(err, "search: -early-stop compares accuracies, expected -reward err");
     if (o->paper && !o->episodes_given) o->episodes = 400;
@@ -125,7 +128,7 @@ int amc_search_options_parse(int argc, char **argv, amc_search_given *given, amc
          .kind = AMC_OPTION_INT,
          .value = &o->episodes,
          .argument = "N",
-         .help = "plans to try",
+         .help = "plans to try; of several -flops a third more, shared among them",
          .low = 1,
          .high = 1000000,
          .given = &o->episodes_given},

@@ -9,10 +9,9 @@
 int amc_search_session_open(amc_search_session *session, const amc_search_given *given,
                             const char *cfg, const char *weights, amc_error *err) {
     *session = (amc_search_session){.given = given};
-    session->network = amc_network_load(cfg, weights, AMC_WEIGHTS_NEEDED, err);
+    session->network = amc_network_load(cfg, weights, AMC_WEIGHTS_TO_SCORE, err);
     if (!session->network ||
-        (given->skip && amc_network_skip(session->network, given->skip, err) < 0) ||
-        amc_scorer_check(session->network, err) < 0)
+        (given->skip && amc_network_skip(session->network, given->skip, err) < 0))
         return -1;
     session->space = amc_network_space(session->network, given->scorer.repair.granularity);
     return 0;

@@ -75,7 +75,7 @@ static const double DIGITS = 1e-4; // of ratios in a file: plenty for a person
 // Reading policy.json: one function a JSON level, each of which says where it fails.
 
 typedef struct reader {
-    const char *path;
+    const char *path, *network; // the .cfg it was made for, NULL if it doesn't say
     const amc_layer_graph *graph;
     const amc_channel_groups *groups;
     const double *score;
@@ -121,8 +121,10 @@ static int find_group(const reader *r, const cJSON *entry) {
     if (exact >= 0) return exact;
     if (candidates == 1) return found;
     char *text = cJSON_PrintUnformatted(layers);
-    amc_error_set(r->err, "%s: \"layers\": %s, expected the layers of one channel group (%s)",
-                  r->path, text, candidates ? "several have them" : "none has them all");
+    bool of_other = r->network && strcmp(r->network, r->graph->path) != 0;
+    amc_error_set(r->err, "%s: \"layers\": %s, expected the layers of one channel group (%s%s%s)",
+                  r->path, text, candidates ? "several have them" : "none has them all",
+                  of_other ? "; the policy is of " : "", of_other ? r->network : "");
     cJSON_free(text);
     return -1;
 }
@@ -218,8 +220,14 @@ amc_prune_plan *amc_prune_plan_load(const char *path, const amc_layer_graph *gra
     cJSON *policy = amc_policy_file_load(path, AMC_GRANULARITY_CHANNEL, err);
     if (!policy) return NULL;
     const cJSON *entry;
-    reader r = {path, graph, groups, score, round, NULL, err};
-    r.seen = amc_memory_alloc((size_t)groups->n, sizeof *r.seen);
+    reader r = {.path = path,
+                .network = cJSON_GetStringValue(cJSON_GetObjectItem(policy, "network")),
+                .graph = graph,
+                .groups = groups,
+                .score = score,
+                .round = round,
+                .seen = amc_memory_alloc((size_t)groups->n, sizeof *r.seen),
+                .err = err};
     amc_prune_plan *plan = amc_prune_plan_new(groups);
     int status = 0;
     cJSON_ArrayForEach(entry, cJSON_GetObjectItem(policy, "groups")) if (status == 0) status =

@@ -145,6 +145,7 @@ granularities() {
         prune cfg/tiny.cfg -granularity weight -policy uniform -params .5 -criterion obs
     refuse 'a reward of FLOPs for weights' '-reward flops is for channels' search cfg/tiny.cfg -granularity weight -reward flops
     refuse 'a drop within a budget' '-max-drop is for searches that shrink' search cfg/tiny.cfg -flops .5 -max-drop 1
+    refuse 'two agents' 'search: -paper has an agent of its own' search cfg/tiny.cfg -paper -agent random
     refuse 'an early stop of another reward' 'expected -reward err' search cfg/tiny.cfg -reward params -early-stop .1
     echo '{"granularity": "weight", "groups": []}' >weights.json
     echo '{"groups": []}' >channels.json
@@ -310,6 +311,7 @@ detectors() {
         refuse "$command of a detector" 'bad.cfg: ends in a \[region] layer; accuracy is that of classifiers' \
             $command bad.cfg weights/tiny.weights -data cfg/tiny.data
     done
+    refuse 'a detector, before its weights are asked for' 'bad.cfg: ends in a \[region] layer' search bad.cfg
     sed 's/^\[softmax\]/[softmax]\ntree=nosuch.tree/' cfg/tiny.cfg >bad.cfg
     refuse 'eval with a tree of classes' "bad.cfg:$(line_of tree=nosuch.tree bad.cfg): \[softmax] has a tree of classes" \
         eval bad.cfg weights/tiny.weights -data cfg/tiny.data
@@ -420,6 +422,9 @@ policies() {
     refuse 'policy: empty' 'bad.json:1: is not JSON' prune cfg/tiny.cfg -policy bad.json
     echo '[1, 2]' >bad.json
     refuse 'policy: no groups' 'bad.json: holds no "groups"' prune cfg/tiny.cfg -policy bad.json
+    echo '{"network": "cfg/other.cfg", "groups": [{"layers": [99], "ratio": 0.5}]}' >bad.json
+    refuse 'policy: of another network' 'bad.json: "layers": \[99], expected *; the policy is of cfg/other.cfg)' \
+        prune cfg/tiny.cfg -policy bad.json
     rm bad.json
     refuse 'policy: a folder' 'cfg: expected a regular file' prune cfg/tiny.cfg -policy cfg
     refuse 'policy: a file and a budget' 'expected no budget, no -keep and no -min-keep' \

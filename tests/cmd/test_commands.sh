@@ -49,7 +49,7 @@ help() {
     "$DARKNET" amc search -h >"$work.out" 2>&1
     check 'help search is search -h' "$(head -1 "$work.help")" cmp -s "$work.out" "$work.help"
     check 'search -h: live defaults' "$(cat "$work.out")" \
-        grep -qE -- '-episodes N +plans to try \(default 200\)' "$work.out"
+        grep -qE -- '-episodes N +plans to try.* \(default 200\)' "$work.out"
 }
 
 info() {
@@ -393,6 +393,7 @@ detector valid cfg/boxes.data amc-out/boxes/boxes-amc.cfg backup/boxes-amc_final
     check 'or not' "$(cat "$work.err")" [ ! -s "$work.err" ]
     rm cfg/boxes.data
     run 'prune without a .data file' prune cfg/boxes.cfg -policy uniform -flops .5 -force
+    check 'that it repairs nothing is said' "$(cat "$work.err")" grep -q -- '-reconstruct 2000 .* repairs' "$work.err"
     check 'no commands that read it' "$(cat "$work.out")" [ "$(grep -c boxes.data "$work.out")" = 0 ]
 }
 
