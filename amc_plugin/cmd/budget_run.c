@@ -30,7 +30,8 @@ struct amc_budget_run {
     int episodes;
     int *given_plans; // (n_given, groups) to start from
     int n_given;
-    bool starts_from_guess; // and no plan was scored yet
+    bool has_start;         // the first plan is a good one,
+    bool starts_from_guess; // the result of the budget before, and no plan was scored yet
     amc_output *output;
     amc_checkpoint *checkpoint;
     amc_prune_env *env;
@@ -229,12 +230,13 @@ static int set_start(amc_budget_run *run, const int *guess, amc_error *err) {
     const amc_search_session *session = run->session;
     const amc_search_given *o = session->given;
     if (o->paper || strcmp(o->agent, "random") == 0) return 0;
+    run->has_start = amc_prune_env_is_limited(run->env);
     run->starts_from_guess = guess != NULL;
     if (guess) {
         amc_prune_env_set_prior(run->env, guess);
         return 0;
     }
-    if (amc_prune_env_is_limited(run->env))
+    if (run->has_start)
         return amc_search_start_prior(session->scorer, &session->chooser, run->env, run->checkpoint,
                                       o->quiet, err);
     return amc_search_start_sizes(session->scorer, &session->chooser, run->env,
@@ -253,7 +255,8 @@ static int search(amc_budget_run *run, amc_error *err) {
     const amc_search_given *o = run->session->given;
     run->progress = amc_progress_new(run->session->space, amc_prune_env_resource(run->env),
                                      run->episodes, o->quiet);
-    run->finalists = amc_finalists_new(run->session->space->n, amc_finishing_plans(run->finishing));
+    run->finalists = amc_finalists_new(run->session->space->n, amc_finishing_plans(run->finishing),
+                                       amc_finishing_refits(run->finishing) && run->has_start);
     run->result = amc_search_run(run->env, search_options(run), score, report, run, err);
     amc_progress_end(run->progress);
     char *after = amc_memory_text("%d episodes of %d", run->result.episodes, run->episodes);

@@ -4,17 +4,22 @@
 #include "base/memory.h"
 #include "cmd/pruned.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PLANS = 5 }; // of all searches together, but two of each
+enum {
+    PLANS = 5, // of all searches together, but two of each
+    WIDER = 5, // images that finalists are compared on, as a multiple of those of plans
+};
 
 struct amc_finishing {
     const amc_search_session *session;
     int searches;
     bool refits;
     amc_refit *refit;  // NULL until it is needed
+    amc_dataset *wide; // that finalists are compared on; NULL: the scorer's
     double start;      // of scoring, seconds
     int scored, plans; // so many of those that are to be
 };
@@ -28,13 +33,29 @@ amc_finishing *amc_finishing_new(const amc_search_session *session, int searches
 void amc_finishing_free(amc_finishing *finishing) {
     if (!finishing) return;
     amc_refit_free(finishing->refit);
+    if (finishing->wide) amc_dataset_free(finishing->wide);
     free(finishing);
 }
 
+bool amc_finishing_refits(const amc_finishing *finishing) {
+    return finishing->session->given->scorer.repair.refit > 0;
+}
+
 int amc_finishing_plans(const amc_finishing *finishing) {
-    if (!finishing->session->given->scorer.repair.refit) return 1;
+    if (!amc_finishing_refits(finishing)) return 1;
     int plans = PLANS / finishing->searches;
     return plans < 2 ? 2 : plans;
+}
+
+// Plans come to fit the images that chose them: others tell better which of the best it is.
+static int open_wide(amc_finishing *finishing, amc_error *err) {
+    const amc_scorer *scorer = finishing->session->scorer;
+    const amc_scorer_options *o = &finishing->session->given->scorer;
+    if (o->limit == 0 || o->limit > scorer->dataset->n) return 0;
+    int limit = o->limit > INT_MAX / WIDER ? 0 : WIDER * o->limit;
+    finishing->wide =
+        amc_dataset_load(scorer->data, o->part, limit, o->seed, o->threads, err);
+    return finishing->wide ? 0 : -1;
 }
 
 int amc_finishing_begin(amc_finishing *finishing, bool refit, int others, amc_error *err) {
@@ -46,7 +67,7 @@ int amc_finishing_begin(amc_finishing *finishing, bool refit, int others, amc_er
     if (!refit || finishing->refit) return 0;
     finishing->refit = amc_repair_refit_new(session->network, session->scorer->data,
                                             amc_scorer_repair_options(scorer), err);
-    return finishing->refit ? 0 : -1;
+    return finishing->refit ? open_wide(finishing, err) : -1;
 }
 
 // What rewards go by.
@@ -81,7 +102,16 @@ void amc_finishing_print(const amc_finishing *finishing, const char *plan, doubl
     int left = (int)(each * (finishing->plans - finishing->scored));
     fprintf(stderr, "refitted %s on %d images: ", plan, amc_refit_images(finishing->refit));
     if (!isnan(reward)) fprintf(stderr, "reward %.4f, ", reward);
-    fprintf(stderr, "accuracy %.2f%%, %d:%02d left\n", 100 * score.accuracy, left / 60, left % 60);
+    fprintf(stderr, "accuracy %.2f%% of %d, %d:%02d left\n", 100 * score.accuracy, score.images,
+            left / 60, left % 60);
+}
+
+// What the scorer's network is worth where finalists are compared.
+static amc_score score_widely(const amc_finishing *finishing, amc_score score) {
+    amc_scorer *scorer = finishing->session->scorer;
+    if (!finishing->refits || !finishing->wide) return score;
+    amc_accuracy a = amc_accuracy_measure(scorer->model, finishing->wide, scorer->top);
+    return amc_scorer_score(a);
 }
 
 static void print_finalist(const amc_finishing *finishing, int k, int n, double reward,
@@ -103,9 +133,10 @@ const amc_search_episode *amc_finishing_choose(amc_finishing *finishing,
     for (int k = 0; k < n; k++) {
         const amc_search_episode *episode = amc_finalists_get(finalists, k);
         amc_score scored = amc_finishing_score(finishing, episode->counts);
-        double reward = amc_reward_of(finishing->session->given->reward, quality(finishing, scored),
+        amc_score wide = score_widely(finishing, scored);
+        double reward = amc_reward_of(finishing->session->given->reward, quality(finishing, wide),
                                       episode->macs, episode->params);
-        print_finalist(finishing, k, n, reward, scored);
+        print_finalist(finishing, k, n, reward, wide);
         if (best && reward <= highest) continue;
         best = episode;
         highest = reward;

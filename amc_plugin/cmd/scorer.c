@@ -123,11 +123,14 @@ void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right
     amc_accuracy_images(scorer->model, scorer->dataset, images, n, right);
 }
 
-amc_score amc_scorer_all(amc_scorer *scorer) {
-    amc_accuracy a = amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top);
+amc_score amc_scorer_score(amc_accuracy a) {
     return (amc_score){.accuracy = (float)a.top1 / (float)a.images,
                        .images = a.images,
                        .expected = (float)(a.certain / a.images)};
+}
+
+amc_score amc_scorer_all(amc_scorer *scorer) {
+    return amc_scorer_score(amc_accuracy_measure(scorer->model, scorer->dataset, scorer->top));
 }
 
 amc_score amc_scorer_pruned(amc_scorer *scorer, amc_pruned pruned) {

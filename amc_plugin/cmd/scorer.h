@@ -59,4 +59,7 @@ void amc_scorer_apply(amc_scorer *scorer, amc_pruned pruned);
 amc_score amc_scorer_all(amc_scorer *scorer);
 void amc_scorer_images(amc_scorer *scorer, const int *images, int n, bool *right);
 
+// What was counted, as shares.
+amc_score amc_scorer_score(amc_accuracy counted);
+
 #endif

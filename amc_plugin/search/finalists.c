@@ -13,11 +13,13 @@ typedef struct finalist {
 struct amc_finalists {
     int groups, most, n;
     finalist *best; // (most + 1), n of them in order; the place after the last is for newcomers
+    bool keeps_first;
+    finalist first; // without counts until it is there
 };
 
-amc_finalists *amc_finalists_new(int groups, int most) {
+amc_finalists *amc_finalists_new(int groups, int most, bool first) {
     amc_finalists *f = amc_memory_alloc(1, sizeof *f);
-    *f = (amc_finalists){groups, most, 0, NULL};
+    *f = (amc_finalists){.groups = groups, .most = most, .keeps_first = first};
     f->best = amc_memory_alloc((size_t)most + 1, sizeof *f->best);
     for (int k = 0; k <= most; k++)
         f->best[k].counts = amc_memory_alloc((size_t)groups, sizeof *f->best[k].counts);
@@ -28,6 +30,7 @@ void amc_finalists_free(amc_finalists *finalists) {
     if (!finalists) return;
     for (int k = 0; k <= finalists->most; k++) free(finalists->best[k].counts);
     free(finalists->best);
+    free(finalists->first.counts);
     free(finalists);
 }
 
@@ -37,8 +40,16 @@ static bool is_there(const amc_finalists *f, const int *counts) {
     return false;
 }
 
+static void keep_first(amc_finalists *f, const amc_search_episode *episode) {
+    f->first.counts =
+        amc_memory_copy(episode->counts, (size_t)f->groups, sizeof *episode->counts);
+    f->first.episode = *episode;
+    f->first.episode.counts = f->first.counts;
+}
+
 void amc_finalists_offer(amc_finalists *f, const amc_search_episode *episode) {
     if (!episode->eligible || is_there(f, episode->counts)) return;
+    if (f->keeps_first && !f->first.counts) keep_first(f, episode);
     int place = f->n;
     while (place > 0 && episode->reward > f->best[place - 1].episode.reward) place--;
     if (place == f->most) return;
@@ -52,9 +63,10 @@ void amc_finalists_offer(amc_finalists *f, const amc_search_episode *episode) {
 }
 
 int amc_finalists_count(const amc_finalists *finalists) {
-    return finalists->n;
+    bool fell_behind = finalists->first.counts && !is_there(finalists, finalists->first.counts);
+    return finalists->n + fell_behind;
 }
 
 const amc_search_episode *amc_finalists_get(const amc_finalists *finalists, int k) {
-    return &finalists->best[k].episode;
+    return k < finalists->n ? &finalists->best[k].episode : &finalists->first.episode;
 }

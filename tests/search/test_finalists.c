@@ -22,7 +22,7 @@ static void assert_order(const amc_finalists *finalists, const int *plans, int n
 
 static void test_order(void **state) {
     (void)state;
-    amc_finalists *finalists = amc_finalists_new(2, 3);
+    amc_finalists *finalists = amc_finalists_new(2, 3, false);
     assert_order(finalists, NULL, 0);
     offer(finalists, 1, 0.5, true);
     offer(finalists, 2, 0.7, true);
@@ -46,9 +46,27 @@ static void test_order(void **state) {
 // Room for one: the best.
 static void test_one(void **state) {
     (void)state;
-    amc_finalists *finalists = amc_finalists_new(2, 1);
+    amc_finalists *finalists = amc_finalists_new(2, 1, false);
     for (int i = 0; i < 10; i++) offer(finalists, i, -abs(i - 4), true);
     assert_order(finalists, (int[]){4}, 1);
+    amc_finalists_free(finalists);
+}
+
+// The first stays, in its place or as the last.
+static void test_first(void **state) {
+    (void)state;
+    amc_finalists *finalists = amc_finalists_new(2, 2, true);
+    offer(finalists, 1, 0.9, false);
+    assert_order(finalists, NULL, 0);
+    offer(finalists, 2, 0.5, true);
+    offer(finalists, 3, 0.4, true);
+    assert_order(finalists, (int[]){2, 3}, 2);
+    offer(finalists, 4, 0.7, true);
+    assert_order(finalists, (int[]){4, 2}, 2);
+    offer(finalists, 5, 0.6, true);
+    assert_order(finalists, (int[]){4, 5, 2}, 3);
+    offer(finalists, 6, 0.8, true);
+    assert_order(finalists, (int[]){6, 4, 2}, 3);
     amc_finalists_free(finalists);
 }
 
@@ -56,6 +74,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_one),
+        cmocka_unit_test(test_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
