@@ -118,6 +118,8 @@ int amc_report_draw_episodes(const amc_result_file *result, const amc_episode_ta
 
 // ---- front --------------------------------------------------------------------------------------
 
+static const double FRONT_REACH = 2; // percent: where all plans are of one size, none is a front
+
 // What a plan takes, as a percentage of the whole network: of its parameters where single weights
 // were pruned, of its multiply-accumulates else.
 static double size_of(const amc_result_file *result, double macs, double params) {
@@ -167,8 +169,8 @@ static void print_plans(FILE *script, const amc_result_file *result,
     }
 }
 
-// The sizes of what is shown.
-static void draw_sizes(FILE *script, const amc_result_file *result, const amc_episode_table *table,
+// The sizes of what is shown. Returns how far they reach, in percent of the whole network.
+static double draw_sizes(FILE *script, const amc_result_file *result, const amc_episode_table *table,
                        view shown) {
     double least = size_of(result, result->macs, result->params), most = least;
     for (int i = 0; i < table->n; i++) {
@@ -187,6 +189,7 @@ static void draw_sizes(FILE *script, const amc_result_file *result, const amc_ep
     double margin = 0.05 * (most - least) + 0.1;
     fprintf(script, "set xrange [%g:%g]\nset xlabel '%s left, %%'\n", least - margin, most + margin,
             result->by_weights ? "parameters" : "multiply-accumulates");
+    return most - least;
 }
 
 // A name from a file as part of a text in quotes: nothing in it is a command.
@@ -214,11 +217,13 @@ int amc_report_draw_front(const amc_result_file *result, const amc_episode_table
     print_plans(script, result, table);
     print_front(script, result, table);
     draw_title(script, "Accuracy against size, of every plan seen", shown, table->n);
-    draw_sizes(script, result, table, shown);
+    double reach = draw_sizes(script, result, table, shown);
     fprintf(script,
-            "plot $plans with points pt 7 ps 0.7 lc rgb '" GRAY "' title 'plan, in the search', "
-            "$front with linespoints pt 7 ps 0.9 lc rgb '" BLUE "' title 'best of their size', "
-            "$result with points pt 7 ps 2 lc rgb '" RED "' title 'result %.2f%%'",
+            "plot $plans with points pt 7 ps 0.7 lc rgb '" GRAY "' title 'plan, in the search'");
+    if (reach >= FRONT_REACH)
+        fprintf(script, ", $front with linespoints pt 7 ps 0.9 lc rgb '" BLUE
+                        "' title 'best of their size'");
+    fprintf(script, ", $result with points pt 7 ps 2 lc rgb '" RED "' title 'result %.2f%%'",
             100 * result->accuracy);
     draw_references(script, result, shown);
     draw_whole(script, result);
