@@ -50,10 +50,13 @@ early_stop_table() {
         }' scripts/results/early_stop.csv
 }
 
+# The smallest share is rounded up, so that it can be a budget.
 networks_table() {
-    awk -F, 'NR > 1 {
-        printf "| %s | %d of %d | %.1f%% | %.2f%% | %.1f | %.2f | %.0f (%.1f) |\n", $1, $3, $2, 100 * $4, 100 * $5,
-            $6 / 1e6, $7, $8 * 1024 / 1e6, $8 * 1024 / $6 }' scripts/results/networks.csv
+    awk -F, 'function up(x) { return int(x) + (int(x) < x) }
+        NR > 1 {
+            printf "| %s | %d of %d | %.1f%% | %.2f%% | %.1f | %.2f | %.0f (%.1f) |\n", $1, $3, $2, 100 * $4,
+                up(1e4 * $5) / 100, $6 / 1e6, $7, $8 * 1024 / 1e6, $8 * 1024 / $6
+        }' scripts/results/networks.csv
 }
 
 write() {

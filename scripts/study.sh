@@ -62,7 +62,7 @@ macs() {
     local flops
     if [ -f "$kept/macs.csv" ]; then return; fi
     for flops in 0.3 0.4 0.5 0.6 0.7 0.8 0.9; do
-        scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 epochs=0 plans=100 limit=1000 \
+        scripts/compare_policies.sh "$name" "$runs/macs-$flops" flops=$flops seeds=1 epochs=0 plans=$plans limit=$limit \
             policies='base uniform shallow deep greedy amc'
         sed "s/^/$flops,/; 1s/^$flops/budget/" "$runs/macs-$flops/results.csv" >"$kept/macs-$flops.part"
     done

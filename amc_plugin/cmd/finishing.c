@@ -51,10 +51,11 @@ int amc_finishing_plans(const amc_finishing *finishing) {
 static int open_wide(amc_finishing *finishing, amc_error *err) {
     const amc_scorer *scorer = finishing->session->scorer;
     const amc_scorer_options *o = &finishing->session->given->scorer;
-    if (o->limit == 0 || o->limit > scorer->dataset->n) return 0;
+    if (o->limit == 0 || o->limit > scorer->dataset->n) return 0; // there are no more
     int limit = o->limit > INT_MAX / WIDER ? 0 : WIDER * o->limit;
-    finishing->wide =
-        amc_dataset_load(scorer->data, o->part, limit, o->seed, o->threads, err);
+    if (!finishing->session->given->quiet)
+        fprintf(stderr, "loading more held-out images to compare the best plans on\n");
+    finishing->wide = amc_dataset_load(scorer->data, o->part, limit, o->seed, o->threads, err);
     return finishing->wide ? 0 : -1;
 }
 

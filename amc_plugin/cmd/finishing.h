@@ -20,8 +20,8 @@ bool amc_finishing_refits(const amc_finishing *finishing);
 int amc_finishing_plans(const amc_finishing *finishing);
 
 // From now on networks are refitted, or left as plans do. The first time opens the images that they
-// are refitted on, and those that finalists are compared on: -1 with err set. others: how many plans
-// are to be scored after the finalists.
+// are refitted on, and those that finalists are compared on: -1 with err set. others: how many
+// plans are to be scored after the finalists.
 int amc_finishing_begin(amc_finishing *finishing, bool refit, int others, amc_error *err);
 
 // Scores what becomes of a plan (groups): refitted, unless that makes it worse. The session's
@@ -33,9 +33,9 @@ amc_score amc_finishing_score(amc_finishing *finishing, const int *counts);
 void amc_finishing_print(const amc_finishing *finishing, const char *plan, double reward,
                          amc_score score);
 
-// The one of the finalists, of which there is at least one, that is best when finished, on up to five
-// times as many held-out images as those that plans were scored on, and its score on these; the
-// session's scorer has it.
+// The one of the finalists, of which there is at least one, that is best when finished, on up to
+// five times as many held-out images as those that plans were scored on, and its score on these;
+// the session's scorer has it.
 const amc_search_episode *amc_finishing_choose(amc_finishing *finishing,
                                                const amc_finalists *finalists, amc_score *score);
 

@@ -170,8 +170,8 @@ static void print_plans(FILE *script, const amc_result_file *result,
 }
 
 // The sizes of what is shown. Returns how far they reach, in percent of the whole network.
-static double draw_sizes(FILE *script, const amc_result_file *result, const amc_episode_table *table,
-                       view shown) {
+static double draw_sizes(FILE *script, const amc_result_file *result,
+                         const amc_episode_table *table, view shown) {
     double least = size_of(result, result->macs, result->params), most = least;
     for (int i = 0; i < table->n; i++) {
         const amc_episode *e = &table->episodes[i];

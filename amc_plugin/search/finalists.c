@@ -41,8 +41,7 @@ static bool is_there(const amc_finalists *f, const int *counts) {
 }
 
 static void keep_first(amc_finalists *f, const amc_search_episode *episode) {
-    f->first.counts =
-        amc_memory_copy(episode->counts, (size_t)f->groups, sizeof *episode->counts);
+    f->first.counts = amc_memory_copy(episode->counts, (size_t)f->groups, sizeof *episode->counts);
     f->first.episode = *episode;
     f->first.episode.counts = f->first.counts;
 }

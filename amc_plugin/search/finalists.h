@@ -7,8 +7,8 @@
 
 typedef struct amc_finalists amc_finalists;
 
-// Room for `most` plans of so many groups. first: besides them the first plan that is offered stays,
-// which no images have chosen.
+// Room for `most` plans of so many groups. first: besides them the first plan that is offered
+// stays, which no images have chosen.
 amc_finalists *amc_finalists_new(int groups, int most, bool first);
 void amc_finalists_free(amc_finalists *finalists);
 
