@@ -47,7 +47,7 @@ row() { # plan weights
     local json budget key line
     budget=$(budget_of "$1")
     grep -q "^$1,$threads," "$csv" && return
-    bin/darknet amc prune "cfg/$name.cfg" "$2" -policy random -flops "$budget" -seed "$1" -out "$work/out" -force >/dev/null
+    bin/darknet amc prune "cfg/$name.cfg" "$2" -policy random -flops "$budget" -seed "$1" -out "$work/out" -force -quiet >/dev/null
     json=$(measure "$work/out/policy.json")
     line=$1,$threads,$budget
     for key in macs predicted_ms latency_ms lower_quartile_ms upper_quartile_ms predicted_share share; do

@@ -100,7 +100,7 @@ Darknet stopped
 .nf
 darknet amc search cfg/mine.cfg
 darknet amc search cfg/mine.cfg \-flops 0.3 \-finetune 30
-darknet amc prune cfg/mine.cfg \-policy uniform \-flops 0.5 \-reconstruct 2000 \-refit 3000
+darknet amc prune cfg/mine.cfg \-policy uniform \-flops 0.5 \-reconstruct 2000 \-calibrate 256 \-refit 3000
 darknet amc report amc\-out/mine
 .fi
 PAGE

@@ -14,7 +14,7 @@ readonly TOOL=build/release/tests/support/random_weights
 measure() { # cfg weights
     local i
     for i in 1 2 3; do
-        command time -f '%e %M' -o "$work/time$i" bin/darknet amc prune "$1" "$2" -policy uniform -flops 0.5 \
+        command time -f '%e %M' -o "$work/time$i" bin/darknet amc prune "$1" "$2" -policy uniform -flops 0.5 -quiet \
             -out "$work/out" -force >/dev/null
     done
     sort -n "$work"/time? | sed -n 2p
