@@ -193,10 +193,8 @@ static int record_whole(amc_budget_run *run, amc_error *err) {
     const amc_search_session *session = run->session;
     int *counts = amc_memory_alloc((size_t)session->space->n, sizeof *counts);
     amc_prune_env_whole(run->env, counts);
-    amc_score whole = {.accuracy = amc_search_session_accuracy(session),
-                       .images = session->whole.images,
-                       .expected = (float)(session->whole.certain / session->whole.images)};
-    int status = amc_evaluation_whole(&run->evaluation, counts, whole, err);
+    int status =
+        amc_evaluation_whole(&run->evaluation, counts, amc_scorer_score(session->whole), err);
     free(counts);
     return status;
 }
@@ -256,7 +254,7 @@ static int search(amc_budget_run *run, amc_error *err) {
     run->progress = amc_progress_new(run->session->space, amc_prune_env_resource(run->env),
                                      run->episodes, o->quiet);
     run->finalists = amc_finalists_new(run->session->space->n, amc_finishing_plans(run->finishing),
-                                       amc_finishing_refits(run->finishing) && run->has_start);
+                                       run->has_start);
     run->result = amc_search_run(run->env, search_options(run), score, report, run, err);
     amc_progress_end(run->progress);
     char *after = amc_memory_text("%d episodes of %d", run->result.episodes, run->episodes);
@@ -319,7 +317,7 @@ static int verify(amc_budget_run *run, amc_error *err) {
     if (!again) return -1;
     amc_accuracy accuracy = amc_scorer_network(again);
     amc_scorer_free(again);
-    float found = (float)accuracy.top1 / (float)accuracy.images;
+    float found = amc_scorer_score(accuracy).accuracy;
     if (found == run->score.accuracy) return 0;
     return amc_error_set(err, "%s: scores %.4f when read back, expected %.4f",
                          run->output->weights_path, found, run->score.accuracy);

@@ -37,12 +37,8 @@ void amc_finishing_free(amc_finishing *finishing) {
     free(finishing);
 }
 
-bool amc_finishing_refits(const amc_finishing *finishing) {
-    return finishing->session->given->scorer.repair.refit > 0;
-}
-
 int amc_finishing_plans(const amc_finishing *finishing) {
-    if (!amc_finishing_refits(finishing)) return 1;
+    if (!finishing->session->given->scorer.repair.refit) return 1;
     int plans = PLANS / finishing->searches;
     return plans < 2 ? 2 : plans;
 }
@@ -111,8 +107,7 @@ void amc_finishing_print(const amc_finishing *finishing, const char *plan, doubl
 static amc_score score_widely(const amc_finishing *finishing, amc_score score) {
     amc_scorer *scorer = finishing->session->scorer;
     if (!finishing->refits || !finishing->wide) return score;
-    amc_accuracy a = amc_accuracy_measure(scorer->model, finishing->wide, scorer->top);
-    return amc_scorer_score(a);
+    return amc_scorer_score(amc_accuracy_measure(scorer->model, finishing->wide, scorer->top));
 }
 
 static void print_finalist(const amc_finishing *finishing, int k, int n, double reward,

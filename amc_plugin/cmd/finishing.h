@@ -13,9 +13,6 @@ typedef struct amc_finishing amc_finishing;
 amc_finishing *amc_finishing_new(const amc_search_session *session, int searches);
 void amc_finishing_free(amc_finishing *finishing);
 
-// Whether networks are to be refitted.
-bool amc_finishing_refits(const amc_finishing *finishing);
-
 // Plans of each search that are refitted, of which the best then is the result; 1 without -refit.
 int amc_finishing_plans(const amc_finishing *finishing);
 

@@ -44,7 +44,7 @@ void amc_search_session_close(amc_search_session *session) {
 }
 
 float amc_search_session_accuracy(const amc_search_session *session) {
-    return (float)session->whole.top1 / (float)session->whole.images;
+    return amc_scorer_score(session->whole).accuracy;
 }
 
 static int count_decisions(const amc_prune_space *space) {

@@ -14,7 +14,7 @@ struct amc_finalists {
     int groups, most, n;
     finalist *best; // (most + 1), n of them in order; the place after the last is for newcomers
     bool keeps_first;
-    finalist first; // without counts until it is there
+    finalist first; // there are none before it
 };
 
 amc_finalists *amc_finalists_new(int groups, int most, bool first) {
@@ -23,6 +23,7 @@ amc_finalists *amc_finalists_new(int groups, int most, bool first) {
     f->best = amc_memory_alloc((size_t)most + 1, sizeof *f->best);
     for (int k = 0; k <= most; k++)
         f->best[k].counts = amc_memory_alloc((size_t)groups, sizeof *f->best[k].counts);
+    f->first.counts = amc_memory_alloc((size_t)groups, sizeof *f->first.counts);
     return f;
 }
 
@@ -40,30 +41,28 @@ static bool is_there(const amc_finalists *f, const int *counts) {
     return false;
 }
 
-static void keep_first(amc_finalists *f, const amc_search_episode *episode) {
-    f->first.counts = amc_memory_copy(episode->counts, (size_t)f->groups, sizeof *episode->counts);
-    f->first.episode = *episode;
-    f->first.episode.counts = f->first.counts;
+static void take(const amc_finalists *f, finalist *to, const amc_search_episode *episode) {
+    to->episode = *episode;
+    to->episode.counts =
+        memcpy(to->counts, episode->counts, (size_t)f->groups * sizeof *to->counts);
 }
 
 void amc_finalists_offer(amc_finalists *f, const amc_search_episode *episode) {
     if (!episode->eligible || is_there(f, episode->counts)) return;
-    if (f->keeps_first && !f->first.counts) keep_first(f, episode);
+    if (f->n == 0) take(f, &f->first, episode);
     int place = f->n;
     while (place > 0 && episode->reward > f->best[place - 1].episode.reward) place--;
     if (place == f->most) return;
     finalist newcomer = f->best[f->n];
     memmove(f->best + place + 1, f->best + place, (size_t)(f->n - place) * sizeof *f->best);
-    newcomer.episode = *episode;
-    newcomer.episode.counts =
-        memcpy(newcomer.counts, episode->counts, (size_t)f->groups * sizeof *newcomer.counts);
+    take(f, &newcomer, episode);
     f->best[place] = newcomer;
     if (f->n < f->most) f->n++;
 }
 
-int amc_finalists_count(const amc_finalists *finalists) {
-    bool fell_behind = finalists->first.counts && !is_there(finalists, finalists->first.counts);
-    return finalists->n + fell_behind;
+int amc_finalists_count(const amc_finalists *f) {
+    bool fell_behind = f->keeps_first && f->n > 0 && !is_there(f, f->first.counts);
+    return f->n + fell_behind;
 }
 
 const amc_search_episode *amc_finalists_get(const amc_finalists *finalists, int k) {

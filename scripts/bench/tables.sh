@@ -134,5 +134,5 @@ if has train; then printf '\n### Training\n\n%s\n' "$(train_table)"; fi
 if has search; then
     printf '\n### An episode of a search\n\ncfg/plain20.cfg, each plan scored on %s held-out images, ' \
         "$(awk -F, '$1 == "search" { print $4; exit }' "$FOLDER/bench.csv")"
-    printf 'weights reconstructed and batch normalization re-estimated on 256 images. Medians, so the parts needn'\''t\nadd up.\n\n%s\n' "$(search_table)"
+    printf 'weights reconstructed and batch\nnormalization re-estimated on 256 images. Medians, so the parts needn'\''t add up.\n\n%s\n' "$(search_table)"
 fi
