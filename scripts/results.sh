@@ -78,6 +78,12 @@ least L1 norm, where it costs each layer the same accuracy (Li et al. 2017); cp 
 (He et al. 2017); greedy gives up channels one by one by how far the outputs diverge when a layer alone is cut, which is
 where searches start; surgeon by what reconstruction says that each channel is worth. Random search draws plans around the
 uniform one.
+
+## What was aimed at
+
+Set before the runs; where it was missed, the notes below say what was tried (\`scripts/aims.sh\`).
+
+$(scripts/aims.sh)
 $(studies)
 
 ## Early stopping

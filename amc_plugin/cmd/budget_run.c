@@ -433,7 +433,7 @@ void amc_budget_run_print(const amc_budget_run *run) {
     amc_summary_print(run->output, run->pruned);
     amc_running_print(&run->session->running);
     printf("accuracy %.2f%% on the held-out training images, before fine-tuning (episode %d of "
-           "%d, %.2f%% there)\n",
+           "%d, %.2f%% in the search)\n",
            100 * run->score.accuracy, run->found->index + 1, run->result.episodes,
            100 * run->found->accuracy);
     if (run->early_stop)
