@@ -425,9 +425,10 @@ several() {
 
 # Ctrl-C: the best plan so far is exported.
 interrupt() {
+    rm -f "$work.err" # or an earlier search's progress would be waited for
     "$DARKNET" amc search cfg/tiny.cfg -episodes 1000000 -out out/interrupted -json >"$work.out" 2>"$work.err" </dev/null &
     local process=$! tries=0
-    until grep -q '^episode 10/' "$work.err" || [ $tries = 200 ]; do
+    until grep -qs '^episode 10/' "$work.err" || [ $tries = 200 ]; do
         sleep 0.1
         tries=$((tries + 1))
     done

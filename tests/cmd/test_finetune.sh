@@ -154,11 +154,12 @@ check 'those of another network do not' "$(tail -n 2 "$work.err")" \
 check 'it is fine-tuned' "$(cat "$work.out")" grep -q '^fine-tuned: accuracy .* (epoch [1-3] of 3), on the test set' "$work.out"
 
 # An interruption of the fine-tuning is one of the search.
+rm -f "$work.err" # or what an earlier one says of its epochs would be waited for
 "$DARKNET" amc search cfg/tiny.cfg -episodes 6 -reconstruct 16 -calibrate 16 -out out/long -finetune 90000 \
     >"$work.out" 2>"$work.err" </dev/null &
 process=$!
 for _ in $(seq 600); do
-    if grep -q '^epoch ' "$work.err"; then break; fi
+    if grep -qs '^epoch ' "$work.err"; then break; fi
     sleep 0.1
 done
 interrupt
@@ -224,10 +225,11 @@ check 'a teacher and images of random sizes' "$(cat "$work.out")" [ -f cfg/rando
 
 prune_busy() { "$DARKNET" amc prune cfg/tiny.cfg -policy uniform "$@" -out busy >"$work.out" 2>"$work.err"; }
 prune_busy -flops 0.6
+rm -f "$work.started" # as above
 "$DARKNET" amc finetune busy/tiny-amc.cfg -data cfg/tiny.data -epochs 200 >"$work.started" 2>&1 </dev/null &
 process=$!
 for _ in $(seq 200); do
-    if grep -q '^epoch ' "$work.started"; then break; fi
+    if grep -qs '^epoch ' "$work.started"; then break; fi
     sleep 0.1
 done
 status=0
